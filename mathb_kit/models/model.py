@@ -1,0 +1,96 @@
+"""A model as the study sees it: weights, prompt and sampling settings, and one key for all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from mathb_kit.errors import MathbError
+
+# What a checkpoint's distribution hangs on; optimizer states, READMEs and recipes beside them do not count.
+_WEIGHT_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "*.safetensors", "*.bin", "*.model")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Sampling settings that change the distribution of completions.
+
+    ``top_k=0``, ``top_p=1.0`` and ``min_p=0.0`` mean "off". ``max_tokens`` counts sampled tokens. A completion is
+    cut before the first of the ``stop`` strings.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    max_tokens: int = 1024
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A checkpoint with its prompt and sampling settings.
+
+    Attributes:
+        name: how people call it, e.g. ``mini-base-1``.
+        source: hub id, or path of a local folder in Hugging Face format.
+        prompt: template with ``{problem}``, or ``chat`` for the checkpoint's own chat template.
+        sampling: settings used unless a run overrides them.
+        base: name of the model it was tuned from, if any.
+        revision: hub revision; None for a local folder, whose content is hashed instead.
+        dtype: floating point type of the weights at run time.
+        quantization: as the engine names it, or None.
+        trained_on: problem sets its training saw.
+    """
+
+    name: str
+    source: str
+    prompt: str = "{problem}"
+    sampling: Sampling = Sampling()
+    base: str | None = None
+    revision: str | None = None
+    dtype: str = "float32"
+    quantization: str | None = None
+    trained_on: tuple[str, ...] = ()
+
+    @property
+    def is_local(self) -> bool:
+        return Path(self.source).is_dir()
+
+    def with_sampling(self, **changes: object) -> Model:
+        """The same checkpoint under other sampling settings (hence another key)."""
+        return replace(self, sampling=replace(self.sampling, **changes))
+
+    def key(self) -> str:
+        """16 hex digits over everything that changes the distribution of completions.
+
+        Neither the name nor a local path counts: a copied checkpoint keeps its attempts, an edited one loses them.
+        """
+        weights = _content_hash(Path(self.source)) if self.is_local else f"{self.source}@{self.revision}"
+        identity = {
+            "weights": weights,
+            "prompt": self.prompt,
+            "sampling": asdict(self.sampling),
+            "dtype": self.dtype,
+            "quantization": self.quantization,
+        }
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+    def render(self, statement: str) -> str:
+        """The prompt for a statement (a chat template is applied by the engine, which owns the tokenizer)."""
+        return statement if self.prompt == "chat" else self.prompt.replace("{problem}", statement)
+
+
+def _content_hash(folder: Path) -> str:
+    files = sorted({f for pattern in _WEIGHT_FILES for f in folder.glob(pattern)})
+    if not any(f.suffix in (".safetensors", ".bin") for f in files):
+        raise MathbError(f"{folder} holds no weights (*.safetensors); give a folder in Hugging Face format.")
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name}:{file.stat().st_size}:".encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

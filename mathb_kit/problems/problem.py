@@ -1,0 +1,85 @@
+"""One problem with its gold, and an ordered set of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, overload
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def statement_hash(statement: str) -> str:
+    """64-bit hexadecimal hash of a statement, whitespace runs collapsed."""
+    return hashlib.sha256(" ".join(statement.split()).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A statement in LaTeX and its gold answer (bare LaTeX, no dollar signs needed).
+
+    Attributes:
+        set: name of the problem set, e.g. ``mini-math``.
+        id: identity within the set.
+        statement: text shown to the model.
+        gold: reference answer.
+        meta: anything else the source says (level, family, source, ...).
+    """
+
+    set: str
+    id: str
+    statement: str
+    gold: str
+    meta: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def key(self) -> str:
+        """``set/id@hash``: a changed statement is another problem, so old attempts never count for it."""
+        return f"{self.set}/{self.id}@{statement_hash(self.statement)}"
+
+
+@dataclass(frozen=True)
+class ProblemSet(Sequence[Problem]):
+    """An ordered set of problems, with a remark where it is not the whole set.
+
+    Attributes:
+        name: the registry name.
+        problems: the rows, in the source's order.
+        note: e.g. ``"11,658 of 40,315"`` where only a part could be read, else empty.
+        source: where the rows came from, for provenance.
+    """
+
+    name: str
+    problems: tuple[Problem, ...]
+    note: str = ""
+    source: str = ""
+
+    def __len__(self) -> int:
+        return len(self.problems)
+
+    @overload
+    def __getitem__(self, index: int) -> Problem: ...
+    @overload
+    def __getitem__(self, index: slice) -> ProblemSet: ...
+    def __getitem__(self, index: int | slice) -> Problem | ProblemSet:
+        if isinstance(index, slice):
+            part = self.problems[index]
+            return ProblemSet(self.name, part, f"{len(part):,} of {len(self):,}", self.source)
+        return self.problems[index]
+
+    def __iter__(self) -> Iterator[Problem]:
+        return iter(self.problems)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per problem: key, set, id, statement, gold and one column per meta field."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {"problem": p.key, "set": p.set, "id": p.id, "statement": p.statement, "gold": p.gold, **p.meta}
+                for p in self.problems
+            ]
+        )

@@ -1,0 +1,63 @@
+"""What the driver asks of an engine, and nothing more."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+# One run seed for the whole project unless a caller asks for another.
+RUN_SEED = 20251113
+
+
+def chunk_seed(run_seed: int, model_key: str, problem_key: str, draw: str, first: int) -> int:
+    """63-bit seed of one chunk: a hash of its identity, never a counter.
+
+    vLLM seeds the children of one request with seed, seed + 1, ...: consecutive chunk seeds would overlap, and one
+    seed for many prompts would repeat the noise. Hashed seeds do neither (up to a birthday chance near 1e-9 a run).
+    """
+    text = "\x1f".join((str(run_seed), model_key, problem_key, draw, str(first)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A block of attempts at one problem that is sampled, stored and resumed as a whole.
+
+    Attempts have the indices ``first`` to ``first + size - 1``. ``prompt`` is the rendered text.
+    """
+
+    problem_key: str
+    prompt: str
+    first: int
+    size: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One sampled text (prompt excluded), its number of sampled tokens and why it ended.
+
+    ``finish``: ``stop`` (end token or stop string), ``length`` (token limit), ``cut`` (the engine gave up on it).
+    """
+
+    text: str
+    tokens: int
+    finish: str
+
+
+class Engine(Protocol):
+    """Turns chunks into completions."""
+
+    def sample(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[Completion]]]:
+        """Yield each chunk once with its ``chunk.size`` completions, in any order, as soon as it is finished.
+
+        A chunk's completions are a function of the chunk alone, up to floating-point differences between batches.
+        ``chunks`` may be long: draw from it as capacity allows.
+        """
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Provenance: engine name, versions, device, dtype."""
+        ...
