@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -54,6 +56,20 @@ class Plan:
             step *= 4
         return cls(rounds=(*rounds, n), stop=stop, chunk=chunk)
 
+    @classmethod
+    def parse(cls, text: str) -> Plan:
+        """The plan that ``str(plan)`` wrote, e.g. ``fixed 1024`` or ``16/64/256/1024 stop 4``.
+
+        The text leaves out the chunk size, which no statistic depends on: it becomes the largest one up to 16.
+        """
+        match = re.fullmatch(r"fixed (\d+)|(\d+(?:/\d+)*) stop (\d+)", text)
+        if not match:
+            raise MathbError(f"{text!r} is not a plan; write 'fixed 1024' or '16/64/256/1024 stop 4'.")
+        if match[1]:
+            return cls.fixed(int(match[1]))
+        rounds = tuple(map(int, match[2].split("/")))
+        return cls(rounds=rounds, stop=int(match[3]), chunk=_largest_divisor(math.gcd(*rounds), 16))
+
     @property
     def n_max(self) -> int:
         """Most attempts any problem can get; the largest k this plan can speak about."""
@@ -81,7 +97,7 @@ class Plan:
     def __str__(self) -> str:
         if self.is_fixed:
             return f"fixed {self.n_max}"
-        return f"rounds {'/'.join(map(str, self.rounds))}, stop at {self.stop} correct"
+        return f"{'/'.join(map(str, self.rounds))} stop {self.stop}"
 
 
 def _largest_divisor(n: int, at_most: int) -> int:

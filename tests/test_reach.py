@@ -1,0 +1,148 @@
+"""Reach metrics on a hand-worked example; the frozen null by enumeration; the verdict sentence."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import comb, isnan
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mathb_kit.errors import MathbError
+from mathb_kit.plan import Plan
+from mathb_kit.statistics import (
+    compare_reach,
+    expansion_curve,
+    frozen_null,
+    mcnemar,
+    proportion_interval,
+    reach,
+    unsolved,
+    verdict_sentence,
+)
+
+
+def outcomes(first_correct: dict[str, int | None], n: int = 16, model="base", draw="main", **columns) -> pd.DataFrame:
+    first = pd.array(list(first_correct.values()), dtype="Int64")
+    frame = pd.DataFrame({"problem": list(first_correct), "first_correct": first})
+    return frame.assign(model=model, draw=draw, n=n, plan=str(Plan.fixed(n)), **columns)
+
+
+# Worked by hand at k = 8: base reaches {a, b, c}, tuned reaches {b, c, d}, tuned's first attempt solves {c, d}.
+BASE = outcomes({"a": 1, "b": 8, "c": 3, "d": 9, "e": None, "f": 16})
+TUNED = outcomes({"a": None, "b": 2, "c": 1, "d": 1, "e": 12, "f": None}, model="tuned")
+
+
+def test_rates_follow_the_formulas_on_six_problems():
+    result = compare_reach(BASE, TUNED, 8)
+    assert reach(BASE, 8) == {"a", "b", "c"} and unsolved(BASE, 8) == {"d", "e", "f"}
+    assert result.expansion[:3] == (1, 6, 1 / 6)  # d
+    assert result.shrinkage[:3] == (1, 6, 1 / 6)  # a
+    assert result.preservation[:3] == (2, 3, 2 / 3)  # b, c of a, b, c
+    assert result.consolidation[:3] == (1, 2, 1 / 2)  # c of b, c
+    assert result.tuned_reach.rate == (result.expansion.count + result.preservation.count) / 6
+    assert result.expansion[3:] == proportion_interval(1, 6)
+    table = result.to_frame()
+    assert table["metric"].tolist() == ["expansion", "shrinkage", "preservation", "consolidation"]
+    assert set(table["interval"]) == {"problems as a sample, clopper-pearson"}
+
+
+def test_on_the_bases_own_unsolved_set_expansion_is_the_tuned_reach():
+    missed = unsolved(BASE, 16)
+    assert missed == {"e"}
+    result = compare_reach(BASE, TUNED, 16, missed)
+    assert result.expansion == result.tuned_reach == (1, 1, 1.0, *proportion_interval(1, 1))
+    assert result.shrinkage.rate == 0.0
+    for undefined in (result.preservation, result.consolidation):
+        assert undefined[:2] == (0, 0) and all(isnan(value) for value in undefined[2:])
+    nothing = compare_reach(BASE, TUNED, 16, [])
+    assert isnan(nothing.expansion.rate)
+
+
+def test_expansion_curve_keeps_the_denominator():
+    tuned = outcomes({"d": 2, "e": 12, "f": 16}, model="tuned")
+    curve = expansion_curve(BASE, tuned, [1, 2, 9, 12, 16], unsolved(BASE, 8))
+    assert curve["k"].tolist() == [1, 2, 9, 12, 16]
+    assert curve["count"].tolist() == [0, 1, 0, 1, 1]  # d, until base has it at 9; e from 12; f for both at 16
+    assert curve["of"].tolist() == [3] * 5
+
+
+def test_a_stopped_problem_counts_and_an_unfinished_one_is_an_error():
+    stopped = BASE.assign(n=[4, 16, 16, 16, 16, 16])
+    assert reach(stopped, 16) == {"a", "b", "c", "d", "f"}
+    short = BASE.assign(n=[16, 16, 16, 16, 10, 16])
+    assert reach(short, 10) == {"a", "b", "c", "d"}
+    with pytest.raises(MathbError, match="Problem e .* in 10 attempts, too few for k = 11"):
+        reach(short, 11)
+
+
+def test_reach_refuses_what_it_cannot_compare():
+    with pytest.raises(MathbError, match="first being f"):
+        compare_reach(BASE, TUNED[TUNED["problem"] != "f"], 8)
+    with pytest.raises(MathbError, match="one model and draw"):
+        reach(pd.concat([BASE, TUNED]), 8)
+    with pytest.raises(MathbError, match="Problem a has two outcomes"):
+        reach(pd.concat([BASE, BASE]), 8)
+
+
+@pytest.mark.parametrize(("n", "k"), [(8, 4), (8, 2), (8, 3), (9, 4)])
+def test_frozen_null_equals_the_enumeration_of_both_blocks(n, k):
+    counts = [0, 0, 1, 1, 2, 4, n]
+    unsolved_, reached = 0.0, 0.0
+    for c in counts:
+        placements = list(combinations(range(n), c))
+        missed = [set(hits) for hits in placements if min(hits, default=n) >= k]
+        unsolved_ += len(missed) / len(placements)
+        reached += sum(any(k <= hit < 2 * k for hit in hits) for hits in missed) / len(placements)
+    rows = outcomes({f"p{i}": None for i in range(len(counts))}, n=n, c=counts)
+    null = frozen_null(rows, k)
+    assert (null.unsolved, null.reached, null.rate) == pytest.approx((unsolved_, reached, reached / unsolved_))
+
+
+def test_frozen_null_at_half_of_n_is_the_split_half_formula():
+    n, counts = 128, np.array([0, 0, 0, 1, 2, 2, 5, 60])
+    w = np.array([comb(n // 2, c) / comb(n, c) for c in counts.tolist()])
+    null = frozen_null(outcomes({f"p{i}": None for i in range(8)}, n=n, c=counts), 64)
+    assert null.rate == pytest.approx(w[counts > 0].sum() / w.sum(), rel=1e-12)
+    with pytest.raises(MathbError, match="at least 2k = 130"):
+        frozen_null(outcomes({"p": None}, n=n, c=[0]), 65)
+    assert isnan(frozen_null(outcomes({"p": None}, n=n, c=[128]), 64).rate)
+
+
+def test_mcnemar_is_the_binomial_tail_over_discordant_problems():
+    first, second = set("abcdefgh"), set("hi")
+    # 7 against 1: two-sided p = 2 (C(8, 0) + C(8, 1)) / 2^8
+    assert mcnemar(first, second) == (7, 1, pytest.approx(2 * 9 / 256))
+    assert mcnemar(first, first) == (0, 0, 1.0)
+
+
+def many(reached: range, draw: str, model: str = "base") -> pd.DataFrame:
+    return outcomes({f"p{i:02}": 5 if i in reached else None for i in range(31)}, model=model, draw=draw)
+
+
+def test_the_verdict_names_counts_intervals_and_the_test():
+    base, fresh = many(range(0), "main"), many(range(20, 21), "retest")
+    null = compare_reach(base, fresh, 16)
+    sentence = verdict_sentence(compare_reach(base, many(range(3), "main", "tuned"), 16), null)
+    # 3 and 1 discordant problems: two-sided p = 2 (1 + 4) / 16
+    assert sentence == (
+        "reached 3 of 31, 9.7 % (2.0 to 25.8); a re-drawn base reaches 1 of 31, 3.2 % (0.1 to 16.7): not "
+        "distinguishable (exact McNemar test, 3 problems only with tuning and 1 only by the re-drawn base, p = 0.62)"
+    )
+    strong = verdict_sentence(compare_reach(base, many(range(12), "main", "tuned"), 16), null)
+    assert ": distinguishable, more (" in strong
+    weak = verdict_sentence(
+        compare_reach(base, many(range(0), "main", "tuned"), 16), compare_reach(base, many(range(9), "retest"), 16)
+    )
+    assert ": distinguishable, fewer (" in weak
+
+
+def test_the_verdict_refuses_a_null_that_is_none():
+    base, tuned = many(range(0), "main"), compare_reach(many(range(0), "main"), many(range(3), "main", "tuned"), 16)
+    with pytest.raises(MathbError, match="re-uses draw 'main'"):
+        verdict_sentence(tuned, compare_reach(base, base, 16))
+    with pytest.raises(MathbError, match="same set and k"):
+        verdict_sentence(tuned, compare_reach(base, many(range(1), "retest"), 8))
+    with pytest.raises(MathbError, match="fresh draw of the base"):
+        verdict_sentence(tuned, tuned)
