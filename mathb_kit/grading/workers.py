@@ -1,0 +1,203 @@
+"""Worker processes for the symbolic rung that can be killed at any moment.
+
+What is covered: a wall-clock limit per task (the clock starts when an idle worker gets it) and a memory limit per
+worker, both ending in a kill and a fresh worker; an empty environment, no files written, no standard streams, a
+session of its own so that Ctrl-C goes to the parent alone; a worker whose parent dies ends by itself. What is not
+covered: a worker can still read files and use the network; nothing that math-verify does asks for either.
+
+The workers are plain child processes that talk JSON lines over pipes. Process pools re-import the caller's main
+module in each child, which breaks in scripts without a main guard, on stdin and in notebooks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from multiprocessing.connection import wait
+
+from mathb_kit.errors import MathbError
+
+TASK_SECONDS = 5.0
+MEMORY_BYTES = 2 << 30
+MAX_TASKS = 2000  # SymPy's caches grow; a worker is replaced after this many tasks
+_START_SECONDS = 120.0  # importing SymPy on a cold, shared disk
+
+_BOOT = "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from mathb_kit.grading.workers import serve; serve()"
+
+
+class Workers:
+    """A pool of at most ``count`` workers, started when there is something to compare.
+
+    Safe to call from any thread; calls from several threads take turns.
+    """
+
+    def __init__(self, count: int | None = None, *, seconds: float = TASK_SECONDS) -> None:
+        self._count = count or _cores()
+        self._seconds = seconds
+        self._pool: list[_Worker] = []
+        self._owner = os.getpid()
+        self._lock = threading.RLock()
+
+    def compare(self, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[int, str]]:
+        """Yield (position in ``pairs``, outcome) in order of completion.
+
+        Outcomes are those of ``symbolic.compare``, ``timeout`` (killed by the clock) or ``crash`` (died, for example
+        out of memory).
+        """
+        with self._lock:
+            if self._owner != os.getpid():  # forked: the pipes belong to the parent process
+                self._pool, self._owner = [], os.getpid()
+            try:
+                yield from self._compare(pairs)
+            except BaseException:
+                self._kill()
+                raise
+
+    def close(self) -> None:
+        """End all workers. The pool can be used again, it then starts new ones."""
+        with self._lock:
+            if self._owner == os.getpid():
+                self._kill()
+
+    def _kill(self) -> None:
+        while self._pool:
+            self._pool.pop().kill()
+
+    def _compare(self, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[int, str]]:
+        tasks = enumerate(pairs)
+        task = next(tasks, None)
+        while True:
+            for worker in self._pool:
+                if task is not None and worker.idle:
+                    worker.send(*task, self._seconds)
+                    task = next(tasks, None)
+            if task is not None and len(self._pool) < self._count and not any(w.starting for w in self._pool):
+                self._pool.append(_Worker())
+            busy = [worker for worker in self._pool if not worker.idle]
+            if task is None and not any(worker.position is not None for worker in busy):
+                return
+            patience = min(worker.deadline for worker in busy) - time.monotonic()
+            wait([worker.output for worker in busy], timeout=max(0.0, patience))
+            for worker in busy:
+                outcome = worker.receive()
+                if outcome is None:
+                    continue
+                position, worker.position = worker.position, None
+                if worker.process.poll() is not None or worker.tasks >= MAX_TASKS:
+                    self._pool.remove(worker)
+                    worker.kill()
+                if position is not None:
+                    yield position, outcome
+
+
+class _Worker:
+    """One child process: starting, idle, or busy with the task at ``position``."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-s", "-B", "-c", _BOOT, json.dumps([os.path.abspath(entry) for entry in sys.path])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(),
+            cwd="/",
+            start_new_session=True,
+        )
+        self.output = self.process.stdout
+        self.position: int | None = None
+        self.starting = True
+        self.deadline = time.monotonic() + _START_SECONDS
+        self.tasks = 0
+
+    @property
+    def idle(self) -> bool:
+        return self.position is None and not self.starting
+
+    def send(self, position: int, pair: tuple[str, str], seconds: float) -> None:
+        self.position, self.tasks = position, self.tasks + 1
+        self.deadline = time.monotonic() + seconds
+        try:
+            self.process.stdin.write(json.dumps([*pair, seconds]).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it died while idle: receive() finds the end of its output
+
+    def receive(self) -> str | None:
+        """The outcome, ``ready`` after the start, None if there is none yet. A worker that failed is dead after it."""
+        if wait([self.output], timeout=0):
+            line = self.output.readline().decode().strip()
+            if self.starting and line != "ready":
+                message = self.process.stderr.read().decode(errors="replace").strip().splitlines()
+                raise MathbError(
+                    "The grading worker could not start; check that math-verify is installed"
+                    f" ({message[-1] if message else 'no message'})."
+                )
+            self.starting = False
+            if line:
+                return line
+            code = self.process.wait()
+            return "timeout" if code == -signal.SIGALRM else "crash"
+        if time.monotonic() < self.deadline:
+            return None
+        if self.starting:
+            raise MathbError(f"The grading worker did not start within {_START_SECONDS:.0f} s; is the disk very slow?")
+        self.kill()
+        return "timeout"
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            try:
+                stream.close()
+            except BrokenPipeError:
+                pass
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _environment() -> dict[str, str]:
+    """Nothing but what finds shared libraries, and one hash seed: SymPy's order of terms must not vary by worker."""
+    libraries = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
+    return {"PYTHONHASHSEED": "0", **libraries}
+
+
+def serve() -> None:
+    """The child's loop: one JSON line in, one outcome out, until the parent closes the pipe."""
+    import resource
+
+    import math_verify  # noqa: F401  (before "ready": the clock of the first task must not pay for the import)
+
+    from mathb_kit.grading.symbolic import compare
+
+    output = os.fdopen(os.dup(1), "w")
+    output.write("ready\n")
+    output.flush()
+    devnull = os.open(os.devnull, os.O_RDWR)
+    for stream in (1, 2):
+        os.dup2(devnull, stream)
+    limits = {resource.RLIMIT_AS: MEMORY_BYTES, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_CORE: 0}
+    for limit, value in limits.items():
+        hard = resource.getrlimit(limit)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (value, value))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for line in sys.stdin:
+        gold, answer, seconds = json.loads(line)
+        # Should the parent be gone, nobody kills a busy worker: it does so itself, a little later.
+        signal.setitimer(signal.ITIMER_REAL, seconds + 1.0)
+        try:
+            outcome = compare(gold, answer)
+        except Exception:  # whatever an odd expression brings SymPy to raise: reported, never taken for a verdict
+            outcome = "crash"
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        output.write(outcome + "\n")
+        output.flush()
