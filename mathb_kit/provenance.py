@@ -1,0 +1,67 @@
+"""Where a result came from: versions, machine, source revision, time."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("torch", "transformers", "numpy", "math-verify", "vllm")
+
+
+def checkout() -> Path | None:
+    """Root of the repository this package runs from, or None where it is installed without one."""
+    root = Path(__file__).resolve().parents[1]
+    return root if (root / "pyproject.toml").is_file() or (root / ".git").exists() else None
+
+
+def provenance(*, time: datetime | None = None, **extra: Any) -> dict[str, Any]:
+    """A JSON-ready record that makes a result file self-describing.
+
+    Args:
+        time: timezone-aware moment to record instead of now.
+        extra: anything else to record, e.g. ``engine=engine.describe()``.
+
+    Returns:
+        ``time`` (UTC, ISO 8601), ``python``, ``platform``, ``cpus``, ``packages`` (name to version, installed ones
+        only), ``git`` (``revision`` and ``dirty``, or None outside a git checkout), then ``extra``.
+    """
+    return {
+        "time": (time or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "packages": _versions(),
+        "git": _git(),
+        **extra,
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _git() -> dict[str, Any] | None:
+    root = checkout()
+    # Without its own .git the copy may lie inside some other repository, whose revision would be a lie.
+    if root is None or not (root / ".git").exists():
+        return None
+    try:
+        revision = _git_output(root, "rev-parse", "HEAD")
+        return {"revision": revision, "dirty": bool(_git_output(root, "status", "--porcelain"))}
+    except (FileNotFoundError, subprocess.CalledProcessError):  # no git here, or a checkout it refuses to read
+        return None
+
+
+def _git_output(root: Path, *command: str) -> str:
+    return subprocess.run(["git", "-C", root, *command], check=True, capture_output=True, text=True).stdout.strip()

@@ -1,0 +1,244 @@
+"""The store: a folder of shards that several writers may add to at once and that any kill leaves whole.
+
+::
+
+    attempts/<model key>/<draw>/<shard>.parquet             texts, in whole chunks
+    answers/<extractor>/<model key>/<draw>/<shard>.parquet  what was extracted from the attempts shard of that name
+    grades/<grader>/<shard>.parquet                         one verdict per distinct (gold, answer)
+    models/<model key>.json                                 which model a key stands for
+
+Shards are immutable. Two writers may do the same chunk: each commits a shard of its own, and readers keep the row of
+the older one, the same in attempts and in answers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mathb_kit.errors import MathbError
+from mathb_kit.provenance import checkout
+from mathb_kit.store.shards import as_table, new_shard_name, read_table, shard_names, write_atomically, write_table
+
+
+def _schema(*, optional: Collection[str] = (), **types: pa.DataType) -> pa.Schema:
+    return pa.schema([pa.field(name, type_, nullable=name in optional) for name, type_ in types.items()])
+
+
+ATTEMPTS = _schema(
+    model=pa.string(),
+    problem=pa.string(),
+    draw=pa.string(),
+    index=pa.int32(),
+    first=pa.int32(),
+    seed=pa.int64(),
+    text=pa.string(),
+    tokens=pa.int32(),
+    finish=pa.string(),
+    optional=("text",),
+)
+ANSWERS = _schema(
+    model=pa.string(),
+    problem=pa.string(),
+    draw=pa.string(),
+    index=pa.int32(),
+    answer=pa.string(),
+    truncated=pa.bool_(),
+    tokens=pa.int32(),
+    optional=("answer",),
+)
+GRADES = _schema(gold=pa.string(), answer=pa.string(), verdict=pa.string(), rung=pa.string(), optional=("rung",))
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def runs_root() -> Path:
+    """Folder of everything that runs leave behind: ``MATHB_RUNS``, else ``runs`` in the checkout (or here)."""
+    return Path(os.environ.get("MATHB_RUNS") or (checkout() or Path.cwd()) / "runs").expanduser()
+
+
+def store_root() -> Path:
+    """The one store that all profiles share."""
+    return runs_root() / "store"
+
+
+class Store:
+    """Attempts, answers and grades under one folder.
+
+    Args:
+        root: the folder, made on the first commit; `store_root()` by default.
+
+    Every method raises MathbError on a name unfit for a folder, a damaged shard, or a folder that cannot be written.
+    """
+
+    def __init__(self, root: Path | str | None = None) -> None:
+        self.root = Path(root) if root is not None else store_root()
+
+    # Attempts
+
+    def commit_attempts(
+        self, model_key: str, draw: str, rows: Mapping[str, Sequence[Any]], provenance: Mapping[str, Any] | None = None
+    ) -> str:
+        """Add one shard of whole chunks and return its name; the rows are safe on disk on return.
+
+        Args:
+            model_key: key of the model.
+            draw: name of the draw.
+            rows: columns problem, index, first, seed, text (may be None), tokens, finish: lists or a DataFrame. Lone
+                surrogates in a text are stored as U+FFFD.
+            provenance: kept as JSON in the shard's own metadata, because engines may differ between shards.
+        """
+        table = as_table(self._keyed(model_key, draw, rows), ATTEMPTS)
+        if provenance is not None:
+            table = table.replace_schema_metadata({"provenance": json.dumps(provenance)})
+        name = new_shard_name()
+        write_table(self._folder("attempts", model_key, draw) / name, table)
+        return name
+
+    def done(self, model_key: str, draw: str) -> dict[str, set[int]]:
+        """Indices of the committed attempts, by problem key (texts are not read)."""
+        folder = self._folder("attempts", model_key, draw)
+        frame = self._read(folder, shard_names(folder), ATTEMPTS, ["problem", "index"]).to_pandas()
+        return {problem: set(indices.tolist()) for problem, indices in frame.groupby("problem")["index"]}
+
+    def read_attempts(
+        self,
+        model_key: str,
+        draw: str,
+        problems: Collection[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """Attempts, one row per (problem, index), sorted by both.
+
+        Args:
+            model_key: key of the model.
+            draw: name of the draw.
+            problems: problem keys to keep; all by default.
+            columns: columns to return; all by default. Without ``text`` reading is far cheaper.
+        """
+        folder = self._folder("attempts", model_key, draw)
+        return self._read_distinct(folder, shard_names(folder), ATTEMPTS, problems, columns)
+
+    # Answers
+
+    def pending_answers(self, extractor: str, model_key: str, draw: str) -> Iterator[tuple[str, pd.DataFrame]]:
+        """(shard name, its attempts) of the shards that this extractor version has not seen, oldest first."""
+        folder = self._folder("attempts", model_key, draw)
+        seen = set(shard_names(self._folder("answers", extractor, model_key, draw)))
+        for name in shard_names(folder):
+            if name not in seen:
+                yield name, read_table(folder / name, ATTEMPTS, ATTEMPTS.names).to_pandas()
+
+    def commit_answers(
+        self, extractor: str, model_key: str, draw: str, shard: str, rows: Mapping[str, Sequence[Any]]
+    ) -> None:
+        """Keep what was extracted from one attempts shard.
+
+        Args:
+            extractor: version of the extractor.
+            model_key: key of the model.
+            draw: name of the draw.
+            shard: name that `pending_answers` gave.
+            rows: columns problem, index, answer (may be None), truncated, tokens; one row per attempt of the shard.
+        """
+        table = as_table(self._keyed(model_key, draw, rows), ANSWERS)
+        write_table(self._folder("answers", extractor, model_key, draw) / shard, table)
+
+    def read_answers(
+        self, extractor: str, model_key: str, draw: str, problems: Collection[str] | None = None
+    ) -> pd.DataFrame:
+        """Answers, one row per (problem, index), sorted by both; ``answer`` is null where there is none.
+
+        Only answers whose attempts shard exists count: delete a damaged attempts shard, and its answers are void too.
+        """
+        folder = self._folder("answers", extractor, model_key, draw)
+        attempts = set(shard_names(self._folder("attempts", model_key, draw)))
+        return self._read_distinct(folder, [n for n in shard_names(folder) if n in attempts], ANSWERS, problems)
+
+    # Grades
+
+    def write_grades(self, grader: str, rows: Mapping[str, Sequence[Any]]) -> None:
+        """Add verdicts of one grader version: columns gold, answer, verdict, rung (may be None)."""
+        write_table(self._folder("grades", grader) / new_shard_name(), as_table(rows, GRADES))
+
+    def read_grades(self, grader: str) -> pd.DataFrame:
+        """Verdicts of one grader version, one row per (gold, answer); the first ever written holds."""
+        folder = self._folder("grades", grader)
+        frame = self._read(folder, shard_names(folder), GRADES, GRADES.names).to_pandas()
+        return frame.drop_duplicates(["gold", "answer"], ignore_index=True)
+
+    # Models
+
+    def describe_model(self, model_key: str, description: Mapping[str, Any]) -> None:
+        """Record what a model key stands for (name, settings, provenance), replacing an earlier record."""
+        content = json.dumps(description, indent=2, sort_keys=True).encode()
+        write_atomically(self._folder("models") / f"{_checked(model_key)}.json", lambda stream: stream.write(content))
+
+    def models(self) -> dict[str, dict[str, Any]]:
+        """The descriptions on record, by model key."""
+        descriptions = {}
+        for path in sorted(self._folder("models").glob("*.json")):
+            try:
+                descriptions[path.stem] = json.loads(path.read_bytes())
+            except ValueError as error:
+                raise MathbError(f"{path} is not JSON; delete it, the next run writes it again.") from error
+        return descriptions
+
+    # Helpers
+
+    def _folder(self, kind: str, *names: str) -> Path:
+        return self.root.joinpath(kind, *map(_checked, names))
+
+    @staticmethod
+    def _keyed(model_key: str, draw: str, rows: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+        n = len(rows["problem"])
+        return {**{name: rows[name] for name in rows}, "model": [model_key] * n, "draw": [draw] * n}
+
+    @staticmethod
+    def _read(
+        folder: Path,
+        names: Sequence[str],
+        schema: pa.Schema,
+        columns: Sequence[str],
+        problems: Collection[str] | None = None,
+    ) -> pa.Table:
+        tables = [pa.schema([schema.field(name) for name in columns]).empty_table()]
+        for name in names:
+            table = read_table(folder / name, schema, columns)
+            if problems is not None:
+                table = table.filter(pc.is_in(table["problem"], pa.array(list(problems), pa.string())))
+            tables.append(table)
+        return pa.concat_tables(tables)
+
+    def _read_distinct(
+        self,
+        folder: Path,
+        names: Sequence[str],
+        schema: pa.Schema,
+        problems: Collection[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        columns = list(schema.names if columns is None else columns)
+        if unknown := [name for name in columns if name not in schema.names]:
+            raise MathbError(f"The store has no column {unknown[0]!r}; choose among {', '.join(schema.names)}.")
+        needed = list(dict.fromkeys([*columns, "problem", "index"]))
+        frame = self._read(folder, names, schema, needed, problems).to_pandas()
+        frame = frame.drop_duplicates(["problem", "index"])
+        return frame.sort_values(["problem", "index"], ignore_index=True)[columns]
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise MathbError(
+            f"{name!r} cannot name a draw, a model key or a version: use letters, digits, dot, dash and underscore, "
+            "starting with a letter or digit, at most 100 characters."
+        )
+    return name

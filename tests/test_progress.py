@@ -1,0 +1,129 @@
+"""Progress is seen in a terminal and outside of one; provenance says what made a result."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from mathb_kit import progress as progress_module
+from mathb_kit.errors import MathbError
+from mathb_kit.progress import progress
+from mathb_kit.provenance import provenance
+
+
+class Clock:
+    """Stands for the time module in progress.py: a second passes only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(progress_module, "time", clock)
+    monkeypatch.delenv("MATHB_PROGRESS", raising=False)
+    return clock
+
+
+def test_without_a_terminal_a_plain_line_comes_now_and_then_with_rate_and_time_left(clock, capsys):
+    with progress(10_000, "coin", initial=1_000) as bar:
+        for _ in range(25):
+            clock.now += 1
+            bar.update(100)
+    assert capsys.readouterr().err.splitlines() == [
+        "coin: 2,000 of 10,000 attempts, 100.0/s, 00:10, 01:20 left",
+        "coin: 3,000 of 10,000 attempts, 100.0/s, 00:20, 01:10 left",
+        "coin: 3,500 of 10,000 attempts, 100.0/s, 00:25",
+    ]
+
+
+def test_a_short_job_without_a_terminal_says_nothing(clock, capsys):
+    with progress(10, "coin") as bar:
+        clock.now += 1
+        bar.update(10)
+    assert capsys.readouterr().err == ""
+
+
+def test_an_unknown_total_and_nested_jobs_work_without_a_terminal(clock, capsys):
+    with progress(None, "outer", unit="rounds") as outer, progress(4, "inner", unit="pairs") as inner:
+        clock.now += 4
+        inner.update(4)
+        outer.update()
+    assert capsys.readouterr().err.splitlines() == [
+        "inner: 4 of 4 pairs, 1.0/s, 00:04",
+        "outer: 1 rounds, 0.2/s, 00:04",
+    ]
+
+
+def test_a_failing_job_still_says_how_far_it_came(clock, capsys):
+    with pytest.raises(KeyError), progress(10, "coin"):
+        clock.now += 5
+        raise KeyError
+    assert capsys.readouterr().err == "coin: 0 of 10 attempts, 0.0/s, 00:05\n"
+
+
+def screen(written: str) -> list[str]:
+    """What a terminal shows after these characters (return, line feed, cursor up; no wrapping)."""
+    lines, row, column = [""], 0, 0
+    for token in re.findall(r"\x1b\[A|.", written, re.DOTALL):
+        if token == "\r":
+            column = 0
+        elif token == "\n":
+            row, column = row + 1, 0
+            lines += [""] * (row == len(lines))
+        elif token == "\x1b[A":
+            row -= 1
+        else:
+            lines[row] = lines[row][:column].ljust(column) + token + lines[row][column + 1 :]
+            column += 1
+    return [line.strip() for line in lines if line.strip()]
+
+
+def test_a_terminal_keeps_the_outermost_bar_and_the_notes(monkeypatch, capsys):
+    monkeypatch.delenv("MATHB_PROGRESS", raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress(2, "outer", unit="models") as outer:
+        for i in range(2):
+            with progress(50, "inner", initial=20) as inner:
+                inner.update(30)
+                inner.note(f"note {i}")
+            outer.update()
+    with progress(None, "next") as bar:
+        bar.update(3)
+    shown = screen(capsys.readouterr().err)
+    assert shown[:2] == ["note 0", "note 1"] and len(shown) == 4
+    assert re.fullmatch(r"outer: 100%.* 2/2 .* models/s\]", shown[2])
+    assert re.fullmatch(r"next: 3 attempts .* attempts/s\]", shown[3])
+
+
+def test_MATHB_PROGRESS_switches_off_and_refuses_other_words(clock, monkeypatch, capsys):
+    monkeypatch.setenv("MATHB_PROGRESS", "off")
+    with progress(10, "coin") as bar:
+        clock.now += 60
+        bar.update(10)
+        bar.note("unseen")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("MATHB_PROGRESS", "loud")
+    with pytest.raises(MathbError, match="bar, plain or off, not 'loud'"), progress(10, "coin"):
+        pass
+
+
+def test_provenance_is_json_in_utc_and_names_versions_without_importing_them():
+    noon_in_tokyo = datetime(2025, 11, 13, 12, tzinfo=timezone(timedelta(hours=9)))
+    record = provenance(time=noon_in_tokyo, engine={"name": "coin"})
+    assert json.loads(json.dumps(record)) == record
+    assert record["time"] == "2025-11-13T03:00:00+00:00" and record["engine"] == {"name": "coin"}
+    import numpy
+
+    assert record["packages"]["numpy"] == numpy.__version__
+    code = "import sys; from mathb_kit.provenance import provenance; provenance(); print('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
