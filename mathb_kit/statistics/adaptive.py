@@ -87,9 +87,15 @@ def estimate_pass_at_k(outcomes: pd.DataFrame, ks: Sequence[int], plan: Plan | N
 
 
 def pass_at_k_curve(
-    outcomes: pd.DataFrame, ks: Sequence[int], *, replicates: int = 2000, level: float = 0.95, seed: int = 0
+    outcomes: pd.DataFrame,
+    ks: Sequence[int],
+    *,
+    by: Sequence[str] = ("model", "draw"),
+    replicates: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """Mean pass@k over problems, per model and draw, with a percentile bootstrap over problems.
+    """Mean pass@k over problems, per model and draw (or other columns), with a percentile bootstrap over problems.
 
     The interval answers "what if the problems had been others of their kind?". The noise of the attempts is in it
     too, since each problem's estimate carries its own.
@@ -97,25 +103,25 @@ def pass_at_k_curve(
     Args:
         outcomes: as for ``estimate_pass_at_k``.
         ks: numbers of attempts allowed.
+        by: columns whose values tell the curves apart.
         replicates: bootstrap resamples.
         level: nominal coverage.
         seed: of the bootstrap.
 
     Returns:
-        model, draw, k, estimate, low, high, problems, interval. low and high are NaN for a single problem; all
+        the ``by`` columns, k, estimate, low, high, problems, interval. low and high are NaN for a single problem; all
         three are NaN where one of the problems has a smaller plan than k.
     """
     codes, values = _estimates_by_end_point(outcomes, ks, None)
     curves = []
-    for (model, draw), rows in outcomes.groupby(["model", "draw"], sort=False).indices.items():
+    for names, rows in outcomes.groupby(list(by), sort=False).indices.items():
         present, counts = np.unique(codes[rows], return_counts=True)
         points = values[present]
         low, high = bootstrap_mean_interval(points, counts, replicates=replicates, level=level, seed=seed)
         curves.append(
             pd.DataFrame(
                 {
-                    "model": model,
-                    "draw": draw,
+                    **dict(zip(by, names if len(by) > 1 else [names])),
                     "k": list(ks),
                     "estimate": counts / len(rows) @ points,
                     "low": low,
@@ -130,15 +136,15 @@ def pass_at_k_curve(
     return pd.concat(curves, ignore_index=True)
 
 
-def attempts_saved(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Attempts an adaptive plan used beside those of fixed n for the same k, per model and draw.
+def attempts_saved(outcomes: pd.DataFrame, *, by: Sequence[str] = ("model", "draw")) -> pd.DataFrame:
+    """Attempts an adaptive plan used beside those of fixed n for the same k, per model and draw (or other columns).
 
     Returns:
-        model, draw, problems, attempts, fixed_attempts, ratio (fixed_attempts / attempts).
+        the ``by`` columns, problems, attempts, fixed_attempts, ratio (fixed_attempts / attempts).
     """
     require_columns(outcomes, [*KEY, "n", "plan"], "outcomes")
     n_max = {text: Plan.parse(text).n_max for text in outcomes["plan"].unique()}
-    used = outcomes.assign(fixed=outcomes["plan"].map(n_max)).groupby(["model", "draw"], sort=False)
+    used = outcomes.assign(fixed=outcomes["plan"].map(n_max)).groupby(list(by), sort=False)
     table = used.agg(problems=("problem", "size"), attempts=("n", "sum"), fixed_attempts=("fixed", "sum"))
     return table.assign(ratio=table["fixed_attempts"] / table["attempts"]).reset_index()
 

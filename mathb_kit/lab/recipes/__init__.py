@@ -1,0 +1,1 @@
+"""How the miniature was made: one TOML file per shipped checkpoint, and the code that follows it."""

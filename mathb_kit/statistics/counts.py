@@ -1,0 +1,45 @@
+"""Counts (n, c) from a file, for people who sampled and graded elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mathb_kit.errors import MathbError
+from mathb_kit.problems.loader import read_rows
+from mathb_kit.statistics.pass_at_k import pass_at_k
+
+
+def mean_pass_at_k(path: str | Path, ks: Sequence[int]) -> pd.DataFrame:
+    """Mean pass@k over the problems of a file with one (n, c) a row.
+
+    Args:
+        path: CSV with a header, or JSON lines or Parquet; columns ``n`` and ``c``, others are left alone.
+        ks: attempts allowed.
+
+    Returns:
+        One row per k: k, problems, pass_at_k (NaN where a problem has fewer than k attempts).
+
+    Raises:
+        MathbError: an unreadable file, a missing column, or a count that is not a whole number.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MathbError(f"There is no file {path}.")
+    try:
+        rows = pd.read_csv(path) if path.suffix == ".csv" else pd.DataFrame([row for _, row in read_rows(path)])
+    except ValueError as error:  # pandas' parser errors, broken UTF-8
+        raise MathbError(f"{path} is not a CSV file with a header ({error}).") from error
+    for column in ("n", "c"):
+        if column not in rows:
+            raise MathbError(f"{path} has no column {column!r}; each row needs n (attempts) and c (correct ones).")
+        numbers = pd.to_numeric(rows[column], errors="coerce")
+        if (bad := numbers.isna() | (numbers % 1 != 0)).any():
+            at = int(np.flatnonzero(bad)[0])
+            raise MathbError(f"{path}, row {at + 1}: {column!r} is {rows[column].iloc[at]!r}, not a whole number.")
+        rows[column] = numbers.astype("int64")
+    means = [np.mean(pass_at_k(rows["n"].to_numpy(), rows["c"].to_numpy(), k)) for k in ks]
+    return pd.DataFrame({"k": list(ks), "problems": len(rows), "pass_at_k": means})
