@@ -67,13 +67,28 @@ def make_checkpoint(name: str, into: Path = CHECKPOINTS) -> Path:
             record = train_grpo(_as_model(name, "policy in training"), loaded, problems, settings)
         case kind:
             raise MathbError(f"{path.name} has the kind {kind!r}; it must be base, rl or distilled.")
-    folder = into / name
+    return write_checkpoint(into / name, network, tokenizer, recipe, asdict(record))
+
+
+def write_checkpoint(
+    folder: Path,
+    network: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    recipe: dict[str, Any],
+    training: dict[str, Any],
+) -> Path:
+    """Write weights, tokenizer and, last, ``recipe.json``; returns the folder."""
     network.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     usage = {**USAGE, "base": recipe.get("base"), "trained_on": ["mini-train"] if recipe["kind"] == "rl" else []}
-    versions = provenance()
-    report = {"mathb": usage, "recipe": recipe, "training": asdict(record), "packages": versions["packages"],
-              "python": versions["python"]}  # fmt: skip
+    made_with = provenance()
+    report = {
+        "mathb": usage,
+        "recipe": recipe,
+        "training": training,
+        "packages": made_with["packages"],
+        "python": made_with["python"],
+    }
     (folder / "recipe.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return folder
 

@@ -39,7 +39,7 @@ def mean_pass_at_k(path: str | Path, ks: Sequence[int]) -> pd.DataFrame:
         numbers = pd.to_numeric(rows[column], errors="coerce")
         if (bad := numbers.isna() | (numbers % 1 != 0)).any():
             at = int(np.flatnonzero(bad)[0])
-            raise MathbError(f"{path}, row {at + 1}: {column!r} is {rows[column].iloc[at]!r}, not a whole number.")
+            raise MathbError(f"{path}, row {at + 1}: {column!r} is {rows[column].iloc[at]}, not a whole number.")
         rows[column] = numbers.astype("int64")
     means = [np.mean(pass_at_k(rows["n"].to_numpy(), rows["c"].to_numpy(), k)) for k in ks]
     return pd.DataFrame({"k": list(ks), "problems": len(rows), "pass_at_k": means})

@@ -1,0 +1,77 @@
+"""Do RL-tuned language models reach mathematics that their base cannot?
+
+``import mathb_kit as mb`` loads nothing heavy: every name below is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "MathbError": "errors",
+    "Model": "models",
+    "Plan": "plan",
+    "Problem": "problems",
+    "ProblemSet": "problems",
+    "Sampling": "models",
+    "Store": "store",
+    "attempts_saved": "statistics",
+    "change_by_problem": "judgement",
+    "compare_reach": "statistics",
+    "estimate_pass_at_k": "statistics",
+    "evaluate": "evaluation",
+    "expansion_curves": "judgement",
+    "figures_folder": "report.reproduce",
+    "gain_per_step": "judgement",
+    "get_engine": "sampling",
+    "get_model": "models",
+    "grade": "grading",
+    "grade_file": "grading",
+    "judge": "judgement",
+    "judge_model": "judgement",
+    "list_models": "models",
+    "load_problems": "problems",
+    "load_profile": "profiles",
+    "mode_shares": "lab.modes",
+    "pass_at_k": "statistics",
+    "pass_at_k_curve": "statistics",
+    "plot_funnel": "plots",
+    "plot_modes": "plots",
+    "plot_pass_at_k": "plots",
+    "plot_sharpening": "plots",
+    "problem_sets": "problems",
+    "run_notebook": "report.notebooks",
+    "sample": "sampling",
+    "save_figure": "plots",
+}
+__all__ = ["__version__", *_HOME]
+
+if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the table above
+    from mathb_kit.errors import MathbError
+    from mathb_kit.evaluation import evaluate
+    from mathb_kit.grading import grade, grade_file
+    from mathb_kit.judgement import change_by_problem, expansion_curves, gain_per_step, judge, judge_model
+    from mathb_kit.lab.modes import mode_shares
+    from mathb_kit.models import Model, Sampling, get_model, list_models
+    from mathb_kit.plan import Plan
+    from mathb_kit.plots import plot_funnel, plot_modes, plot_pass_at_k, plot_sharpening, save_figure
+    from mathb_kit.problems import Problem, ProblemSet, load_problems, problem_sets
+    from mathb_kit.profiles import load_profile
+    from mathb_kit.report.notebooks import run_notebook
+    from mathb_kit.report.reproduce import figures_folder
+    from mathb_kit.sampling import get_engine, sample
+    from mathb_kit.statistics import attempts_saved, compare_reach, estimate_pass_at_k, pass_at_k, pass_at_k_curve
+    from mathb_kit.store import Store
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value  # asked once
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

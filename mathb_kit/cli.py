@@ -1,0 +1,188 @@
+"""The command ``mathb``: each verb calls one library function and prints what it returns."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import mathb_kit as mb
+from mathb_kit.errors import MathbError
+
+
+class _Verbs(typer.core.TyperGroup):
+    """Turns the expected ends of a run into one sentence on stderr and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MathbError as error:
+            _end(f"mathb: {error}", 2)
+        except KeyboardInterrupt:
+            _end("mathb: interrupted; what was finished is kept, the same command goes on from there.", 130)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            _end(
+                f"mathb: no space left on the disk{f' of {error.filename}' if error.filename else ''}; free some, or "
+                "point MATHB_RUNS to another disk, and run the same command again: what was finished is kept.",
+                2,
+            )
+
+
+def _end(message: str, status: int) -> None:
+    print(message, file=sys.stderr)
+    raise typer.Exit(status)
+
+
+app = typer.Typer(
+    cls=_Verbs,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Do RL-tuned language models reach mathematics that their base cannot?",
+)
+
+Set = Annotated[str, typer.Option("--on", metavar="SET", help="A problem set (mathb problems) or a .jsonl file.")]
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A model (mathb models) or a checkpoint folder.")]
+Attempts = Annotated[int, typer.Option(min=1, help="Most attempts a problem gets.")]
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    if version:
+        print(mb.__version__)
+        raise typer.Exit
+
+
+@app.command()
+def reproduce(
+    profile: Annotated[str, typer.Argument(help="A call of ./reproduce.sh --help, or a .toml file.")] = "mini",
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer attempts, drawn into runs/ only.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print attempts, tokens, hours and disk, and stop.")] = False,
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Train the tiny models again first.")] = False,
+    rehearse: Annotated[bool, typer.Option("--rehearse", help="Act the call out with tiny models.")] = False,
+) -> None:
+    """Redraw the study's figures and tables.
+
+    Example: mathb reproduce mini --quick
+    """
+    from mathb_kit.report import reproduce as study
+
+    if rehearse:
+        raise MathbError("--rehearse is not built yet; --plan prints what a call costs.")
+    if plan:
+        print(study.price(profile, quick=quick))
+    else:
+        study.reproduce(profile, quick=quick, from_scratch=from_scratch)
+
+
+@app.command()
+def sample(
+    model: ModelName,
+    on: Set,
+    attempts: Attempts = 64,
+    draw: Annotated[str, typer.Option(help="Name of the draw; a new name gives fresh attempts.")] = "main",
+) -> None:
+    """Sample attempts into the store, without grading them; what is there already is skipped.
+
+    Example: mathb sample mini-base-1 --on mini-math --attempts 16
+    """
+    from mathb_kit.store import store_root
+
+    tried = mb.get_model(model)
+    report = mb.sample(tried, mb.load_problems(on), attempts, store=mb.Store(), engine=mb.get_engine(tried), draw=draw)
+    print(
+        f"{report.new_attempts:,} attempts sampled ({report.tokens:,} tokens, {report.seconds:.0f} s), "
+        f"{report.skipped:,} were there; store: {store_root()}"
+    )
+
+
+@app.command()
+def grade(
+    file: Annotated[Path, typer.Argument(help="JSON lines with gold, prediction and perhaps kind (response, answer).")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of to stdout.")] = None,
+) -> None:
+    """Grade a file of predictions: the same rows with verdict and answer.
+
+    Example: mathb grade predictions.jsonl -o graded.jsonl
+    """
+    counts = mb.grade_file(file, output)
+    print(", ".join(f"{count:,} {verdict}" for verdict, count in counts.items()), file=sys.stderr)
+
+
+@app.command()
+def evaluate(model: ModelName, on: Set, attempts: Attempts = 1024) -> None:
+    """Sample and grade by an adaptive plan, and print pass@k with 95 % intervals.
+
+    Example: mathb evaluate mini-base-1 --on mini-math --attempts 256
+    """
+    plan = mb.Plan.up_to(attempts)
+    evaluation = mb.evaluate(mb.get_model(model), mb.load_problems(on), plan)
+    curve = mb.pass_at_k_curve(evaluation.outcomes, sorted({1, *plan.rounds}))
+    print(f"pass@k of {model} on {on} ({plan}; 95 % intervals: {curve['interval'].iloc[0]})")
+    print(curve[["k", "estimate", "low", "high", "problems"]].to_string(index=False, float_format="{:.4f}".format))
+
+
+@app.command()
+def problems(name: Annotated[str, typer.Argument(help="A set to look into; none lists all.")] = "") -> None:
+    """List the problem sets, or show the first problem of one.
+
+    Example: MATHB_DATA_DIR=my/data mathb problems math-500
+    """
+    if not name:
+        print(mb.problem_sets().to_string(index=False))
+        return
+    chosen = mb.load_problems(name)
+    print(f"{chosen.name}: {chosen.note or f'{len(chosen):,} problems'}, from {chosen.source}")
+    print(f"{chosen[0].key}, gold {chosen[0].gold}\n{chosen[0].statement}")
+
+
+@app.command()
+def models(name: Annotated[str, typer.Argument(help="A model to look into; none lists all.")] = "") -> None:
+    """List the models, or show the settings of one.
+
+    Example: mathb models mini-base-1
+    """
+    if not name:
+        print(mb.list_models().to_string(index=False))
+        return
+    chosen = mb.get_model(name)
+    for key, value in vars(chosen).items():
+        print(f"{key:13} {value!r}")
+    print(f"{'key':13} {chosen.key()}")
+
+
+@app.command()
+def passk(
+    file: Annotated[Path | None, typer.Argument(help="CSV or JSON lines with n and c for each problem.")] = None,
+    n: Annotated[int | None, typer.Option("--n", help="Attempts, where there is no file.")] = None,
+    c: Annotated[int | None, typer.Option("--c", help="Correct ones among them.")] = None,
+    k: Annotated[list[int], typer.Option("--k", metavar="K", help="Attempts allowed; may be repeated.")] = [1],
+) -> None:
+    """pass@k from counts: the unbiased estimate of Chen et al. (2021).
+
+    Example: mathb passk --n 1024 --c 3 --k 1 --k 64, or: mathb passk counts.csv --k 8
+    """
+    from mathb_kit.statistics.counts import mean_pass_at_k
+
+    if file:
+        print(mean_pass_at_k(file, k).to_string(index=False))
+        return
+    if n is None or c is None:
+        raise MathbError("Give --n and --c, or a file with these columns.")
+    for allowed in k:
+        print(f"pass@{allowed} = {mb.pass_at_k(n, c, allowed):.6g}")
+
+
+def main() -> None:
+    """Entry point of the command ``mathb``."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""The stages that need no attempts, in an order that differs from the paper's.
+
+The paper (arXiv 2510.11653, section 3.2) filters by quality, screens with a strong model, checks golds with two
+stronger ones, looks for benchmark problems, and then sieves with 1,024 attempts per model. Here everything that takes
+no model comes first, because it costs seconds: what is a copy, or stands in a benchmark, is not worth an attempt. The
+golds are checked before any sampling, too: hardly any attempt hits a wrong gold, so each one would cost 1,024 attempts
+per model and then pass the sieve as a problem beyond all of them.
+
+Among the cheap stages, conflicting golds are looked for while rows with other golds than integers are still there: they
+are evidence that the statement's answer is disputed. Broken statements go first, so that no copy is kept for a
+broken original.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from mathb_kit.construction.answers import check_answers
+from mathb_kit.construction.contamination import contamination
+from mathb_kit.construction.duplicates import conflicting_golds, duplicates
+from mathb_kit.construction.filters import Filter
+from mathb_kit.construction.quality import integer_golds, quality
+from mathb_kit.problems.problem import ProblemSet
+
+
+def stages_before_sampling(benchmarks: Sequence[ProblemSet], *, exact_answers: bool) -> tuple[Filter, ...]:
+    """Filters for ``run_filters``, cheapest first.
+
+    Args:
+        benchmarks: sets whose problems must not be in the result.
+        exact_answers: check golds with the exact evaluator, which reads the miniature's statements only.
+    """
+    stages = (quality, conflicting_golds, duplicates, integer_golds, partial(contamination, benchmarks=benchmarks))
+    return (*stages, check_answers) if exact_answers else stages

@@ -1,0 +1,77 @@
+"""A sieved set, frozen: the problems as JSON lines, and beside them a record of where they came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mathb_kit.construction.filters import Funnel
+from mathb_kit.construction.sieve import Sieve
+from mathb_kit.errors import MathbError
+from mathb_kit.grading import EXTRACTOR_VERSION
+from mathb_kit.problems.problem import Problem
+from mathb_kit.provenance import provenance
+from mathb_kit.sampling import RUN_SEED
+
+
+def freeze(sieve: Sieve, problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """Rows of the released set, with one ``<model>_unsolved`` column per model, as in MATH-Beyond's table.
+
+    Args:
+        sieve: who solved what.
+        problems: those to release, e.g. ``sieve.union()``.
+
+    Returns:
+        id (numbered anew), origin (key of the problem in its pool, under which its attempts are stored), statement,
+        gold, what the pool says besides, and the columns of the models (true or false).
+
+    Raises:
+        MathbError: a problem that was not sieved.
+    """
+    unsolved = {model.name: {problem.key for problem in sieve.unsolved_by(model.name)} for model in sieve.models}
+    sieved = {problem.key for problem in sieve.problems}
+    rows = []
+    for problem in problems:
+        if problem.key not in sieved:
+            raise MathbError(f"Problem {problem.key} did not go through the sieve; release a part of what did.")
+        columns = {f"{name}_unsolved": problem.key in keys for name, keys in unsolved.items()}
+        own = {"id": f"{len(rows):03d}", "origin": problem.key, "statement": problem.statement, "gold": problem.gold}
+        rows.append({**own, **{key: value for key, value in problem.meta.items() if key not in own}, **columns})
+    return rows
+
+
+def write_release(path: Path, rows: Sequence[Mapping[str, Any]], sieve: Sieve, funnel: Funnel) -> Path:
+    """Write ``path`` (JSON lines) and, with the suffix ``.provenance.json``, its record; returns the record's path.
+
+    The record holds the models and their keys, plan, draw, run seed, extractor and grader version, and the counts of
+    every stage of the funnel.
+
+    Args:
+        path: ends in ``.jsonl``.
+        rows: from `freeze`.
+        sieve: where they come from.
+        funnel: all stages up to and including the sieve.
+
+    Raises:
+        MathbError: another suffix.
+    """
+    if path.suffix != ".jsonl":
+        raise MathbError(f"A released set is written as .jsonl, not as {path.name}; change the suffix.")
+    record = {
+        "set": path.stem,
+        "problems": len(rows),
+        "models": {model.name: model.key() for model in sieve.models},
+        "plan": str(sieve.plan),
+        "draw": sieve.draw,
+        "run_seed": RUN_SEED,
+        "extractor": EXTRACTOR_VERSION,
+        "grader": sorted(sieve.table["grader"].unique()),
+        "funnel": funnel.to_frame().to_dict("records"),
+        "provenance": provenance(),
+    }
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    beside = path.with_suffix(".provenance.json")
+    beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return beside

@@ -1,0 +1,190 @@
+"""A tuned model beside its base: what it reaches, what a re-drawn base reaches, and what changed problem by problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mathb_kit.errors import MathbError
+from mathb_kit.evaluation import Evaluation, evaluate
+from mathb_kit.models.model import Model
+from mathb_kit.plan import Plan
+from mathb_kit.problems.problem import Problem
+from mathb_kit.statistics import (
+    ReachComparison,
+    compare_reach,
+    estimate_pass_at_k,
+    expansion_curve,
+    reach,
+    verdict_sentence,
+)
+from mathb_kit.store import Store
+
+# The draw whose result is a column of a selected set; its attempts need not be at hand.
+SELECTION = "selection"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The comparison of a tuned model with its base, and of a re-drawn base with the same.
+
+    Attributes:
+        tuned, base: names of the models.
+        on: name of the problem set.
+        comparison: the tuned model against the base.
+        null: a fresh draw of the base against the same.
+    """
+
+    tuned: str
+    base: str
+    on: str
+    comparison: ReachComparison
+    null: ReachComparison
+
+    @property
+    def sentence(self) -> str:
+        """The verdict as a plain sentence."""
+        told = verdict_sentence(self.comparison, self.null)
+        return f"{self.tuned} on what {self.base} did not solve of {self.on}, k = {self.comparison.k:,}: {told}."
+
+    def to_frame(self) -> pd.DataFrame:
+        """The rates of the tuned model and of the re-drawn base: tuned, base, metric, count, of, rate, low, high."""
+        frames = []
+        for who, comparison in ((self.tuned, self.comparison), (f"{self.base} re-drawn", self.null)):
+            frame = comparison.to_frame().drop(columns=["base", "tuned"])
+            frames.append(frame.assign(tuned=who, base=self.base))
+        table = pd.concat(frames, ignore_index=True)
+        return table[["tuned", "base", *(column for column in table if column not in ("tuned", "base"))]]
+
+
+def unsolved_by(problems: Sequence[Problem], base: str) -> list[Problem]:
+    """The problems of a selected set that a base left unsolved at selection (column ``<base>_unsolved``).
+
+    Raises:
+        MathbError: the set has no such column.
+    """
+    column = f"{base}_unsolved"
+    if not all(column in problem.meta for problem in problems):
+        raise MathbError(
+            f"{problems[0].set if len(problems) else 'The set'} has no column {column!r}, so it was not sieved with "
+            f"{base}; judge on a set that was."
+        )
+    return [problem for problem in problems if problem.meta[column]]
+
+
+def judge(tuned: Evaluation, redrawn: Evaluation, problems: Sequence[Problem], k: int) -> Judgement:
+    """A tuned model on the part of a selected set that its base left unsolved, beside a fresh draw of the base.
+
+    Args:
+        tuned: evaluation of the tuned model on (at least) that part.
+        redrawn: evaluation of the base on it by a draw that did not select it.
+        problems: the selected set, with its ``<base>_unsolved`` columns.
+        k: attempts allowed.
+    """
+    base = redrawn.model.name
+    chosen = unsolved_by(problems, base)
+    selection = _selection_outcomes(chosen, redrawn)
+    keys = {problem.key for problem in chosen}
+    return Judgement(
+        tuned.model.name,
+        base,
+        chosen[0].set if chosen else "the set",
+        compare_reach(selection, tuned.outcomes, k, keys),
+        compare_reach(selection, redrawn.outcomes, k, keys),
+    )
+
+
+def judge_model(
+    model: Model, base: Model, problems: Sequence[Problem], plan: Plan, store: Store | None = None
+) -> Judgement:
+    """Evaluate a tuned model and a fresh draw of its base on the base's unsolved part of a set, and compare at n_max."""
+    chosen = unsolved_by(problems, base.name)
+    if not chosen:
+        raise MathbError(f"{base.name} left nothing of {problems[0].set} unsolved, so there is nothing to reach.")
+    tuned = evaluate(model, chosen, plan, store=store)
+    redrawn = evaluate(base, chosen, plan, store=store)
+    return judge(tuned, redrawn, problems, plan.n_max)
+
+
+def expansion_curves(
+    evaluations: Mapping[str, Evaluation], base_of: Mapping[str, str], problems: Sequence[Problem], ks: Sequence[int]
+) -> pd.DataFrame:
+    """Expansion against k of tuned models and of their re-drawn bases, each base's own unsolved part as denominator.
+
+    Args:
+        evaluations: by model name, fresh draws of tuned models and bases.
+        base_of: tuned model to its base.
+        problems: the selected set.
+        ks: numbers of attempts allowed.
+
+    Returns:
+        base, who, k, estimate, low, high, count, of, interval.
+    """
+    frames = []
+    for base in dict.fromkeys(base_of.values()):
+        chosen = unsolved_by(problems, base)
+        selection = _selection_outcomes(chosen, evaluations[base])
+        for name in (base, *(tuned for tuned, its_base in base_of.items() if its_base == base)):
+            curve = expansion_curve(selection, evaluations[name].outcomes, ks, {problem.key for problem in chosen})
+            who = f"{base}, re-drawn" if name == base else name
+            panel = f"unsolved by {base} ({len(chosen)} problems)"
+            frames.append(curve.rename(columns={"rate": "estimate"}).assign(base=panel, who=who))
+    columns = ["base", "who", "k", "estimate", "low", "high", "count", "of", "interval"]
+    return pd.concat(frames, ignore_index=True)[columns]
+
+
+def change_by_problem(base: Evaluation, tuned: Evaluation, k: int) -> pd.DataFrame:
+    """pass@1 of both and what became of reach at k, for every problem of one set.
+
+    Returns:
+        name (the tuned model), problem, base_pass_1, tuned_pass_1, change (kept, gained, lost or neither).
+    """
+    table = pd.DataFrame({"name": tuned.model.name, "problem": base.outcomes["problem"]})
+    for column, evaluation in (("base_pass_1", base), ("tuned_pass_1", tuned)):
+        estimates = estimate_pass_at_k(evaluation.outcomes, [1]).set_index("problem")["estimate"]
+        table[column] = table["problem"].map(estimates)
+    before, after = reach(base.outcomes, k), reach(tuned.outcomes, k)
+    names = {(True, True): "kept", (False, True): "gained", (True, False): "lost", (False, False): "neither"}
+    table["change"] = [names[problem in before, problem in after] for problem in table["problem"]]
+    return table
+
+
+def gain_per_step(outcomes: pd.DataFrame, step: int = 64, k_max: int = 1024) -> pd.DataFrame:
+    """Share of problems newly reached by each further ``step`` attempts, averaged over models (the paper's Figure 7).
+
+    Args:
+        outcomes: several models on one set, one draw each.
+        step: attempts per step.
+        k_max: where to end.
+
+    Returns:
+        k (end of the step), gain (mean over models of |R_k| - |R_(k - step)|, over the number of problems), models.
+    """
+    models = [rows for _, rows in outcomes.groupby("model", sort=False)]
+    sizes = pd.DataFrame(
+        {k: [len(reach(rows, k)) / len(rows) for rows in models] for k in range(step, k_max + 1, step)}
+    )
+    gains = sizes.diff(axis=1)
+    gains[step] = sizes[step]
+    return pd.DataFrame({"k": gains.columns, "gain": gains.mean().to_numpy(), "models": len(models)})
+
+
+def _selection_outcomes(chosen: Sequence[Problem], redrawn: Evaluation) -> pd.DataFrame:
+    """What selection found: nothing correct, on every problem of the base's unsolved part."""
+    if redrawn.draw == SELECTION:
+        raise MathbError(f"The draw {SELECTION!r} chose the problems; judge by a fresh draw.")
+    n = redrawn.plan.n_max
+    return pd.DataFrame(
+        {
+            "model": redrawn.model.key(),
+            "problem": [problem.key for problem in chosen],
+            "draw": SELECTION,
+            "n": n,
+            "c": 0,
+            "first_correct": pd.array([pd.NA] * len(chosen), dtype="Int64"),
+            "plan": str(Plan.fixed(n)),
+            "complete": True,
+        }
+    )

@@ -1,0 +1,27 @@
+"""Which solution modes of the miniature a model uses, and how often each is right."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mathb_kit.evaluation import Evaluation
+from mathb_kit.miniature import mode_of
+
+
+def mode_shares(evaluation: Evaluation, attempts: int = 16) -> pd.DataFrame:
+    """Solution modes of the first attempts at every problem (as many at each, so that none weighs more).
+
+    Args:
+        evaluation: an evaluation on a miniature set.
+        attempts: attempts per problem looked at; every problem has them after the plan's first round.
+
+    Returns:
+        name, mode, share, correct_share (both of all attempts looked at), in the order of the modes' shares.
+    """
+    texts = evaluation.store.read_attempts(evaluation.model.key(), evaluation.draw, columns=["problem", "index", "text"])
+    graded = evaluation.verdicts[["problem", "index", "verdict"]]
+    table = graded[graded["index"] < attempts].merge(texts, on=["problem", "index"])
+    table = table.assign(mode=table["text"].map(mode_of), correct=table["verdict"] == "correct")
+    shares = table.groupby("mode").agg(share=("mode", "size"), correct_share=("correct", "sum")) / len(table)
+    shares.insert(0, "name", evaluation.model.name)
+    return shares.reset_index().sort_values("mode", ignore_index=True)[["name", "mode", "share", "correct_share"]]

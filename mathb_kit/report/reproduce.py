@@ -1,0 +1,131 @@
+"""One call of ``mathb reproduce``: run a profile's notebooks in order, and say where everything went."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from mathb_kit.errors import MathbError
+from mathb_kit.lab.make import make_checkpoint, recipe_names
+from mathb_kit.problems import load_problems
+from mathb_kit.profiles import Profile, load_profile, profile_names
+from mathb_kit.provenance import checkout
+from mathb_kit.report.notebooks import find_notebook, run_notebook
+from mathb_kit.store import runs_root
+
+# Calls that the design has and the code does not, yet.
+NOT_BUILT = {
+    "released": "tables and figures from the released MATH-B table",
+    "single-gpu": "one base model and its RL descendants on a GPU",
+    "paper": "21 models at k = 1,024 on a cluster",
+    "course": "every notebook",
+    "scoreboard": "RL objectives compared by what they expand",
+    "verifiers": "verifier frameworks compared",
+}
+
+
+def reproduce(call: str = "mini", *, quick: bool = False, from_scratch: bool = False) -> list[Path]:
+    """Run a profile's notebooks in order and print where figures and executed notebooks are.
+
+    A second run samples nothing anew: notebooks read what the store has.
+
+    Args:
+        call: a profile's name or path.
+        quick: the profile's smaller version, drawn into ``runs/`` only.
+        from_scratch: train the miniature again first, into ``runs/<profile>/checkpoints``, and study those models.
+            Checkpoints that an earlier such call finished are kept; remove the folder to train them once more.
+
+    Returns:
+        The executed notebooks.
+
+    Raises:
+        MathbError: a call that does not exist or is not built yet, or a notebook that failed.
+    """
+    profile = find_profile(call, quick)
+    scripts = [find_notebook(name) for name in profile.notebooks]
+    if from_scratch:
+        _train_miniature(run_folder(profile) / "checkpoints")
+    started = time.monotonic()
+    executed, lines = [], []
+    for script in scripts:
+        begun = time.monotonic()
+        # A relative path would not be found from the kernel's working directory.
+        parameters = {"profile": str(Path(call).resolve()) if call.endswith(".toml") else call, "quick": quick}
+        executed.append(run_notebook(script, parameters, run_folder(profile) / "notebooks"))
+        lines.append(f"  {_clock(time.monotonic() - begun)}  {executed[-1].with_suffix('.html')}")
+    print(f"Done in {_clock(time.monotonic() - started)}. Executed notebooks, each with its .ipynb beside it:")
+    print(*lines, sep="\n")
+    print(f"Figures and their tables: {figures_folder(profile)}")
+    return executed
+
+
+def price(call: str = "mini", *, quick: bool = False) -> str:
+    """What a call costs at most, in words: attempts, tokens, hours, disk, and the assumptions behind them.
+
+    "At most", because an adaptive plan stops early on problems that are solved often; attempts that the store already
+    has cost nothing.
+    """
+    profile = find_profile(call, quick)
+    size = {name: len(load_problems(name)) for _, name in profile.evaluations}
+    problems = sum(size[name] for _, name in profile.evaluations)
+    attempts = problems * profile.plan.n_max * len(profile.draws)
+    cost = profile.cost
+    tokens = attempts * cost.tokens_per_attempt
+    return "\n".join(
+        [
+            f"{profile.name}: {profile.about}",
+            f"  {len(profile.evaluations)} evaluations (a model on a set) of {problems:,} problems in all",
+            f"  attempts at most {attempts:,}  ({profile.plan.n_max:,} a problem; plan {profile.plan}; "
+            f"draws: {', '.join(profile.draws)})",
+            f"  tokens at most   {tokens / 1e6:,.1f} million  ({cost.tokens_per_attempt:g} an attempt)",
+            f"  hours at most    {tokens / cost.tokens_per_second / 3600:,.2f}  "
+            f"({cost.tokens_per_second:,.0f} tokens/s on {cost.on})",
+            f"  disk at most     {attempts * cost.bytes_per_attempt / 1e6:,.0f} MB  "
+            f"({cost.bytes_per_attempt:g} bytes an attempt)",
+        ]
+    )
+
+
+def find_profile(call: str, quick: bool = False) -> Profile:
+    """The profile behind a call.
+
+    Raises:
+        MathbError: no such call, or one that is not built yet.
+    """
+    if call in NOT_BUILT:
+        raise MathbError(
+            f"The call {call!r} ({NOT_BUILT[call]}) is not built yet; built are {', '.join(profile_names())}."
+        )
+    return load_profile(call, quick)
+
+
+def run_folder(profile: Profile) -> Path:
+    """``runs/<profile>/``: what a run of this profile writes besides the store and the committed figures."""
+    return runs_root() / profile.name
+
+
+def figures_folder(profile: Profile) -> Path:
+    """Where a profile's figures go.
+
+    ``figures/<profile>/`` of the checkout, but only for a profile exactly as shipped, on the models that ship: quick,
+    edited and retrained studies draw into ``runs/<profile>/figures/``.
+    """
+    root = checkout()
+    as_shipped = profile.name in profile_names() and profile == load_profile(profile.name)
+    if root is None or not as_shipped or "MATHB_CHECKPOINTS" in os.environ:
+        return run_folder(profile) / "figures"
+    return root / "figures" / profile.name
+
+
+def _train_miniature(folder: Path) -> None:
+    """Make every checkpoint that is not in ``folder`` yet, and let models (here and in kernels) come from there."""
+    for name in recipe_names():
+        if not (folder / name / "recipe.json").is_file():  # written last
+            make_checkpoint(name, folder)
+    os.environ["MATHB_CHECKPOINTS"] = str(folder.resolve())
+    print(f"Retrained checkpoints: {folder}")
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

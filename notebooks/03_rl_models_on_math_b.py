@@ -1,0 +1,117 @@
+# %% [markdown]
+# # 03 · Do tuned models reach what their base does not?
+#
+# `mini-math-b` holds problems that base models did not solve in 1,024 attempts (notebook 02). Here models that were
+# tuned from those bases meet them: outcome-reward RL (GRPO, several seeds, none chosen by its results) and, as a
+# positive control, a model trained on written solutions of a method that no base saw.
+#
+# You will see Expansion on each base's own unsolved set beside a **re-drawn base**: because "0 of 1,024" was one draw,
+# a frozen model solves some of these problems too, and only what goes beyond that is news.
+
+# %% tags=["parameters"]
+profile: str = "mini"  # which models, sets and plan; see `mathb reproduce --help`
+quick: bool = False  # fewer attempts (k up to 256); figures then stay in runs/
+
+# %%
+import pandas as pd
+
+import mathb_kit as mb
+
+study = mb.load_profile(profile, quick=quick)
+folder = mb.figures_folder(study)
+problems = mb.load_problems(study.hard_set)
+print(f"profile {study.name}: {study.about}\nplan: {study.plan}\n{study.hard_set}: {len(problems)} problems")
+
+# %% [markdown]
+# ## Everybody meets the hard set
+# The bases are drawn afresh: these attempts are others than those which selected the problems.
+
+# %%
+names = [*study.bases, *study.tuned]
+on_hard = {name: mb.evaluate(mb.get_model(name), problems, study.plan) for name in names}
+outcomes = pd.concat([e.outcomes for e in on_hard.values()])
+outcomes.groupby("name", sort=False)[["n", "c", "no_answer", "grader_failed", "truncated", "tokens"]].sum()
+
+# %% [markdown]
+# ## Expansion, beside a re-drawn base
+# For every tuned model: the problems that its own base left unsolved, how many of them it reaches, and how many a fresh
+# draw of the base reaches.
+
+# %%
+k = max(study.ks)
+judged = [mb.judge(on_hard[name], on_hard[base], problems, k) for name, base in study.tuned.items()]
+for judgement in judged:
+    print(judgement.sentence, end="\n\n")
+table = pd.concat([judgement.to_frame() for judgement in judged], ignore_index=True)
+table.to_csv(folder / "03_reach.csv", index=False, lineterminator="\n", float_format="%.6g")
+table.style.hide(axis="index").format(precision=3, na_rep="")
+
+# %%
+curves = mb.expansion_curves(on_hard, study.tuned, problems, study.ks)
+figure = mb.plot_pass_at_k(
+    curves, by="who", panel="base", y_label="Expansion (share of the base's unsolved set)",
+    title=f"Reach into {study.hard_set} ({study.name})",
+)  # fmt: skip
+caption = (
+    f"Expansion against k on the part of {study.hard_set} that each base left unsolved at selection (profile "
+    f"{study.name}: {study.about}; synthetic arithmetic problems). 're-drawn' is a fresh draw of the base itself: the "
+    f"null. Reach counts the first k attempts; bands are 95 % {curves['interval'].iloc[0]} intervals."
+)
+mb.save_figure(figure, curves, folder, "03_expansion", caption)
+print(caption)
+
+# %% [markdown]
+# ## pass@k of everybody on the whole of the hard set
+
+# %%
+union = mb.pass_at_k_curve(outcomes, study.ks, by=["name"])
+figure = mb.plot_pass_at_k(union, by="name", title=f"pass@k on {study.hard_set} ({study.name})")
+caption = (
+    f"Mean pass@k on all {len(problems)} problems of {study.hard_set} (profile {study.name}; synthetic arithmetic "
+    f"problems), fresh draws. Bands: {union['interval'].iloc[0]}, 95 %."
+)
+mb.save_figure(figure, union, folder, "03_pass_at_k_on_math_b", caption)
+print(caption)
+
+# %% [markdown]
+# ## What 64 more attempts bring
+# The share of the hard set newly reached with each further 64 attempts, averaged over all models.
+
+# %%
+gains = mb.gain_per_step(outcomes, step=64, k_max=k)
+gains.to_csv(folder / "03_gain_per_64.csv", index=False, lineterminator="\n", float_format="%.6g")
+gains.style.hide(axis="index").format(precision=4)
+
+# %% [markdown]
+# ## Sharper on ordinary problems, and at what price
+# pass@1 of base and tuned model problem by problem on the ordinary set, with reach at the largest k: which problems
+# were gained, which were lost. A tuned model that is better at one attempt may have forgotten how to solve a problem
+# that its base solved now and then.
+
+# %%
+ordinary = mb.load_problems(study.sets[0])
+on_ordinary = {name: mb.evaluate(mb.get_model(name), ordinary, study.plan) for name in names}
+changes = pd.concat(
+    [mb.change_by_problem(on_ordinary[base], on_ordinary[name], k) for name, base in study.tuned.items()]
+)
+figure = mb.plot_sharpening(changes, title=f"{study.sets[0]}: pass@1 and reach at k = {k:,}")
+caption = (
+    f"Each mark is a problem of {study.sets[0]} (profile {study.name}; synthetic arithmetic problems): pass@1 of the "
+    f"base across, of the tuned model upwards. Triangles: problems reached at k = {k:,} by only one of the two."
+)
+mb.save_figure(figure, changes, folder, "03_sharpening", caption)
+changes.groupby(["name", "change"]).size().unstack(fill_value=0)
+
+# %% [markdown]
+# ## Which way of solving they use
+# Shares of the solution modes before and after tuning, and the correct part of each.
+
+# %%
+shares = pd.concat([mb.mode_shares(evaluation) for evaluation in on_ordinary.values()], ignore_index=True)
+figure = mb.plot_modes(shares, title=f"Solution modes on {study.sets[0]}")
+caption = (
+    f"Share of attempts in each solution mode on {study.sets[0]} (profile {study.name}), first 16 attempts at every "
+    "problem; hatched: correct."
+)
+mb.save_figure(figure, shares, folder, "03_solution_modes", caption)
+shares.pivot(index="name", columns="mode", values="share").reindex(names).style.format(precision=3, na_rep="0")

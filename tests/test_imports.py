@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import ast
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mathb_kit
+
+PACKAGE = Path(mathb_kit.__file__).parent
+
+# Lowest first. A module imports from rows above its own and from its own package, never from beside or below.
+LAYERS = [
+    ["errors"],
+    ["settings", "progress", "provenance", "plan", "endpoint"],
+    ["miniature"],
+    ["problems", "models"],
+    ["profiles", "store"],
+    ["sampling", "grading"],
+    ["outcomes"],
+    ["statistics"],
+    ["evaluation"],
+    ["judgement"],
+    ["construction", "lab"],
+    ["plots"],
+    ["report"],
+    ["cli"],
+]
+LAYER = {module: number for number, row in enumerate(LAYERS) for module in row}
+
+
+def imported(tree: ast.AST) -> list[str]:
+    """Dotted names of all absolute imports, those inside functions included."""
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in line {node.lineno}"
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
+
+
+@pytest.mark.parametrize("module", sorted(m.name for m in pkgutil.iter_modules([str(PACKAGE)])))
+def test_imports_point_downwards_only(module):
+    assert module in LAYER, f"give {module} its place in the import order"
+    files = [PACKAGE / f"{module}.py"] if (PACKAGE / f"{module}.py").is_file() else (PACKAGE / module).rglob("*.py")
+    for file in files:
+        for name in imported(ast.parse(file.read_text(encoding="utf-8"))):
+            if name.split(".")[0] != "mathb_kit":
+                continue
+            # `import mathb_kit` hands out everything, so only the top may use it.
+            target = name.split(".")[1] if "." in name else "cli"
+            assert target == module or LAYER[target] < LAYER[module], f"{file}: {name}"
+
+
+def loaded_by(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    return {name.split(".")[0] for name in done.stdout.split()}
+
+
+def test_the_package_is_cheap_to_import():
+    heavy = {"torch", "vllm", "ray", "scipy", "seaborn", "matplotlib", "transformers", "datasets", "pandas", "numpy"}
+    assert not loaded_by("import mathb_kit") & heavy
+    assert not loaded_by("import mathb_kit.cli") & heavy
+
+
+def test_no_subpackage_loads_a_heavy_library():
+    packages = ", ".join(f"mathb_kit.{m.name}" for m in pkgutil.iter_modules([str(PACKAGE)]) if m.ispkg)
+    heavy = {"torch", "vllm", "ray", "scipy", "seaborn", "transformers", "datasets"}
+    assert not loaded_by(f"import {packages}") & heavy
+
+
+def test_every_name_of_the_face_resolves_and_editors_see_the_same_names():
+    for name in mathb_kit.__all__:
+        assert getattr(mathb_kit, name) is not None
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {name.rsplit(".", 1)[1] for name in imported(block)}
+    assert seen == set(mathb_kit.__all__) - {"__version__"}
+    with pytest.raises(AttributeError, match="no_such_name"):
+        mathb_kit.no_such_name  # noqa: B018
