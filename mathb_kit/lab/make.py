@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 RECIPES = Path(__file__).parent / "recipes"
 
-# How every miniature is prompted and sampled. 96 tokens hold the longest solution of any mode below level 6.
-USAGE: dict[str, Any] = {"prompt": "{problem}\n", "sampling": {"temperature": 1.0, "max_tokens": 96}}
+# How every miniature is prompted and sampled; 112 tokens hold the longest solution of any mode.
+USAGE: dict[str, Any] = {"prompt": "{problem}\n", "sampling": {"temperature": 1.0, "max_tokens": 112}}
 
 
 def recipe_names() -> list[str]:

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Makes .venv beside this file (3 minutes and 2 GB the first time, nothing after that), then reproduces the study.
+# See ./reproduce.sh --help. Where packages come from is pip's own configuration: every PIP_* variable is honoured.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage() {
+  cat <<'EOF'
+Usage: ./reproduce.sh [CALL] [OPTIONS]        times are for two CPU cores, set-up excluded
+
+  mini          (default) the study on tiny models that ship with it, no network; 10 minutes
+  test          the tests; 6 minutes. Further words go to pytest: ./reproduce.sh test -m slow
+  released      tables and figures from the released MATH-B table; 1 minute         (not built yet)
+  single-gpu    one base model and its RL descendants; hours on a GPU               (not built yet)
+  paper         21 models at k = 1,024; needs a cluster                             (not built yet)
+  course        every notebook; 30 minutes                                          (not built yet)
+  scoreboard    RL objectives compared by what they expand; opt-in                  (not built yet)
+  verifiers     verifier frameworks compared; opt-in                                (not built yet)
+
+  --plan          print attempts, tokens, hours and disk, and stop
+  --quick         a quarter of the attempts (k = 256), drawn into runs/ only; 3 minutes
+  --from-scratch  train the tiny models again first, drawn into runs/ only; 60 minutes
+  --rehearse      a GPU or cluster call acted out with tiny models                  (not built yet)
+  --help          this text
+
+Figures land in figures/<call>/, executed notebooks and everything sampled in runs/ (MATHB_RUNS moves it).
+An interrupted run loses nothing that was finished: call it again.
+EOF
+}
+
+fail() { echo "reproduce.sh: $1" >&2; exit 1; }
+
+find_python() {
+  local name
+  for name in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+    if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "$name"
+      return
+    fi
+  done
+  fail "Python 3.11 or newer is needed and ${PYTHON:-python3} is not; install one or name it: PYTHON=/path/to/python ./reproduce.sh"
+}
+
+# The stamp is written last. It changes with the dependencies and with the folder, which .venv has written into it.
+make_environment() {
+  local stamp python
+  stamp="$(cat pyproject.toml constraints.txt | cksum) $PWD"
+  # A Python that was upgraded or removed leaves a .venv that no longer runs.
+  [[ ! -e .venv/bin/python ]] || .venv/bin/python -c "" 2>/dev/null || touch .venv/mathb-installing
+  [[ ! -e .venv/mathb-installing && "$(cat .venv/mathb-ready 2>/dev/null)" == "$stamp" ]] && return
+
+  python=$(find_python)
+  if [[ -e .venv/mathb-installing ]]; then
+    echo "The last set-up was interrupted; starting it over."
+    rm -rf .venv
+  fi
+  mkdir -p .venv
+  rm -f .venv/mathb-ready
+  touch .venv/mathb-installing
+
+  echo "Making the Python environment .venv (about 3 minutes, 2 GB) ..."
+  "$python" -m venv .venv || fail "$python cannot make a virtual environment; on Debian or Ubuntu: apt install python3-venv"
+  # torch alone first: with its version fixed and no label, pip takes a CPU build where one is offered.    1 min
+  install "torch==$(sed -n 's/^torch==//p' constraints.txt)"
+  # The rest and this package, editable; built with the setuptools that constraints.txt names, not a fresh one.  2 min
+  install setuptools
+  install --no-build-isolation -e ".[test]"
+  rm .venv/mathb-installing
+  echo "$stamp" > .venv/mathb-ready
+}
+
+install() {
+  .venv/bin/python -m pip install --quiet -c constraints.txt "$@" ||
+    fail "pip could not install ${*: -1} (its reason is above: network, disk space or a missing package); mend it and call again"
+}
+
+case "${1:-}" in
+  -h | --help | help) usage ;;
+  test)
+    make_environment
+    exec .venv/bin/python -m pytest "${@:2}"
+    ;;
+  *)
+    for word in "$@"; do
+      if [[ $word == -h || $word == --help ]]; then usage; exit; fi
+    done
+    make_environment
+    exec .venv/bin/mathb reproduce "$@"
+    ;;
+esac
