@@ -41,9 +41,12 @@ _HOME = {
     "plot_pass_at_k": "plots",
     "plot_sharpening": "plots",
     "problem_sets": "problems",
+    "proportion_interval": "statistics",
+    "reach": "statistics",
     "run_notebook": "report.notebooks",
     "sample": "sampling",
     "save_figure": "plots",
+    "unsolved_by": "judgement",
 }
 __all__ = ["__version__", *_HOME]
 
@@ -51,7 +54,14 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the 
     from mathb_kit.errors import MathbError
     from mathb_kit.evaluation import evaluate
     from mathb_kit.grading import grade, grade_file
-    from mathb_kit.judgement import change_by_problem, expansion_curves, gain_per_step, judge, judge_model
+    from mathb_kit.judgement import (
+        change_by_problem,
+        expansion_curves,
+        gain_per_step,
+        judge,
+        judge_model,
+        unsolved_by,
+    )
     from mathb_kit.lab.modes import mode_shares
     from mathb_kit.models import Model, Sampling, get_model, list_models
     from mathb_kit.plan import Plan
@@ -61,7 +71,15 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the 
     from mathb_kit.report.notebooks import run_notebook
     from mathb_kit.report.reproduce import figures_folder
     from mathb_kit.sampling import get_engine, sample
-    from mathb_kit.statistics import attempts_saved, compare_reach, estimate_pass_at_k, pass_at_k, pass_at_k_curve
+    from mathb_kit.statistics import (
+        attempts_saved,
+        compare_reach,
+        estimate_pass_at_k,
+        pass_at_k,
+        pass_at_k_curve,
+        proportion_interval,
+        reach,
+    )
     from mathb_kit.store import Store
 
 

@@ -116,13 +116,23 @@ def grade(
 
 
 @app.command()
-def evaluate(model: ModelName, on: Set, attempts: Attempts = 1024) -> None:
-    """Sample and grade by an adaptive plan, and print pass@k with 95 % intervals.
+def evaluate(
+    model: ModelName,
+    on: Set,
+    attempts: Attempts = 1024,
+    base: Annotated[str | None, typer.Option(help="Judge MODEL on what this base left unsolved of SET.")] = None,
+) -> None:
+    """Sample and grade by an adaptive plan; print pass@k, or with --base what the model reaches beyond its base.
 
-    Example: mathb evaluate mini-base-1 --on mini-math --attempts 256
+    Example: mathb evaluate mini-rl-1 --base mini-base-1 --on mini-math-b
     """
-    plan = mb.Plan.up_to(attempts)
-    evaluation = mb.evaluate(mb.get_model(model), mb.load_problems(on), plan)
+    plan, chosen = mb.Plan.up_to(attempts), mb.load_problems(on)
+    if base:
+        judgement = mb.judge_model(mb.get_model(model), mb.get_model(base), chosen, plan)
+        print(judgement.sentence)
+        print(judgement.to_frame().to_string(index=False, float_format="{:.3f}".format))
+        return
+    evaluation = mb.evaluate(mb.get_model(model), chosen, plan)
     curve = mb.pass_at_k_curve(evaluation.outcomes, sorted({1, *plan.rounds}))
     print(f"pass@k of {model} on {on} ({plan}; 95 % intervals: {curve['interval'].iloc[0]})")
     print(curve[["k", "estimate", "low", "high", "problems"]].to_string(index=False, float_format="{:.4f}".format))

@@ -99,7 +99,7 @@ def judge(tuned: Evaluation, redrawn: Evaluation, problems: Sequence[Problem], k
 def judge_model(
     model: Model, base: Model, problems: Sequence[Problem], plan: Plan, store: Store | None = None
 ) -> Judgement:
-    """Evaluate a tuned model and a fresh draw of its base on the base's unsolved part of a set, and compare at n_max."""
+    """Evaluate a tuned model and a fresh draw of its base on what the base left unsolved of a set; compare at n_max."""
     chosen = unsolved_by(problems, base.name)
     if not chosen:
         raise MathbError(f"{base.name} left nothing of {problems[0].set} unsolved, so there is nothing to reach.")

@@ -160,9 +160,8 @@ def _update(network, optimizer, schedule, ids, mask, advantages, settings: GRPOS
         old = torch.cat([token_log_probs(network, ids[part]) for part in _split(useful, 4)])
     place = {row: i for i, row in enumerate(useful)}
     for part in _split(useful, settings.updates):
-        loss = grpo_loss(
-            token_log_probs(network, ids[part]), old[[place[i] for i in part]], advantages[part], mask[part], settings.clip
-        )
+        log_probs, old_log_probs = token_log_probs(network, ids[part]), old[[place[i] for i in part]]
+        loss = grpo_loss(log_probs, old_log_probs, advantages[part], mask[part], settings.clip)
         # Every minibatch weighs by its share of all rollouts, those without advantage included.
         (loss * (len(part) * settings.updates / len(advantages))).backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

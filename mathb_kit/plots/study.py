@@ -54,7 +54,12 @@ def plot_sharpening(problems: pd.DataFrame, *, panel: str = "name", title: str =
     """
     import matplotlib.pyplot as plt
 
-    styles = {"kept": ("o", "0.55", 18), "gained": ("^", "C2", 46), "lost": ("v", "C3", 46), "neither": ("x", "0.3", 26)}
+    styles = {
+        "kept": ("o", "0.55", 18),
+        "gained": ("^", "C2", 46),
+        "lost": ("v", "C3", 46),
+        "neither": ("x", "0.3", 26),
+    }
     names = list(dict.fromkeys(problems[panel]))
     with figure_style():
         figure, grid = plt.subplots(

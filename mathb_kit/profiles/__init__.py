@@ -36,8 +36,9 @@ class Profile(Settings):
         sets: names of the problem sets that every base is evaluated on.
         plan: rounds, stop count and chunk size.
         ks: values of k at which pass@k is drawn.
-        draws: names of the independent draws; the first one is the study's own.
         tuned: tuned models, each with the name of its base.
+        pool: candidates that the hard set is sieved from.
+        screen: model that drops what it solves in 16 attempts before the sieve.
         hard_set: set derived from what the bases leave unsolved, if the study has one.
         notebooks: notebook names in the order they run.
         cost: assumptions for ``--plan``.
@@ -49,17 +50,20 @@ class Profile(Settings):
     sets: tuple[str, ...]
     plan: Annotated[Plan, only_fields_of(Plan)]
     ks: tuple[int, ...]
-    draws: tuple[str, ...] = ("main",)
     tuned: dict[str, str] = {}
+    pool: str | None = None
+    screen: str | None = None
     hard_set: str | None = None
     notebooks: tuple[str, ...]
     cost: Cost
 
     @property
     def evaluations(self) -> list[tuple[str, str]]:
-        """(model, set) pairs of the study: bases on every set, tuned ones on the first, all on the hard set."""
+        """(model, set) pairs: bases on every set and the pool, tuned ones on the first set, all on the hard one."""
         pairs = [(model, name) for model in self.bases for name in self.sets]
         pairs += [(model, self.sets[0]) for model in self.tuned]
+        if self.pool:
+            pairs += [(model, self.pool) for model in self.bases]
         if self.hard_set:
             pairs += [(model, self.hard_set) for model in (*self.bases, *self.tuned)]
         return pairs

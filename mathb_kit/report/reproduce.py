@@ -69,15 +69,14 @@ def price(call: str = "mini", *, quick: bool = False) -> str:
     profile = find_profile(call, quick)
     size = {name: len(load_problems(name)) for _, name in profile.evaluations}
     problems = sum(size[name] for _, name in profile.evaluations)
-    attempts = problems * profile.plan.n_max * len(profile.draws)
+    attempts = problems * profile.plan.n_max
     cost = profile.cost
     tokens = attempts * cost.tokens_per_attempt
     return "\n".join(
         [
             f"{profile.name}: {profile.about}",
             f"  {len(profile.evaluations)} evaluations (a model on a set) of {problems:,} problems in all",
-            f"  attempts at most {attempts:,}  ({profile.plan.n_max:,} a problem; plan {profile.plan}; "
-            f"draws: {', '.join(profile.draws)})",
+            f"  attempts at most {attempts:,}  ({profile.plan.n_max:,} a problem; plan {profile.plan})",
             f"  tokens at most   {tokens / 1e6:,.1f} million  ({cost.tokens_per_attempt:g} an attempt)",
             f"  hours at most    {tokens / cost.tokens_per_second / 3600:,.2f}  "
             f"({cost.tokens_per_second:,.0f} tokens/s on {cost.on})",

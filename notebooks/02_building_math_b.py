@@ -1,0 +1,129 @@
+# %% [markdown]
+# # 02 · Building a set that the bases do not solve
+#
+# MATH-Beyond was made by filtering a large pool down to problems that base models do not solve in 1,024 attempts. Here
+# the same is done in small: `mini-pool`, candidates with the dirt of real pools, goes through filters, a check of its
+# golds, a cheap screen and a sieve.
+#
+# You will see the funnel, what the sieve left of each base model, that the set shipped as `mini-math-b` is what comes
+# out, and what a **fresh draw** makes of the selected problems: 0 of 1,024 is not "impossible".
+
+# %% tags=["parameters"]
+profile: str = "mini"  # which models, sets and plan; see `mathb reproduce --help`
+quick: bool = False  # fewer attempts (k up to 256); figures then stay in runs/
+
+# %%
+import pandas as pd
+
+import mathb_kit as mb
+from mathb_kit import construction
+
+study = mb.load_profile(profile, quick=quick)
+folder = mb.figures_folder(study)
+pool = mb.load_problems(study.pool)
+print(f"profile {study.name}: {study.about}\nfigures: {folder}\n{study.pool}: {len(pool)} candidates")
+
+# %% [markdown]
+# ## Filters that need no model
+# The paper screens with a model first. Here all that costs seconds comes first, and golds are checked before anything
+# is sampled: hardly any attempt hits a wrong gold, so it would cost every model all of its attempts and then look like
+# a problem beyond all of them. Golds are checked by an exact evaluator of the statement, never by a model under study.
+
+# %%
+benchmarks = [mb.load_problems(name) for name in study.sets]
+stages = construction.stages_before_sampling(benchmarks, exact_answers=True)
+funnel = construction.run_filters(pool, stages)
+funnel.to_frame().style.hide(axis="index")
+
+# %% [markdown]
+# Some of what was dropped, and why.
+
+# %%
+dropped = funnel.dropped.groupby("reason", sort=False).head(1).head(12)
+texts = pool.to_frame()[["problem", "statement", "gold"]]
+dropped.merge(texts, on="problem")[["reason", "statement", "gold"]].style.hide(axis="index")
+
+# %% [markdown]
+# ## A cheap screen, then the sieve
+# One model gets 16 attempts: what it solves is too easy. Then every base gets up to the largest k on what is left, and
+# a problem stays if at least one base never solved it.
+
+# %%
+bases = [mb.get_model(name) for name in study.bases]
+k = max(study.ks)
+funnel = funnel.then(construction.prescreen(funnel.kept, mb.get_model(study.screen), draw="sieve"))
+sieve = construction.sieve(funnel.kept, bases, k, draw="sieve")
+funnel = funnel.then(sieve.filtered())
+counts = funnel.to_frame().assign(pool=study.pool)
+counts[["stage", "kept", "dropped", "reasons"]].style.hide(axis="index")
+
+# %%
+figure = mb.plot_funnel(counts, title=f"From {study.pool} to problems some base does not solve ({study.name})")
+caption = (
+    f"Candidates left after each stage (profile {study.name}: {study.about}; synthetic arithmetic problems). Screen: "
+    f"16 attempts of {study.screen}; sieve: {k:,} attempts of each of {len(bases)} base models."
+)
+mb.save_figure(figure, counts, folder, "02_funnel", caption)
+print(caption)
+
+# %% [markdown]
+# Unsolved by each base, by any of them (union), by all of them (intersection):
+
+# %%
+sizes = {name: len(sieve.unsolved_by(name)) for name in study.bases}
+sizes |= {"union": len(sieve.union()), "intersection": len(sieve.intersection())}
+table = pd.DataFrame({"unsolved by": sizes.keys(), "problems": sizes.values(), "of": len(sieve.problems)})
+table.to_csv(folder / "02_unsolved.csv", index=False, lineterminator="\n")
+table.style.hide(axis="index")
+
+# %% [markdown]
+# ## The frozen set
+# `mini-math-b` ships with the project as this sieve left it, so that later models meet the same problems.
+
+# %%
+hard = mb.load_problems(study.hard_set)
+frozen, found = {problem.statement for problem in hard}, {problem.statement for problem in sieve.union()}
+print(f"{study.hard_set} as shipped: {len(frozen)} problems")
+print(f"this run's union: {len(found)}; in both: {len(frozen & found)}")
+
+# %% [markdown]
+# ## The selected problems under a fresh draw
+# Selection by a bad draw is flattering: problems that were unlucky once are solved the next time. Of the problems that
+# each base left unsolved, a fresh draw of the same frozen model solves:
+
+# %%
+fresh = {name: mb.evaluate(mb.get_model(name), hard, study.plan) for name in study.bases}
+rows = []
+for name in study.bases:
+    chosen = {problem.key for problem in mb.unsolved_by(hard, name)}
+    solved = mb.reach(fresh[name].outcomes, k) & chosen
+    low, high = mb.proportion_interval(len(solved), len(chosen))
+    rows.append((name, len(chosen), len(solved), len(solved) / len(chosen), low, high))
+retest = pd.DataFrame(rows, columns=["model", "selected", "solved by a fresh draw", "share", "low", "high"])
+retest.to_csv(folder / "02_retest.csv", index=False, lineterminator="\n", float_format="%.6g")
+retest.style.hide(axis="index").format(precision=3)
+
+# %% [markdown]
+# ## Real pools
+# The stages before sampling on the pools that the paper used, where their files are at hand (`MATHB_DATA_DIR`).
+
+# %%
+try:
+    real_benchmarks = [mb.load_problems(name) for name in ("math-500", "aime-2024", "aime-2025", "amc-23")]
+    real_pools = [mb.load_problems(name) for name in ("dapo-math-17k", "deepscaler")]
+except mb.MathbError as error:
+    print(f"Left out: {error}")
+else:
+    real_stages = construction.stages_before_sampling(real_benchmarks, exact_answers=False)
+    frames = []
+    for real_pool in real_pools:
+        label = f"{real_pool.name} ({real_pool.note})" if real_pool.note else real_pool.name
+        frames.append(construction.run_filters(real_pool, real_stages).to_frame().assign(pool=label))
+    real = pd.concat(frames, ignore_index=True)
+    figure = mb.plot_funnel(real, title="Real pools: what is left before any model is asked")
+    caption = (
+        "Problems left after each filter that needs no model, on local copies of DAPO-Math-17K and of a part of "
+        "DeepScaleR-Preview, against MATH-500, AIME 2024 and 2025, and AMC 2023. Our filters, not the paper's."
+    )
+    mb.save_figure(figure, real, folder, "02_real_pools", caption)
+    print(caption)
