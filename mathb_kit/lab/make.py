@@ -30,7 +30,8 @@ USAGE: dict[str, Any] = {"prompt": "{problem}\n", "sampling": {"temperature": 1.
 
 def recipe_names() -> list[str]:
     """Recipes in the order in which they can be made: bases before what is tuned from them."""
-    recipes = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted(RECIPES.glob("*.toml"))}
+    paths = sorted(RECIPES.glob("mini-*.toml"))
+    recipes = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in paths}
     return sorted(recipes, key=lambda name: (recipes[name]["kind"] != "base", name))
 
 
