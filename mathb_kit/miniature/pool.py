@@ -17,7 +17,7 @@ from mathb_kit.miniature.sets import HARD_GOLD, draw_sets
 SEED = 104
 
 # level: clean problems of each family
-CLEAN = {3: 18, 4: 20, 5: 18, 6: 6}
+CLEAN = {3: 30, 4: 18, 5: 9, 6: 4}
 
 # kind: rows of it. Copies follow their original; the rows with two golds come in pairs.
 DIRT = {
