@@ -198,3 +198,12 @@ def test_the_store_lies_in_the_runs_folder_that_MATHB_RUNS_moves(tmp_path, monke
     monkeypatch.delenv("MATHB_RUNS")
     monkeypatch.chdir(tmp_path)
     assert store_root().parts[-2:] == ("runs", "store")
+
+
+def test_totals_count_attempts_and_tokens_of_every_model_and_draw(tmp_path):
+    store = Store(tmp_path)
+    assert store.totals() == (0, 0)
+    store.commit_attempts("m", "main", chunk_rows("p", 0))
+    store.commit_attempts("m", "retest", chunk_rows("p", 0))
+    store.commit_attempts("other", "main", chunk_rows("q", 4))
+    assert store.totals() == (12, 3 * (0 + 1 + 2 + 3))

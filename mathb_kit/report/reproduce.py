@@ -12,7 +12,7 @@ from mathb_kit.problems import load_problems
 from mathb_kit.profiles import Profile, load_profile, profile_names
 from mathb_kit.provenance import checkout
 from mathb_kit.report.notebooks import find_notebook, run_notebook
-from mathb_kit.store import runs_root
+from mathb_kit.store import Store, runs_root, store_root
 
 # Calls that the design has and the code does not, yet.
 NOT_BUILT = {
@@ -57,6 +57,8 @@ def reproduce(call: str = "mini", *, quick: bool = False, from_scratch: bool = F
     print(f"Done in {_clock(time.monotonic() - started)}. Executed notebooks, each with its .ipynb beside it:")
     print(*lines, sep="\n")
     print(f"Figures and their tables: {figures_folder(profile)}")
+    attempts, tokens = Store().totals()
+    print(f"Sampled so far, all calls together: {attempts:,} attempts, {tokens / 1e6:.1f} million tokens ({store_root()})")
     return executed
 
 

@@ -127,6 +127,13 @@ class Store:
         folder = self._folder("attempts", model_key, draw)
         return self._read_distinct(folder, shard_names(folder), ATTEMPTS, problems, columns)
 
+    def totals(self) -> tuple[int, int]:
+        """(attempts, sampled tokens) of all models and draws; what two writers did twice counts twice."""
+        folders = (self.root / "attempts").glob("*/*")
+        shards = [folder / name for folder in folders for name in shard_names(folder)]
+        tokens = [read_table(shard, ATTEMPTS, ["tokens"])["tokens"] for shard in shards]
+        return sum(map(len, tokens)), sum(pc.sum(column).as_py() or 0 for column in tokens)
+
     # Answers
 
     def pending_answers(self, extractor: str, model_key: str, draw: str) -> Iterator[tuple[str, pd.DataFrame]]:
