@@ -58,7 +58,7 @@ counts = funnel.to_frame().assign(pool=study.pool)
 counts[["stage", "kept", "dropped", "reasons"]].style.hide(axis="index")
 
 # %%
-figure = mb.plot_funnel(counts, title=f"From {study.pool} to problems some base does not solve ({study.name})")
+figure = mb.plot_funnel(counts, title=f"From {study.pool} to {study.hard_set}")
 caption = (
     f"Candidates left after each stage (profile {study.name}: {study.about}; synthetic arithmetic problems). Screen: "
     f"16 attempts of {study.screen}; sieve: {k:,} attempts of each of {len(bases)} base models."
