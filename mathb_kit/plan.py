@@ -47,13 +47,13 @@ class Plan:
 
     @classmethod
     def up_to(cls, n: int, stop: int | None = 4, chunk: int = 16) -> Plan:
-        """Adaptive rounds growing by four, starting at ``chunk``, ending at exactly ``n``."""
+        """Adaptive rounds that double, starting at ``chunk``, ending at exactly ``n``."""
         chunk = _largest_divisor(n, chunk)
         rounds = []
         step = chunk
         while step < n:
             rounds.append(step)
-            step *= 4
+            step *= 2
         return cls(rounds=(*rounds, n), stop=stop, chunk=chunk)
 
     @classmethod

@@ -108,22 +108,23 @@ retest.style.hide(axis="index").format(precision=3)
 # The stages before sampling on the pools that the paper used, where their files are at hand (`MATHB_DATA_DIR`).
 
 # %%
-try:
+import os
+
+if not os.environ.get("MATHB_DATA_DIR"):
+    print("Left out: MATHB_DATA_DIR names no folder with local copies.")
+else:
     real_benchmarks = [mb.load_problems(name) for name in ("math-500", "aime-2024", "aime-2025", "amc-23")]
     real_pools = [mb.load_problems(name) for name in ("dapo-math-17k", "deepscaler")]
-except mb.MathbError as error:
-    print(f"Left out: {error}")
-else:
     real_stages = construction.stages_before_sampling(real_benchmarks, exact_answers=False)
     frames = []
     for real_pool in real_pools:
-        label = f"{real_pool.name} ({real_pool.note})" if real_pool.note else real_pool.name
-        frames.append(construction.run_filters(real_pool, real_stages).to_frame().assign(pool=label))
+        frames.append(construction.run_filters(real_pool, real_stages).to_frame().assign(pool=real_pool.name))
     real = pd.concat(frames, ignore_index=True)
     figure = mb.plot_funnel(real, title="Real pools: what is left before any model is asked")
     caption = (
         "Problems left after each filter that needs no model, on local copies of DAPO-Math-17K and of a part of "
-        "DeepScaleR-Preview, against MATH-500, AIME 2024 and 2025, and AMC 2023. Our filters, not the paper's."
+        "DeepScaleR-Preview, against MATH-500, AIME 2024 and 2025, and AMC 2023. Our filters, not the paper's. "
+        + "; ".join(f"{p.name}: {p.note or 'whole'}" for p in real_pools)
     )
     mb.save_figure(figure, real, folder, "02_real_pools", caption)
     print(caption)

@@ -33,6 +33,15 @@ if size > 9:
 """
 
 
+def test_folders_that_are_named_relative_to_the_caller_are_found_by_the_kernel(tmp_path, monkeypatch):
+    (tmp_path / "mirror").mkdir()
+    script = tmp_path / "where.py"
+    script.write_text(DEMO.split("# %%\n")[0] + "# %%\nimport os\nassert os.path.isdir(os.environ['MATHB_DATA_DIR'])\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MATHB_DATA_DIR", "mirror")
+    run_notebook(script, {}, tmp_path / "elsewhere")
+
+
 @pytest.fixture
 def demo(tmp_path: Path) -> Path:
     script = tmp_path / "demo.py"

@@ -1,4 +1,6 @@
-"""How ``mini-math-b`` was made: ``python -m mathb_kit.construction.mini_math_b`` sieves ``mini-pool`` and freezes what is left.
+"""How ``mini-math-b`` was made: sieve ``mini-pool`` and freeze what is left.
+
+    python -m mathb_kit.construction.mini_math_b
 
 The stages are those that notebook 02 shows one by one. Run it again only when the base models or the pool change: every
 tuned model is judged on what it wrote.

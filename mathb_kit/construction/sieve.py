@@ -1,7 +1,7 @@
 """What is left when models get many attempts: a cheap screen by one model, then the sieve by all of them.
 
 Only solved or unsolved matters here, so a problem gets no more attempts after the round with its first success (rounds
-16, 64, 256, 1,024; stop count 1). That leaves the same problems as a fixed number of attempts would.
+16, 32, 64 and so on; stop count 1). That leaves the same problems as a fixed number of attempts would.
 
 Being unsolved in 1,024 attempts is not being impossible: of problems that were selected for it, some fall to a fresh
 draw. Evaluate what is left again under another draw before speaking about single problems.

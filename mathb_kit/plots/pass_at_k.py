@@ -38,7 +38,7 @@ def plot_pass_at_k(
     with figure_style():
         if ax is None:
             figure, grid = plt.subplots(
-                1, len(panels), figsize=(4.6 * len(panels) + 0.6, 3.8), sharey=True, squeeze=False, layout="constrained"
+                1, len(panels), figsize=(4.2 * len(panels) + 2.0, 3.8), sharey=True, squeeze=False, layout="constrained"
             )
             axes = grid[0]
         else:
@@ -56,7 +56,11 @@ def plot_pass_at_k(
             if value is not None:
                 axis.set_title(str(value))
         axes[0].set_ylabel(y_label)
-        axes[-1].legend(loc="lower right", title=None, fontsize=9)
+        handles = {text: line for axis in axes for line, text in zip(*axis.get_legend_handles_labels())}
+        if ax is None:  # beside the panels: curves cross, and no corner stays free
+            figure.legend(handles.values(), handles.keys(), loc="outside right upper", fontsize=9)
+        else:
+            ax.legend(fontsize=9)
         if title:
             figure.suptitle(title)
     return figure

@@ -20,6 +20,7 @@ def plot_funnel(funnels: pd.DataFrame, *, panel: str = "pool", title: str = "") 
         title: title of the whole figure.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
 
     pools = list(dict.fromkeys(funnels[panel]))
     height = 0.42 * funnels.groupby(panel).size().max() + 1.1
@@ -36,6 +37,8 @@ def plot_funnel(funnels: pd.DataFrame, *, panel: str = "pool", title: str = "") 
                 axis.text(kept, place, note, va="center", fontsize=8.5)
             axis.set_yticks(list(places), rows["stage"])
             axis.set_xlim(0, rows["kept"].max() * 1.35)
+            axis.xaxis.set_major_locator(MaxNLocator(4))
+            axis.xaxis.set_major_formatter("{x:,.0f}")
             axis.set_xlabel("problems left")
             axis.set_title(str(pool))
         if title:
@@ -62,21 +65,30 @@ def plot_sharpening(problems: pd.DataFrame, *, panel: str = "name", title: str =
     }
     names = list(dict.fromkeys(problems[panel]))
     with figure_style():
+        columns = min(3, len(names))
+        rows_of_panels = -(-len(names) // columns)
         figure, grid = plt.subplots(
-            1, len(names), figsize=(3.4 * len(names) + 1.0, 3.7), sharey=True, squeeze=False, layout="constrained"
-        )
-        for axis, name in zip(grid[0], names):
+            rows_of_panels, columns, figsize=(3.1 * columns + 1.2, 3.2 * rows_of_panels), sharex=True, sharey=True,
+            squeeze=False, layout="constrained",
+        )  # fmt: skip
+        for axis in grid.flat[len(names) :]:
+            axis.set_visible(False)
+        for axis, name in zip(grid.flat, names):
             rows = problems[problems[panel] == name]
             axis.plot([0, 1], [0, 1], color="0.8", linewidth=1, zorder=0)
             for change, (marker, colour, size) in styles.items():
                 part = rows[rows["change"] == change]
                 axis.scatter(
                     part["base_pass_1"], part["tuned_pass_1"], marker=marker, color=colour, s=size, alpha=0.85,
-                    label=f"{change} ({len(part)})",
+                    label=change,
                 )  # fmt: skip
-            axis.set(title=str(name), xlabel="pass@1 of the base", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
-            axis.legend(loc="lower right", fontsize=8, title="reach", title_fontsize=8)
-        grid[0][0].set_ylabel("pass@1 of the tuned model")
+            counts = ", ".join(f"{(rows['change'] == change).sum()} {change}" for change in styles)
+            axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
+            axis.set_title(f"{name}\n{counts}", fontsize=9)
+            axis.tick_params(labelbottom=True)
+        figure.supxlabel("pass@1 of the base", fontsize=10)
+        figure.supylabel("pass@1 of the tuned model", fontsize=10)
+        figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside right upper", title="reach", fontsize=9)
         if title:
             figure.suptitle(title)
     return figure

@@ -37,6 +37,8 @@ class Profile(Settings):
         plan: rounds, stop count and chunk size.
         ks: values of k at which pass@k is drawn.
         tuned: tuned models, each with the name of its base.
+        replicates: those of them that are further seeds of another; judged like the rest, but on the hard set sampled
+            only where they are judged.
         pool: candidates that the hard set is sieved from.
         screen: model that drops what it solves in 16 attempts before the sieve.
         hard_set: set derived from what the bases leave unsolved, if the study has one.
@@ -51,6 +53,7 @@ class Profile(Settings):
     plan: Annotated[Plan, only_fields_of(Plan)]
     ks: tuple[int, ...]
     tuned: dict[str, str] = {}
+    replicates: tuple[str, ...] = ()
     pool: str | None = None
     screen: str | None = None
     hard_set: str | None = None

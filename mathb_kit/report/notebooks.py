@@ -22,6 +22,7 @@ from mathb_kit.provenance import checkout
 from mathb_kit.settings import did_you_mean
 
 _KERNEL = "mathb"
+_FOLDERS = ("MATHB_DATA_DIR", "MATHB_RUNS", "MATHB_CHECKPOINTS")
 
 
 def run_notebook(name_or_path: str | os.PathLike[str], parameters: Mapping[str, Any], output_dir: Path) -> Path:
@@ -189,6 +190,8 @@ def _own_kernel() -> Iterator[None]:
             "IPYTHONDIR": f"{folder}/ipython",
             "PYTHONPATH": os.pathsep.join(path),
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",  # redrawn bars would flood the page
+            # The kernel works in another folder, where a relative path would lead elsewhere.
+            **{name: os.path.abspath(os.environ[name]) for name in _FOLDERS if os.environ.get(name)},
         }
         # Quiet: a kernel warns that its local sockets are not encrypted, and about replies it cannot send when stopped.
         write_kernel_spec(

@@ -58,7 +58,7 @@ def reproduce(call: str = "mini", *, quick: bool = False, from_scratch: bool = F
     print(*lines, sep="\n")
     print(f"Figures and their tables: {figures_folder(profile)}")
     attempts, tokens = Store().totals()
-    print(f"Sampled so far, all calls together: {attempts:,} attempts, {tokens / 1e6:.1f} million tokens ({store_root()})")
+    print(f"Sampled so far, by all calls: {attempts:,} attempts, {tokens / 1e6:.1f} million tokens ({store_root()})")
     return executed
 
 
