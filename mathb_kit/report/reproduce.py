@@ -12,6 +12,7 @@ from mathb_kit.problems import load_problems
 from mathb_kit.profiles import Profile, load_profile, profile_names
 from mathb_kit.provenance import checkout
 from mathb_kit.report.notebooks import find_notebook, run_notebook
+from mathb_kit.report.page import write_page
 from mathb_kit.store import Store, runs_root, store_root
 
 # Calls that the design has and the code does not, yet.
@@ -57,6 +58,9 @@ def reproduce(call: str = "mini", *, quick: bool = False, from_scratch: bool = F
     print(f"Done in {_clock(time.monotonic() - started)}. Executed notebooks, each with its .ipynb beside it:")
     print(*lines, sep="\n")
     print(f"Figures and their tables: {figures_folder(profile)}")
+    title = f"{profile.name}: {profile.about}"
+    page = write_page(title, figures_folder(profile), executed, run_folder(profile) / "index.html")
+    print(f"All of it on one page: {page}")
     attempts, tokens = Store().totals()
     print(f"Sampled so far, by all calls: {attempts:,} attempts, {tokens / 1e6:.1f} million tokens ({store_root()})")
     return executed

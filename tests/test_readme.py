@@ -1,0 +1,48 @@
+"""The README tells what the committed tables say, and its commands exist."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from mathb_kit.cli import app
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+TABLES = ROOT / "figures" / "mini"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def test_the_expansions_in_the_readme_are_those_of_the_committed_table():
+    for row in pd.read_csv(TABLES / "03_reach.csv").to_dict("records"):
+        rate, low, high = (percent(row[name]) for name in ("rate", "low", "high"))
+        counts = f"| {row['tuned']} | {row['count']} of {row['of']} | {rate} % ({low} to {high}) |"
+        assert counts in README, counts
+
+
+def test_the_retest_and_the_saturation_in_the_readme_are_those_of_the_committed_tables():
+    for row in pd.read_csv(TABLES / "02_retest.csv").itertuples(index=False):
+        assert f"{row[2]} of {row[1]}" in README
+    curves = pd.read_csv(TABLES / "01_base_saturation.csv")
+    for (_, name), rows in curves[curves["k"].isin([1, 1024])].groupby(["set", "name"]):
+        for row in rows.itertuples():
+            assert f"{percent(row.estimate)} ({percent(row.low)} to {percent(row.high)})" in README, (name, row)
+
+
+def test_every_file_that_the_readme_links_to_is_there():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).is_file(), target
+
+
+@pytest.mark.parametrize("line", [line for line in README.split("\n") if line.startswith("mathb ")])
+def test_every_command_of_the_readme_is_one_that_mathb_knows(line):
+    words = line.split("#")[0].split()
+    shown = CliRunner().invoke(app, [words[1], "--help"])
+    assert shown.exit_code == 0
+    for option in (word for word in words if word.startswith("-")):
+        assert option in shown.output, option
