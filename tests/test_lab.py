@@ -1,13 +1,15 @@
 """The lab: objectives by hand, gradients by definition, corpora that keep off evaluation sets."""
 
 import itertools
+import json
 
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from mathb_kit.errors import MathbError
 from mathb_kit.lab.corpus import Mixture
-from mathb_kit.lab.make import RECIPES, recipe_names
+from mathb_kit.lab.make import RECIPES, make_missing, recipe_names
 from mathb_kit.lab.objectives import group_advantages, grpo_loss
 from mathb_kit.lab.reinforce import _token_table, token_log_probs
 from mathb_kit.lab.supervised import SupervisedSettings, train_supervised
@@ -47,7 +49,7 @@ def test_a_ratio_beyond_the_trust_interval_stops_the_gradient_only_on_the_side_t
     advantages = torch.tensor([1.0, -1.0, 1.0, -1.0])
     loss = grpo_loss(log_probs, old, advantages, torch.ones(4, 1), clip=0.2)
     # min(rA, clamp(r)A): 1.2, -1.5, 0.5, -0.8
-    assert float(loss) == pytest.approx(-(1.2 - 1.5 + 0.5 - 0.8) / 4)
+    assert float(loss.detach()) == pytest.approx(-(1.2 - 1.5 + 0.5 - 0.8) / 4)
     loss.backward()
     assert (log_probs.grad[:, 0] != 0).tolist() == [False, True, True, False]
 
@@ -108,3 +110,22 @@ def test_recipes_are_listed_bases_first_and_every_tuned_model_names_a_base_that_
     kinds = [recipes[name]["kind"] == "base" for name in names]
     assert kinds == sorted(kinds, reverse=True)
     assert all(recipe["base"] in recipes for recipe in recipes.values() if recipe["kind"] != "base")
+
+
+def test_missing_checkpoints_are_made_bases_first_and_finished_ones_are_kept(tmp_path):
+    recipes, made = tmp_path / "recipes", tmp_path / "made"
+    recipes.mkdir()
+    small = (RECIPES / "mini-base-1.toml").read_text().replace("steps = 5000", "steps = 2")
+    (recipes / "mini-a.toml").write_text(small)
+    policy = (RECIPES / "mini-rl-1.toml").read_text().replace("mini-base-1", "mini-a")
+    (recipes / "mini-0.toml").write_text(policy.replace("steps = 150", "steps = 1"))
+    make_missing(made, recipes)
+    assert sorted(path.name for path in made.iterdir()) == ["mini-0", "mini-a"]
+    report = json.loads((made / "mini-0" / "recipe.json").read_text())
+    assert report["mathb"]["base"] == "mini-a" and report["training"]["steps"] == 1
+    before = (made / "mini-a" / "model.safetensors").stat().st_mtime_ns
+    make_missing(made, recipes)
+    assert (made / "mini-a" / "model.safetensors").stat().st_mtime_ns == before
+    (recipes / "mini-b.toml").write_text('kind = "nonsense"\n')
+    with pytest.raises(MathbError, match="mini-b failed"):
+        make_missing(made, recipes)

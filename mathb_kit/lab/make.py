@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,32 +27,53 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 RECIPES = Path(__file__).parent / "recipes"
+_ROOT = Path(__file__).resolve().parents[2]
 
 # How every miniature is prompted and sampled; 112 tokens hold the longest solution of any mode.
 USAGE: dict[str, Any] = {"prompt": "{problem}\n", "sampling": {"temperature": 1.0, "max_tokens": 112}}
 
 
-def recipe_names() -> list[str]:
+def recipe_names(recipes: Path = RECIPES) -> list[str]:
     """Recipes in the order in which they can be made: bases before what is tuned from them."""
-    paths = sorted(RECIPES.glob("mini-*.toml"))
-    recipes = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in paths}
-    return sorted(recipes, key=lambda name: (recipes[name]["kind"] != "base", name))
+    kinds = {path.stem: _read(path)["kind"] for path in sorted(recipes.glob("mini-*.toml"))}
+    return sorted(kinds, key=lambda name: (kinds[name] != "base", name))
 
 
-def make_checkpoint(name: str, into: Path = CHECKPOINTS) -> Path:
+def make_missing(into: Path, recipes: Path = RECIPES) -> None:
+    """Make every checkpoint that ``into`` lacks: the bases, then the rest, a process with one thread per processor.
+
+    Raises:
+        MathbError: a recipe whose training failed; what was finished is kept.
+    """
+    missing = [name for name in recipe_names(recipes) if not (into / name / "recipe.json").is_file()]  # written last
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])}
+
+    def make(name: str) -> None:
+        command = [sys.executable, "-m", "mathb_kit.lab.make", name, "--threads", "1"]
+        command += ["--into", str(into), "--recipes", str(recipes)]
+        if subprocess.run(command, env=environment, check=False).returncode:
+            raise MathbError(f"Training {name} failed (its reason is above); what was finished is in {into}.")
+
+    for wave in (True, False):
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(make, [n for n in missing if (_read(recipes / f"{n}.toml")["kind"] == "base") is wave]))
+
+
+def make_checkpoint(name: str, into: Path = CHECKPOINTS, recipes: Path = RECIPES) -> Path:
     """Train one checkpoint as its recipe says and write it to ``into/name``.
 
     Args:
         name: a recipe's name; the base of a tuned model must be in ``into`` already.
         into: folder of checkpoints.
+        recipes: folder of recipes.
 
     Raises:
         MathbError: no such recipe, or its base is missing.
     """
-    path = RECIPES / f"{name}.toml"
+    path = recipes / f"{name}.toml"
     if not path.is_file():
-        raise MathbError(f"There is no recipe {name!r}; there are {', '.join(recipe_names())}.")
-    recipe = tomllib.loads(path.read_text(encoding="utf-8"))
+        raise MathbError(f"There is no recipe {name!r}; there are {', '.join(recipe_names(recipes))}.")
+    recipe = _read(path)
     loaded = None
     if recipe["kind"] != "base":
         loaded = _load_base(recipe["base"], into)
@@ -94,6 +119,10 @@ def write_checkpoint(
     return folder
 
 
+def _read(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
 def _as_model(name: str, source: str) -> Model:
     return Model(name, source, prompt=USAGE["prompt"], sampling=Sampling(**USAGE["sampling"]))
 
@@ -111,14 +140,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train checkpoints of the miniature from their recipes.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="recipes to make; all by default")
     parser.add_argument("--into", type=Path, default=CHECKPOINTS, help="folder of checkpoints")
+    parser.add_argument("--recipes", type=Path, default=RECIPES, help="folder of recipes")
     parser.add_argument("--threads", type=int, help="processor threads for training; the recipes were made with 1")
     arguments = parser.parse_args()
     if arguments.threads:
         import torch
 
         torch.set_num_threads(arguments.threads)
-    for name in arguments.names or recipe_names():
-        print(make_checkpoint(name, arguments.into))
+    for name in arguments.names or recipe_names(arguments.recipes):
+        print(make_checkpoint(name, arguments.into, arguments.recipes))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from mathb_kit.errors import MathbError
-from mathb_kit.lab.make import make_checkpoint, recipe_names
+from mathb_kit.lab.make import make_missing
 from mathb_kit.problems import load_problems
 from mathb_kit.profiles import Profile, load_profile, profile_names
 from mathb_kit.provenance import checkout
@@ -125,9 +125,7 @@ def figures_folder(profile: Profile) -> Path:
 
 def _train_miniature(folder: Path) -> None:
     """Make every checkpoint that is not in ``folder`` yet, and let models (here and in kernels) come from there."""
-    for name in recipe_names():
-        if not (folder / name / "recipe.json").is_file():  # written last
-            make_checkpoint(name, folder)
+    make_missing(folder)
     os.environ["MATHB_CHECKPOINTS"] = str(folder.resolve())
     print(f"Retrained checkpoints: {folder}")
 
