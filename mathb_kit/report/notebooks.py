@@ -190,6 +190,7 @@ def _own_kernel() -> Iterator[None]:
             "IPYTHONDIR": f"{folder}/ipython",
             "PYTHONPATH": os.pathsep.join(path),
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",  # redrawn bars would flood the page
+            "PYTHONWARNINGS": "ignore:IProgress not found",  # tqdm asks for widgets, which no page could show
             # The kernel works in another folder, where a relative path would lead elsewhere.
             **{name: os.path.abspath(os.environ[name]) for name in _FOLDERS if os.environ.get(name)},
         }
