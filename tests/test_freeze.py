@@ -1,0 +1,39 @@
+"""The freeze record: shipped checkpoints follow the committed recipes, and the hard set was sieved by these very bases."""
+
+import json
+import tomllib
+
+import pytest
+
+from mathb_kit.lab.make import RECIPES, recipe_names
+from mathb_kit.miniature import CHECKPOINTS
+from mathb_kit.miniature.sets import FOLDER, problem_rows
+from mathb_kit.models import get_model
+from mathb_kit.profiles import load_profile
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_shipped_checkpoint_was_made_by_the_committed_recipe(name):
+    report = json.loads((CHECKPOINTS / name / "recipe.json").read_text())
+    assert report["recipe"] == tomllib.loads((RECIPES / f"{name}.toml").read_text())
+    assert report["training"]["steps"] == report["recipe"]["training"]["steps"]
+    assert report["packages"]["torch"] and report["packages"]["transformers"]
+
+
+def test_every_tuned_model_of_the_study_is_there_with_three_seeds_of_one_recipe():
+    study = load_profile("mini")
+    assert set(study.bases) | set(study.tuned) == set(recipe_names())
+    seeds = [tomllib.loads((RECIPES / f"{name}.toml").read_text()) for name in ("mini-rl-1", *study.replicates)]
+    assert len({recipe.pop("seed") for recipe in seeds}) == 3
+    for recipe in seeds:
+        recipe.pop("about")
+    assert seeds[0] == seeds[1] == seeds[2]
+
+
+def test_the_hard_set_was_sieved_by_the_shipped_bases_and_only_by_bases():
+    record = json.loads((FOLDER / "mini-math-b.provenance.json").read_text())
+    assert record["models"] == {name: get_model(name).key() for name in load_profile("mini").bases}
+    rows = problem_rows("mini-math-b")
+    assert record["problems"] == len(rows) == record["funnel"][-1]["kept"]
+    columns = [f"{name}_unsolved" for name in record["models"]]
+    assert all(any(row[column] for column in columns) for row in rows)
