@@ -1,4 +1,4 @@
-"""The freeze record: shipped checkpoints follow the committed recipes, and the hard set was sieved by these very bases."""
+"""The freeze record: checkpoints follow the committed recipes, and the hard set was sieved by these very bases."""
 
 import json
 import tomllib
