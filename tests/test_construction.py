@@ -311,8 +311,8 @@ def test_the_sieve_finds_what_each_model_leaves_unsolved_and_stops_after_the_rou
     assert ids(result.intersection()) == ["4"]
     assert ids(result.intersection(["a", "b"])) == ["4", "5"]
     assert ids(result.union(["a"])) == ["4", "5"]
-    assert list(made["a"].asked.values()) == [16, 16, 64, 1024, 1024, 1024]
-    assert str(result.plan) == "16/64/256/1024 stop 1"
+    assert list(made["a"].asked.values()) == [16, 16, 32, 1024, 1024, 1024]
+    assert str(result.plan) == "16/32/64/128/256/512/1024 stop 1"
     assert len(result.table) == 18
     assert set(result.table.columns) >= {"name", "model", "problem", "n", "c", "unsolved"}
     assert reasons(result.filtered()) == dict.fromkeys("03", "solved by every model")
@@ -332,7 +332,7 @@ def test_the_prescreen_keeps_what_16_attempts_do_not_solve_and_its_attempts_coun
     assert ids(screened.kept) == ["2", "3", "4", "5"]
     assert reasons(screened) == dict.fromkeys("01", "solved in 16 attempts: by a")
     result = sieve(screened.kept, MODELS, store=store, engine_for=lambda model: made[model.name])
-    assert list(made["a"].asked.values()) == [16, 16, 64, 1024, 1024, 1024]
+    assert list(made["a"].asked.values()) == [16, 16, 32, 1024, 1024, 1024]
     funnel = run_filters(CANDIDATES, []).then(screened).then(result.filtered())
     assert list(funnel.to_frame()["kept"]) == [6, 4, 3]
 
@@ -393,7 +393,7 @@ def test_a_release_has_a_column_per_model_and_a_record_beside_it(tmp_path):
     record = json.loads(beside.read_text(encoding="utf-8"))
     assert beside.name == "mini-math-b.provenance.json"
     assert record["models"] == {model.name: model.key() for model in MODELS}
-    assert (record["problems"], record["plan"], record["draw"]) == (4, "16/64/256/1024 stop 1", "main")
+    assert (record["problems"], record["plan"], record["draw"]) == (4, "16/32/64/128/256/512/1024 stop 1", "main")
     assert [stage["kept"] for stage in record["funnel"]] == [6, 6, 4]
     assert record["grader"] == list(result.table["grader"].unique())
     assert {"run_seed", "extractor", "provenance"} <= set(record)
