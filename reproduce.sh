@@ -19,7 +19,7 @@ Usage: ./reproduce.sh [CALL] [OPTIONS]        times are for two CPU cores, set-u
 
   --plan          print attempts, tokens, hours and disk, and stop
   --quick         a quarter of the attempts (k = 256), drawn into runs/ only; 3 minutes
-  --from-scratch  train the tiny models again first, drawn into runs/ only; 60 minutes
+  --from-scratch  train the tiny models again first, drawn into runs/ only; about an hour
   --rehearse      a GPU or cluster call acted out with tiny models                  (not built yet)
   --help          this text
 
