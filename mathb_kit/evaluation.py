@@ -6,7 +6,7 @@ store; an evaluation that was run before only reads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,9 +48,15 @@ class Evaluation:
 
     def completions(self, problem: Problem, count: int = 5) -> pd.DataFrame:
         """The first attempts at a problem to read: index, text, answer, verdict, rung."""
-        texts = self.store.read_attempts(self.model.key(), self.draw, [problem.key], ["problem", "index", "text"])
+        shown = self.first_attempts(count, [problem.key])
+        return shown[["index", "text", "answer", "verdict", "rung"]]
+
+    def first_attempts(self, count: int, problems: Collection[str] | None = None) -> pd.DataFrame:
+        """Texts and verdicts of the first ``count`` attempts at every problem (or at those with these keys)."""
+        keys = self.outcomes["problem"] if problems is None else problems
+        texts = self.store.read_attempts(self.model.key(), self.draw, keys, ["problem", "index", "text"])
         graded = self.verdicts[["problem", "index", "answer", "verdict", "rung"]]
-        return texts.head(count).merge(graded, on=["problem", "index"]).drop(columns="problem")
+        return texts[texts["index"] < count].merge(graded, on=["problem", "index"])
 
 
 def evaluate(

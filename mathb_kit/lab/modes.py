@@ -18,10 +18,7 @@ def mode_shares(evaluation: Evaluation, attempts: int = 16) -> pd.DataFrame:
     Returns:
         name, mode, share, correct_share (both of all attempts looked at), in the order of the modes' shares.
     """
-    columns = ["problem", "index", "text"]
-    texts = evaluation.store.read_attempts(evaluation.model.key(), evaluation.draw, columns=columns)
-    graded = evaluation.verdicts[["problem", "index", "verdict"]]
-    table = graded[graded["index"] < attempts].merge(texts, on=["problem", "index"])
+    table = evaluation.first_attempts(attempts)
     table = table.assign(mode=table["text"].map(mode_of), correct=table["verdict"] == "correct")
     shares = table.groupby("mode").agg(share=("mode", "size"), correct_share=("correct", "sum")) / len(table)
     shares.insert(0, "name", evaluation.model.name)

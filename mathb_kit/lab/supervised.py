@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class SupervisedSettings:
     """Optimisation settings: Muon for matrices, AdamW for the rest, linear warm-up, cosine decay to zero.
 
-    Muon needs about a third of the steps that AdamW needs here, at 15 % more time per step.
+    Muon learns this corpus in far fewer steps than AdamW alone; the trial is in ``recipes/tried.toml``.
     """
 
     steps: int

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 # Before torch is loaded: by default its threads wait for each other by spinning, and one busy neighbour on the machine
-# then slows a tiny model twentyfold (measured); waiting passively costs a tenth on an idle one.
+# then slows a tiny model many times over; waiting passively costs little on an idle machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Uniform numbers are drawn for this many tokens at a time: long limits do not reserve memory for noise never used.
