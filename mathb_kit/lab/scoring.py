@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from mathb_kit.lab.rollouts import Rollouts
+from mathb_kit.sampling.threads import in_threads
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
     from transformers import PreTrainedModel
 
-# Tokens (padding included) that go through the network at once: bounds memory, and keeps a tiny one near its cache.
-_TOKENS_AT_ONCE = 8192
+# Tokens (padding included) that go through the network at once: bounds memory; on processors it also keeps a tiny
+# network near the cache and leaves something for a second thread.
+_TOKENS_AT_ONCE = 1536
+_TOKENS_AT_ONCE_ON_GPU = 8192
+
+Made = TypeVar("Made")
 
 
 def completion_mask(rollouts: Rollouts, device: str = "cpu") -> Tensor:
@@ -25,17 +31,28 @@ def completion_mask(rollouts: Rollouts, device: str = "cpu") -> Tensor:
     return (torch.arange(int(lengths.max()), device=device) < lengths[:, None]).float()
 
 
-def batches(rollouts: Rollouts, rows: Sequence[int]) -> Iterator[list[int]]:
+def batches(rollouts: Rollouts, rows: Sequence[int], device: torch.device) -> Iterator[list[int]]:
     """The rows, sorted by length and cut into batches that fit."""
+    most = _TOKENS_AT_ONCE if device.type == "cpu" else _TOKENS_AT_ONCE_ON_GPU
     length = {row: len(rollouts.prompts[row]) + len(rollouts.completions[row]) for row in rows}
     batch: list[int] = []
     for row in sorted(rows, key=length.__getitem__):
-        if batch and (len(batch) + 1) * length[row] > _TOKENS_AT_ONCE:
+        if batch and (len(batch) + 1) * length[row] > most:
             yield batch
             batch = []
         batch.append(row)
     if batch:
         yield batch
+
+
+def each_batch(
+    network: PreTrainedModel, rollouts: Rollouts, rows: Sequence[int], work: Callable[[list[int]], Made]
+) -> Iterator[tuple[list[int], Made]]:
+    """Every batch of these rows, in order, with what ``work`` makes of it; on processors side by side in threads."""
+    pieces = batches(rollouts, rows, network.device)
+    if network.device.type == "cpu":
+        return in_threads(lambda batch, _: work(batch), pieces)
+    return ((batch, work(batch)) for batch in pieces)
 
 
 def score(network: PreTrainedModel, rollouts: Rollouts, rows: Sequence[int], entropy: bool = False) -> list[Tensor]:
@@ -66,10 +83,14 @@ def tabulate(network: PreTrainedModel, rollouts: Rollouts, rows: Sequence[int], 
 
     mask = completion_mask(rollouts, str(network.device))
     tables = [torch.zeros_like(mask) for _ in range(1 + entropy)]
-    with torch.no_grad():
-        for batch in batches(rollouts, rows):
-            for table, values in zip(tables, score(network, rollouts, batch, entropy)):
-                table[batch, : values.shape[1]] = values
+
+    def score_batch(batch: list[int]) -> list[Tensor]:
+        with torch.no_grad():  # holds for one thread only
+            return score(network, rollouts, batch, entropy)
+
+    for batch, scores in each_batch(network, rollouts, rows, score_batch):
+        for table, values in zip(tables, scores):
+            table[batch, : values.shape[1]] = values
     return [table * mask for table in tables]
 
 

@@ -45,7 +45,7 @@ class TokenRewardModel:
 
         table = torch.zeros_like(completion_mask(rollouts, str(self.backbone.device)))
         with torch.no_grad():
-            for batch in batches(rollouts, rows):
+            for batch in batches(rollouts, rows, self.backbone.device):
                 values = self._scores(rollouts, batch)
                 table[batch, : values.shape[1]] = values
         return table
@@ -57,7 +57,7 @@ class TokenRewardModel:
         device = str(self.backbone.device)
         mask, rewards = completion_mask(rollouts, device), torch.tensor(rollouts.rewards, device=device)
         total = 0.0
-        for batch in batches(rollouts, rows):
+        for batch in batches(rollouts, rows, self.backbone.device):
             values = self._scores(rollouts, batch)
             loss = reward_model_loss(values, rewards[batch], mask[batch, : values.shape[1]]) * len(batch) / len(rows)
             loss.backward()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mathb_kit.errors import MathbError
 from mathb_kit.lab.objectives import Batch, Objective
 from mathb_kit.lab.rollouts import Rollouts
-from mathb_kit.lab.scoring import batches, score, tabulate
+from mathb_kit.lab.scoring import each_batch, score, tabulate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +35,8 @@ class Policy:
 
         self.network, self.objective, self.learning_rate = network, objective, learning_rate
         self.updates = 0
-        self._optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.0)
+        self._weights = list(network.parameters())
+        self._optimizer = torch.optim.AdamW(self._weights, lr=learning_rate, weight_decay=0.0)
 
     def state(self) -> dict[str, Any]:
         """Weights, optimiser and number of updates, for resuming."""
@@ -86,10 +87,7 @@ class Policy:
             if not moving:
                 continue
             place = {rows[i]: i for i in moving}
-            for some in batches(rollouts, list(place)):
-                lines = [place[row] for row in some]
-                values = score(self.network, rollouts, some, self.objective.entropy)
-                sum((v * g[lines, : v.shape[1]]).sum() for v, g in zip(values, gradients)).backward()
+            self._backward(gradients, rollouts, place)
             norms.append(self._step())
             losses.append(float(loss))
             trained += len(moving)
@@ -113,10 +111,26 @@ class Policy:
         gradients = torch.autograd.grad(loss, values, allow_unused=True)
         return loss.detach(), [torch.zeros_like(v) if g is None else g * batch.mask for v, g in zip(values, gradients)]
 
+    def _backward(self, gradients: list[Tensor], rollouts: Rollouts, place: dict[int, int]) -> None:
+        """Into the weights' ``grad``; ``place`` has the line of ``gradients`` of every attempt that has one."""
+        import torch
+
+        def work(some: list[int]) -> tuple[Tensor, ...]:
+            lines = [place[row] for row in some]
+            values = score(self.network, rollouts, some, self.objective.entropy)
+            value = sum((v * g[lines, : v.shape[1]]).sum() for v, g in zip(values, gradients))
+            return torch.autograd.grad(value, self._weights, materialize_grads=True)
+
+        total = [torch.zeros_like(weight) for weight in self._weights]
+        for _, parts in each_batch(self.network, rollouts, list(place), work):
+            torch._foreach_add_(total, parts)
+        for weight, gradient in zip(self._weights, total):
+            weight.grad = gradient
+
     def _step(self) -> float:
         import torch
 
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
+        norm = torch.nn.utils.clip_grad_norm_(self._weights, _LARGEST_GRADIENT)
         if not torch.isfinite(norm):
             raise Diverged("gradient")
         self.updates += 1

@@ -8,9 +8,7 @@ what a chunk says does not hang on its neighbours, (b) runs each prompt once for
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.models.chat import prompt_ids
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.sampling.engine import Chunk, Completion
+from mathb_kit.sampling.threads import in_threads
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -41,7 +40,6 @@ _DROP_SHARE = 0.1
 # Attempts per batch, unless the caller says otherwise.
 _BATCH = 512
 _SMALL_BATCH = 256  # keeps a miniature's cache near the processor
-_MOST_THREADS = 8  # a thread holds the interpreter for a part of each step, so that many more would only queue
 
 
 class TransformersEngine:
@@ -106,7 +104,7 @@ class TransformersEngine:
         weights = LlamaWeights(self.network) if is_small_llama(self.network) else None
         decode = partial(self._decode_rows, weights)
         batches = self._batches(chunks, self.batch_rows or (_SMALL_BATCH if weights else _BATCH))
-        for batch, (rows, reasons) in _in_threads(decode, batches) if weights else ((b, decode(b)) for b in batches):
+        for batch, (rows, reasons) in in_threads(decode, batches) if weights else ((b, decode(b)) for b in batches):
             first = 0
             for chunk, _ in batch:
                 last = first + chunk.size
@@ -262,32 +260,3 @@ def _take_rows(items: Iterator[tuple[Chunk, list[int]]], rows: int) -> Batch:
         if total >= rows:
             break
     return taken
-
-
-def _in_threads(work: Callable[[Batch, Event], Any], batches: Iterable[Batch]) -> Iterator[tuple[Batch, Any]]:
-    """Each batch, in order, with what ``work`` makes of it; as many at once as torch may use threads.
-
-    Operations on small matrices gain nothing from a second thread, two batches side by side do: torch leaves the
-    interpreter to others while it computes. Each batch is worked on by one thread, so that no result hangs on how many
-    there are.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    threads = min(before, _MOST_THREADS)
-    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-    ahead: deque[tuple[Batch, Future]] = deque()
-    abandoned = Event()
-    try:
-        for batch in batches:
-            ahead.append((batch, pool.submit(work, batch, abandoned)))
-            if len(ahead) > 2 * threads:
-                batch, result = ahead.popleft()
-                yield batch, result.result()
-        while ahead:
-            batch, result = ahead.popleft()
-            yield batch, result.result()
-    finally:
-        abandoned.set()
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(before)
