@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mathb_kit.construction import DRAW, contamination
+from mathb_kit.construction import DRAW, contamination, letters_and_digits
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
 from mathb_kit.judgement import Judgement, change_by_problem, judge_on, unsolved_by
@@ -196,15 +196,11 @@ def seen_in_training(
     except MathbError:  # a set that is not on this machine, or has no name in the registry
         if not source_field:
             return None, "unknown"
-        names = [_letters(name) for name in model.trained_on]
-        said = {p.key: _letters(str(p.meta[source_field])) for p in problems}
+        names = [letters_and_digits(name) for name in model.trained_on]
+        said = {p.key: letters_and_digits(str(p.meta[source_field])) for p in problems}
         seen = {key for key, source in said.items() if any(n.startswith(source) or source.startswith(n) for n in names)}
         return seen, "by source"
     return set(contamination(problems, training).dropped["problem"]), "by statement"
-
-
-def _letters(text: str) -> str:
-    return "".join(filter(str.isalnum, text.casefold()))
 
 
 def judge_checkpoint(

@@ -62,6 +62,11 @@ def progress(total: int | None, label: str, unit: str = "attempts", initial: int
         raise MathbError(f"MATHB_PROGRESS must be bar, plain or off, not {mode!r}.")
 
 
+def clock(seconds: float) -> str:
+    """Minutes and seconds, e.g. ``4:05``."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
 class _Silent:
     def update(self, n: int = 1) -> None:
         pass

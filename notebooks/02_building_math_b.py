@@ -99,9 +99,8 @@ print(f"this run's union: {len(found)}; in both: {len(frozen & found)}")
 # each base left unsolved, a fresh draw of the same frozen model solves:
 
 # %%
-for base in bases:
-    mb.evaluate(base, hard, study.plan)
-retest = construction.retest(hard, bases, study.plan, draw="main")
+fresh = {base.name: mb.evaluate(base, hard, study.plan).outcomes for base in bases}
+retest = construction.retested(hard, study.bases, fresh, k)
 retest = retest.rename(columns={"solved": "solved by a fresh draw"})
 retest.to_csv(folder / "02_retest.csv", index=False, lineterminator="\n", float_format="%.6g")
 retest.style.hide(axis="index").format(precision=3)

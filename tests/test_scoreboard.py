@@ -228,10 +228,10 @@ def test_the_quick_scoreboard_runs_to_its_page_and_a_second_call_trains_nothing(
     assert result.runs.query("stage == 'final'")["sampled_tokens"].ge(board.tokens).all()
     assert {"08_scoreboard.png", "08_plane.png"} <= {path.name for path in (board.folder / "figures").iterdir()}
 
-    def no_training(runs):
+    def no_training(runs, **_):
         raise AssertionError(f"trained again: {runs}")
 
-    monkeypatch.setattr("mathb_kit.lab.scoreboard.train_all", no_training)
+    monkeypatch.setattr("mathb_kit.lab.many.subprocess.run", no_training)
     pd.testing.assert_frame_equal(
         scores.score_table(scores.run_scoreboard(board)), scores.score_table(result), check_exact=False
     )

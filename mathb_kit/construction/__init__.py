@@ -35,7 +35,7 @@ from mathb_kit.construction.pipeline import stages_before_sampling
 from mathb_kit.construction.quality import integer_golds, quality
 from mathb_kit.construction.release import freeze, write_release
 from mathb_kit.construction.repair import Repaired, repair
-from mathb_kit.construction.retest import retest
+from mathb_kit.construction.retest import retest, retested
 from mathb_kit.construction.sieve import Sieve, prescreen, sieve
 from mathb_kit.construction.similarity import THRESHOLD
 from mathb_kit.construction.sources import answer_type, source_analysis
@@ -81,6 +81,7 @@ __all__ = [
     "refuse_evaluated",
     "repair",
     "retest",
+    "retested",
     "run_filters",
     "sieve",
     "similar_pairs",

@@ -105,7 +105,7 @@ def solve(
     for solver in solvers if with_gold else ():
         plan = Plan.fixed(attempts)
         found = evaluate(solver, with_gold, plan, draw=draw, store=store, engine=engine_for).verdicts
-        tables.append(found[found["index"] < attempts].assign(solver=solver.name)[_COLUMNS])
+        tables.append(found.assign(solver=solver.name)[_COLUMNS])
     return pd.concat(tables, ignore_index=True)
 
 

@@ -177,7 +177,8 @@ def construct(
     made, engine_for = construction, engine_for or construction.engine_for
     models, screen, verifiers = _models(made)
     options: dict[str, Any] = {"store": store or Store()}
-    funnel = funnel_before_models(made, store=store)
+    candidates = _candidates(made)
+    funnel = _cheap_stages(made, candidates, store)
     ratings = None
     if made.rater and made.least_difficulty is not None:
         ratings = _rate(made, funnel.kept, engine_for, **options)
@@ -206,7 +207,7 @@ def construct(
         retested = retest(result, models, plan, engine_for=engine_for, **options)
     asked = [*models, *verifiers, *([screen] if screen else []), *([get_model(made.rater)] if made.rater else [])]
     keys = {model.name: model.key() for model in asked}
-    constructed = Constructed(made, funnel, result, ratings, retested, keys, len(_candidates(made).table))
+    constructed = Constructed(made, funnel, result, ratings, retested, keys, len(candidates.table))
     if folder is not None:
         constructed.export(folder)
     return constructed
@@ -218,14 +219,17 @@ def funnel_before_models(construction: Construction, *, store: Store | None = No
     Raises:
         MathbError: a stage that leaves nothing, or what the stages report.
     """
-    made = construction
+    return _cheap_stages(construction, _candidates(construction), store)
+
+
+def _cheap_stages(made: Construction, candidates: Repaired, store: Store | None) -> Funnel:
     benchmarks = [load_problems(name) for name in made.benchmarks]
     stages = [*stages_before_sampling(benchmarks, exact_answers=made.exact_answers)]
     if made.solutions:
         stages.append(partial(verified_by_solutions, columns=made.solutions, store=store))
     if made.candidates is not None:
         stages.append(partial(subsample, size=made.candidates))
-    funnel = Funnel(_candidates(made).problems)
+    funnel = Funnel(candidates.problems)
     for stage in stages:
         funnel = _then(funnel, stage(funnel.kept))
     return funnel
@@ -274,8 +278,7 @@ def _models(made: Construction) -> tuple[list[Model], Model | None, list[Model]]
 
 def _candidates(made: Construction) -> Repaired:
     pool = [problem for name in made.pool for problem in load_problems(name)]
-    repaired = repair(pool)
-    return repaired if made.repair else Repaired(tuple(pool), repaired.table[:0])
+    return repair(pool) if made.repair else Repaired(tuple(pool), repair(()).table)
 
 
 def _rate(

@@ -6,7 +6,7 @@ chance of 40 %. How many fall again is the floor that every "expansion" of a tun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -19,6 +19,7 @@ from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling import EngineFactory, get_engine
 from mathb_kit.statistics import proportion_interval, reach
+from mathb_kit.statistics.reach import rows_on
 from mathb_kit.store import Store
 
 
@@ -50,16 +51,34 @@ def retest(
     """
     if isinstance(selected, Sieve) and draw == selected.draw:
         raise MathbError(f"The draw {draw!r} selected these problems; re-test under another draw.")
-    rows = []
+    outcomes = {}
     for model in models:
-        if isinstance(selected, Sieve):
-            chosen = selected.unsolved_by(model.name)
-        else:
-            chosen = unsolved_by(selected, model.name)
-        solved = 0
-        if chosen:
-            outcomes = evaluate(model, chosen, plan, draw=draw, store=store, engine=engine_for).outcomes
-            solved = len(reach(outcomes, plan.n_max))
+        if chosen := _chosen(selected, model.name):
+            tried = evaluate(model, chosen, plan, draw=draw, store=store, engine=engine_for)
+            outcomes[model.name] = tried.outcomes
+    return retested(selected, [model.name for model in models], outcomes, plan.n_max)
+
+
+def retested(
+    selected: Sieve | Sequence[Problem], models: Sequence[str], outcomes: Mapping[str, pd.DataFrame], k: int
+) -> pd.DataFrame:
+    """The table of `retest` from outcomes that are at hand.
+
+    Args:
+        selected: as for `retest`.
+        models: names.
+        outcomes: by name, of a fresh draw on (at least) what the model left unsolved.
+        k: attempts allowed.
+    """
+    rows = []
+    for name in models:
+        chosen = _chosen(selected, name)
+        keys = {problem.key for problem in chosen}
+        solved = len(reach(rows_on(outcomes[name], keys), k)) if chosen else 0
         share = solved / len(chosen) if chosen else float("nan")
-        rows.append((model.name, len(chosen), solved, share, *proportion_interval(solved, len(chosen))))
+        rows.append((name, len(chosen), solved, share, *proportion_interval(solved, len(chosen))))
     return pd.DataFrame(rows, columns=["model", "selected", "solved", "share", "low", "high"])
+
+
+def _chosen(selected: Sieve | Sequence[Problem], name: str) -> Sequence[Problem]:
+    return selected.unsolved_by(name) if isinstance(selected, Sieve) else unsolved_by(selected, name)

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 from mathb_kit.evaluation import Evaluation, evaluate
 from mathb_kit.lab.checkpoints import usage_of, write_checkpoint
-from mathb_kit.lab.scoreboard import Bench, CompositionSettings, Scoreboard, write_problems
+from mathb_kit.lab.scoreboard import Bench, CompositionSettings, Scoreboard
 from mathb_kit.models import get_model
-from mathb_kit.problems import Problem
+from mathb_kit.problems import Problem, write_problems
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,6 @@ pool has. Benchmark problems among the dirt are left out of it: training on them
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from mathb_kit.miniature.pool import draw_pool
 from mathb_kit.miniature.sets import evaluation_statements
 from mathb_kit.models import get_model
 from mathb_kit.plan import Plan
-from mathb_kit.problems import Problem, ProblemSet, load_problems
+from mathb_kit.problems import Problem, ProblemSet, load_problems, write_problems
 from mathb_kit.store import Store, runs_root
 
 if TYPE_CHECKING:
@@ -73,7 +72,8 @@ def train_arms(
         Checkpoint folders by (arm, seed), in ``runs/lab/curation``.
     """
     folder = runs_root() / "lab" / "curation"
-    files = {arm: _write(problems, folder / f"{problems.name}.jsonl") for arm, problems in pools().items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {arm: write_problems(problems, folder / f"{problems.name}.jsonl") for arm, problems in pools().items()}
     runs: dict[tuple[str, int], dict[str, Any]] = {
         (arm, seed): {
             "objective": objective, "base": base, "tokens": tokens, "on": str(files[arm]), "seed": seed,
@@ -129,12 +129,3 @@ def what_curation_buys(
     columns = ["set", "arm", "k", "seeds", "estimate", "difference", "low", "high"]
     interval = "bootstrap over problems and seeds, percentiles"
     return pd.DataFrame(rows, columns=columns).assign(against=against, interval=interval)
-
-
-def _write(problems: ProblemSet, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = ({"id": p.id, "problem": p.statement, "answer": p.gold, **p.meta} for p in problems)
-    text = "".join(json.dumps(row) + "\n" for row in rows)
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
-    return path

@@ -20,18 +20,22 @@ from mathb_kit.progress import progress
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-def train_all(runs: Sequence[Mapping[str, Any]], processes: int | None = None) -> list[Path]:
+def train_all(
+    runs: Sequence[Mapping[str, Any]], processes: int | None = None, failures: dict[str, str] | None = None
+) -> list[Path]:
     """Make every run's checkpoint; finished ones are kept, stopped ones go on.
 
     Args:
         runs: keyword arguments of `mathb_kit.lab.train`, JSON values only, each with a folder ``to`` of its own.
         processes: at a time; one per processor by default.
+        failures: takes up what a failed run said, by its folder, while the others go on.
 
     Returns:
         The folders, in order.
 
     Raises:
-        MathbError: a run that failed, with what it said last; the others that had begun are finished first.
+        MathbError: without ``failures``, a run that failed, with what it said last; the others that had begun are
+            finished first.
     """
     environment = {
         **os.environ, "OMP_NUM_THREADS": "1", "MATHB_PROGRESS": "off",
@@ -45,17 +49,33 @@ def train_all(runs: Sequence[Mapping[str, Any]], processes: int | None = None) -
             said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
             raise MathbError(f"The training run {run['to']} failed and said: {said}")
 
-    with progress(len(runs), "training", "runs") as bar, ThreadPoolExecutor(processes or os.cpu_count()) as pool:
-        waiting = {pool.submit(make, run): run for run in runs}
+    left = [run for run in runs if not _finished(run)]
+    with progress(len(left), "training", "runs") as bar, ThreadPoolExecutor(processes or os.cpu_count()) as pool:
+        waiting = {pool.submit(make, run): run for run in left}
         try:
             for done in as_completed(waiting):
-                done.result()
+                folder, error = waiting[done]["to"], done.exception()
+                if error and (failures is None or not isinstance(error, MathbError)):
+                    raise error
+                if error:
+                    failures[folder] = str(error)
                 bar.update(1)
-                bar.note(f"trained: {waiting[done]['to']}")
+                bar.note(f"{'failed' if error else 'trained'}: {folder}")
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
     return [Path(run["to"]) for run in runs]
+
+
+def _finished(run: Mapping[str, Any]) -> bool:
+    """Whether this very checkpoint is there, so that no process need be started to see it."""
+    recipe = Path(run["to"]) / "recipe.json"
+    if not recipe.is_file():
+        return False
+    made = json.loads(recipe.read_text(encoding="utf-8"))["recipe"]
+    made = {**made, **made["training"]}
+    asked = {**run, "base": Path(run["base"]).name}  # a recipe names a checkpoint folder by its last part
+    return all(made.get(name) == value for name, value in asked.items() if name != "to")
 
 
 def main(arguments: str) -> None:

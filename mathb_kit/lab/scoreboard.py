@@ -11,8 +11,7 @@ which its validation first gained the declared share of what the yardstick gains
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +26,7 @@ from mathb_kit.lab.run_folder import read_log
 from mathb_kit.lab.settings import Settings as TrainingSettings
 from mathb_kit.models import get_model
 from mathb_kit.plan import Plan
-from mathb_kit.problems import Problem, load_problems
+from mathb_kit.problems import Problem, load_problems, write_problems
 from mathb_kit.settings import Settings, did_you_mean, only_fields_of, read_toml
 from mathb_kit.store import runs_root
 
@@ -169,17 +168,7 @@ class Bench:
 
     def train(self, runs: Mapping[Any, Run]) -> dict[Any, Path]:
         """Make the checkpoints; a run that fails (say, diverges) is noted and left out, the others go on."""
-        waiting = {key: run for key, run in runs.items() if not _finished(run)}
-        while waiting:
-            try:
-                train_all(list(waiting.values()))
-                break
-            except MathbError as error:
-                failed = next((key for key, run in waiting.items() if f" {run['to']} " in str(error)), None)
-                if failed is None:
-                    raise
-                self.failures[waiting[failed]["to"]] = str(error)
-                waiting = {key: run for key, run in waiting.items() if key != failed and not _finished(run)}
+        train_all(list(runs.values()), failures=self.failures)
         return {key: Path(run["to"]) for key, run in runs.items() if run["to"] not in self.failures}
 
     def tried(self) -> pd.DataFrame:
@@ -206,10 +195,10 @@ class Bench:
         )  # fmt: skip
 
     def matched(
-        self, rates: Mapping[str, float], final: Mapping[tuple[str, int], Path]
+        self, rates: Mapping[str, float], final: Mapping[tuple[str, int], Path], level: float
     ) -> dict[tuple[str, int], Path]:
-        """The same runs, stopped where they have gained as much as the others; none for a run that never gets there."""
-        level, runs = self.matched_level(final), {}
+        """The same runs, stopped where their validation first reaches ``level``; none for a run that never does."""
+        runs = {}
         for (row, seed), folder in final.items():
             if self.board.base_of(row) != self.board.base:
                 continue
@@ -281,23 +270,3 @@ def final_validation(folder: Path) -> float:
 def evaluate_held_out(board: Scoreboard, model: str | Path, draw: str = "main") -> Evaluation:
     """A model on the held-out problems."""
     return evaluate(get_model(model), board.problems, board.plan, draw=draw)
-
-
-def write_problems(problems: Sequence[Problem], path: Path) -> Path:
-    """Problems as a file that training reads; left alone where it already says the same."""
-    rows = ({"id": p.id, "problem": p.statement, "answer": p.gold, **p.meta} for p in problems)
-    text = "".join(json.dumps(row) + "\n" for row in rows)
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
-    return path
-
-
-def _finished(run: Run) -> bool:
-    """Whether this very checkpoint is there, so that no process need be started to see it."""
-    recipe = Path(run["to"]) / "recipe.json"
-    if not recipe.is_file():
-        return False
-    made = json.loads(recipe.read_text(encoding="utf-8"))["recipe"]
-    made = {**made, **made["training"]}
-    asked = {**run, "base": Path(run["base"]).name}  # a recipe names a checkpoint folder by its last part
-    return all(made[name] == value for name, value in asked.items() if name != "to")

@@ -98,7 +98,8 @@ def run_scoreboard(board: Scoreboard, only: Collection[str] = ()) -> Result:
     tried = bench.tried()
     rates = tried[tried["chosen"]].set_index("row")["learning_rate"].to_dict()
     final = bench.final(rates)
-    stages = {"final": final, "matched": bench.matched(rates, final)}
+    level = bench.matched_level(final)
+    stages = {"final": final, "matched": bench.matched(rates, final, level)}
     outcomes, runs, modes = [], [], []
     for row, stage, seed, evaluation in _evaluations(board, bench.rows, stages):
         outcomes.append(keyed(evaluation.outcomes, row, stage, seed))
@@ -109,7 +110,7 @@ def run_scoreboard(board: Scoreboard, only: Collection[str] = ()) -> Result:
     failures = pd.DataFrame(list(bench.failures.items()), columns=["run", "said"])
     result = Result(
         board, pd.concat(outcomes, ignore_index=True), pd.DataFrame(runs), tried, pd.concat(modes, ignore_index=True),
-        composition, failures, bench.matched_level(final),
+        composition, failures, level,
     )  # fmt: skip
     result = _with_earlier_rows(result, read_result(board))
     result.save()
@@ -143,14 +144,13 @@ def score_table(result: Result, stage: str = "final") -> pd.DataFrame:
         base = _matrices(arms["fresh"], arms["reference"], result.board.plan.n_max)
         row: dict[str, object] = {"row": name, "seeds": len(ours["reach"]), "problems": ours["reach"].shape[1]}
         for what in ("pass_1", "reach"):
-            row |= dict(zip((what, f"{what}_low", f"{what}_high"), difference_over_runs(ours[what], base[what])))
+            row |= _difference(what, ours[what], base[what])
         for what in ("expansion", "shrinkage"):
             rate, null = ours[what].mean(), base[what].mean()
             # Seeds meet the same problems, so they add no problems: the interval counts each problem once.
             low, high = clopper_pearson(rate * row["problems"], row["problems"])
-            beyond = difference_over_runs(ours[what], base[what])
             row |= {what: rate, f"{what}_low": float(low), f"{what}_high": float(high), f"{what}_null": null}
-            row |= dict(zip((f"{what}_beyond", f"{what}_beyond_low", f"{what}_beyond_high"), beyond))
+            row |= _difference(f"{what}_beyond", ours[what], base[what])
         rows.append(row)
     return pd.DataFrame(rows).assign(interval=INTERVAL)
 
@@ -173,7 +173,7 @@ def against_yardstick(result: Result, stage: str = "final") -> pd.DataFrame:
         ours, theirs = (_matrices(runs[each], reference, k) for each in (name, yardstick))
         row: dict[str, object] = {"row": name, "seeds": len(ours["reach"])}
         for what in ("pass_1", "reach", "expansion", "shrinkage"):
-            row |= dict(zip((what, f"{what}_low", f"{what}_high"), difference_over_runs(ours[what], theirs[what])))
+            row |= _difference(what, ours[what], theirs[what])
         rows.append(row)
     return pd.DataFrame(rows).assign(interval=INTERVAL)
 
@@ -185,6 +185,11 @@ def by_run(result: Result) -> pd.DataFrame:
         pass_1 = estimate_pass_at_k(table, [1])["estimate"].mean()
         rows.append((row, stage, seed, pass_1, len(reach(table, k)) / len(table)))
     return pd.DataFrame(rows, columns=["row", "stage", "seed", "pass_1", "reach"])
+
+
+def _difference(name: str, ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
+    """A difference of means and its interval, as columns of that name."""
+    return dict(zip((name, f"{name}_low", f"{name}_high"), difference_over_runs(ours, theirs)))
 
 
 def keyed(table: pd.DataFrame, row: str, stage: str, seed: int) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Problems with golds, and where sets of them come from."""
 
-from mathb_kit.problems.loader import load_problems, problem_sets
+from mathb_kit.problems.loader import load_problems, problem_sets, write_problems
 from mathb_kit.problems.mirror import fetch
 from mathb_kit.problems.problem import Problem, ProblemSet, statement_hash
 from mathb_kit.problems.registry import ordinary_sets
@@ -13,4 +13,5 @@ __all__ = [
     "ordinary_sets",
     "problem_sets",
     "statement_hash",
+    "write_problems",
 ]

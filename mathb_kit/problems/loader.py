@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from mathb_kit.problems.registry import Fields, SetEntry, entry_of, registry
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["load_problems", "problem_sets", "read_rows", "registry"]
+__all__ = ["load_problems", "problem_sets", "read_rows", "registry", "write_problems"]
 
 # A user's own file may call its fields by any of these; the first one that a row has counts.
 _STATEMENT_NAMES = ("problem", "statement", "question")
@@ -72,6 +73,15 @@ def problem_sets() -> pd.DataFrame:
         for name, entry in registry().items()
     ]
     return pd.DataFrame(rows)
+
+
+def write_problems(problems: Sequence[Problem], path: Path) -> Path:
+    """Problems as a file that training reads; left alone where it already says the same."""
+    rows = ({"id": p.id, "problem": p.statement, "answer": p.gold, **p.meta} for p in problems)
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+    return path
 
 
 def _load_registered(name: str, entry: SetEntry) -> ProblemSet:

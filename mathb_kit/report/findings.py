@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mathb_kit.construction.retest import retest
+from mathb_kit.construction import retested
 from mathb_kit.evaluation import Evaluation
 from mathb_kit.judgement import judge
 from mathb_kit.profiles import Profile
@@ -56,7 +56,7 @@ def _left_unsolved(study: Profile, evaluations: Mapping[tuple[str, str], Evaluat
     if not bases:
         return None
     k, problems = max(study.ks), study.problems(study.hard_set)
-    table = retest(problems, [study.model(base) for base in bases], study.plan, draw="main")
+    table = retested(problems, bases, {base: evaluations[base, study.hard_set].outcomes for base in bases}, k)
     sentences = [
         f"{row.model} had left {row.selected} problems of {study.hard_set} unsolved; a fresh draw of {k:,} attempts "
         f"solves {row.solved} of them ({row.share:.1%}, {row.low:.1%} to {row.high:.1%})."

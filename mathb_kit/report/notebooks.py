@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mathb_kit.errors import MathbError
+from mathb_kit.progress import clock
 from mathb_kit.provenance import checkout
 from mathb_kit.settings import did_you_mean
 
@@ -170,8 +171,8 @@ class _CellProgress:
         if cell.cell_type != "code" or not cell.source.strip():
             return
         self.done += 1
-        minutes, seconds = divmod(int(time.monotonic() - self.started), 60)
-        print(f"{self.name}: cell {self.done}/{self.total}, {minutes}:{seconds:02d}", file=sys.stderr, flush=True)
+        so_far = clock(time.monotonic() - self.started)
+        print(f"{self.name}: cell {self.done}/{self.total}, {so_far}", file=sys.stderr, flush=True)
 
 
 @contextmanager

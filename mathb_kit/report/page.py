@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation
 from mathb_kit.profiles import Profile
 from mathb_kit.provenance import provenance
@@ -59,16 +60,32 @@ def write_page(study: Profile, figures: Path, notebooks: Sequence[Path], path: P
     return path
 
 
-def write_pictures(title: str, figures: Path, notebooks: Sequence[Path], path: Path) -> Path:
-    """The simpler page of a call that is no profile: its figures, notebooks and provenance. Arguments as above."""
+def write_pictures(
+    title: str, figures: Path, notebooks: Sequence[Path], path: Path, *before: str, **told: object
+) -> Path:
+    """The simpler page of a call that is no profile: its figures, notebooks and provenance. Arguments as above.
+
+    Args:
+        before: HTML that comes before the figures.
+        told: more for the provenance.
+    """
     parts = [
+        *before,
         *map(_picture, sorted(figures.glob("*.png"))),
         html.heading("Notebooks"),
         _notebook_links(notebooks, path),
-        html.details("Provenance", html.preformatted(json.dumps(provenance(), indent=1))),
+        html.details("Provenance", html.preformatted(json.dumps(provenance(**told), indent=1))),
     ]
     path.write_text(html.page(title, *parts), encoding="utf-8")
     return path
+
+
+def every_caption_says(folder: Path, words: str, what: str) -> None:
+    """MathbError naming the first figure whose caption lacks ``words``; ``what`` goes on after "does not say that"."""
+    for picture in folder.glob("*.png"):
+        caption = picture.with_suffix(".txt")
+        if not caption.is_file() or words not in caption.read_text(encoding="utf-8"):
+            raise MathbError(f"{picture} does not say that {what}.")
 
 
 def _notebook_links(notebooks: Sequence[Path], path: Path) -> str:

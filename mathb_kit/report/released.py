@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
-from mathb_kit.errors import MathbError
 from mathb_kit.problems.registry import registry
-from mathb_kit.provenance import checkout, provenance
+from mathb_kit.provenance import checkout
 from mathb_kit.published import agreement
 from mathb_kit.released import as_published
 from mathb_kit.released.table import SET, ReleasedTable, local_copy, read_released_table
 from mathb_kit.report import html
 from mathb_kit.report.notebooks import run_notebook
+from mathb_kit.report.page import every_caption_says, write_pictures
 from mathb_kit.store import runs_root
 
 NOTEBOOK = "09_the_released_table"
@@ -35,7 +34,7 @@ def redraw_released() -> Path:
     print(f"released: {table.note}, read from {table.source}", flush=True)
     executed = run_notebook(NOTEBOOK, {"profile": "released"}, _run_folder() / "notebooks")
     if table.identity != "released":
-        _every_caption_says_so(folder, table.note)
+        every_caption_says(folder, table.note, "it was drawn from another table; put table.note into it")
     page = _write_page(table, folder, executed)
     print(f"Done in {time.monotonic() - started:.0f} s. Executed notebook: {executed.with_suffix('.html')}")
     print(f"Figures and their tables: {folder}\nAll of it on one page: {page}")
@@ -67,27 +66,11 @@ def _run_folder() -> Path:
 
 def _write_page(table: ReleasedTable, folder: Path, executed: Path) -> Path:
     said = agreement(as_published(table)).query("paper == 'MATH-Beyond'").drop(columns="paper")
-    pictures = [
-        html.picture(picture, picture.with_suffix(".txt").read_text(encoding="utf-8").strip())
-        for picture in sorted(folder.glob("09_*.png"))
-    ]
-    path = _run_folder() / "index.html"
-    parts = [
+    return write_pictures(
+        "MATH-Beyond's released table, redrawn", folder, [executed], _run_folder() / "index.html",
         html.paragraph(f"{table.note}; nothing was sampled", "note"),
         html.heading("Our numbers beside the published ones"),
         html.table(said, sortable="agreement"),
         html.heading("Tables and figures of the paper"),
-        *pictures,
-        html.heading("Notebook"),
-        html.links({executed.stem: executed.with_suffix(".html").relative_to(path.parent.resolve())}),
-        html.details("Provenance", html.preformatted(json.dumps(provenance(table=table.note), indent=1))),
-    ]
-    path.write_text(html.page("MATH-Beyond's released table, redrawn", *parts), encoding="utf-8")
-    return path
-
-
-def _every_caption_says_so(folder: Path, note: str) -> None:
-    for picture in folder.glob("*.png"):
-        caption = picture.with_suffix(".txt")
-        if not caption.is_file() or note not in caption.read_text(encoding="utf-8"):
-            raise MathbError(f"{picture} does not say that it was drawn from another table; put table.note into it.")
+        table=table.note,
+    )  # fmt: skip

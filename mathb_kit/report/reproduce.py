@@ -6,12 +6,12 @@ import os
 import time
 from pathlib import Path
 
-from mathb_kit.errors import MathbError
 from mathb_kit.lab.make import make_missing
 from mathb_kit.profiles import Profile, load_profile, profile_names
+from mathb_kit.progress import clock
 from mathb_kit.provenance import checkout
 from mathb_kit.report.notebooks import find_notebook, run_notebook
-from mathb_kit.report.page import write_page
+from mathb_kit.report.page import every_caption_says, write_page
 from mathb_kit.report.price import price
 from mathb_kit.store import Store, runs_root, store_root
 
@@ -51,10 +51,10 @@ def reproduce(
         if rehearse:
             parameters["rehearse"] = True
         executed.append(run_notebook(script, parameters, run_folder(profile) / "notebooks"))
-        lines.append(f"  {_clock(time.monotonic() - begun)}  {executed[-1].with_suffix('.html')}")
+        lines.append(f"  {clock(time.monotonic() - begun)}  {executed[-1].with_suffix('.html')}")
     if rehearse:
         _every_caption_says_so(figures_folder(profile))
-    print(f"Done in {_clock(time.monotonic() - started)}. Executed notebooks, each with its .ipynb beside it:")
+    print(f"Done in {clock(time.monotonic() - started)}. Executed notebooks, each with its .ipynb beside it:")
     print(*lines, sep="\n")
     print(f"Figures and their tables: {figures_folder(profile)}")
     page = write_page(profile, figures_folder(profile), executed, run_folder(profile) / "index.html")
@@ -84,10 +84,7 @@ def figures_folder(profile: Profile) -> Path:
 
 def _every_caption_says_so(folder: Path) -> None:
     """A figure of a rehearsal carries the names of real models; nobody may take it for one of theirs."""
-    for picture in folder.glob("*.png"):
-        caption = picture.with_suffix(".txt")
-        if not caption.is_file() or "REHEARSAL" not in caption.read_text(encoding="utf-8"):
-            raise MathbError(f"{picture} does not say that it is a rehearsal; put study.note into its caption.")
+    every_caption_says(folder, "REHEARSAL", "it is a rehearsal; put study.note into its caption")
 
 
 def _train_miniature(folder: Path) -> None:
@@ -95,7 +92,3 @@ def _train_miniature(folder: Path) -> None:
     make_missing(folder)
     os.environ["MATHB_CHECKPOINTS"] = str(folder.resolve())
     print(f"Retrained checkpoints: {folder}")
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mathb_kit.lab.scoreboard import Scoreboard, load_scoreboard
 from mathb_kit.lab.scores import run_scoreboard
+from mathb_kit.progress import clock
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import write_pictures
 
@@ -38,8 +39,7 @@ def compare_objectives(only: Collection[str] = (), *, quick: bool = False) -> Pa
     executed = run_notebook(NOTEBOOK, {"profile": "mini", "quick": quick}, board.folder / "notebooks")
     page = write_pictures(f"{board.name}: what expands", board.folder / "figures", [executed],
                           board.folder / "index.html")  # fmt: skip
-    minutes, seconds = divmod(int(time.monotonic() - started), 60)
-    print(f"Done in {minutes}:{seconds:02d}. Executed notebook: {executed.with_suffix('.html')}")
+    print(f"Done in {clock(time.monotonic() - started)}. Executed notebook: {executed.with_suffix('.html')}")
     print(f"Tables: {board.folder / 'result'}\nAll of it on one page: {page}")
     return executed
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from mathb_kit.profiles import load_profile
+from mathb_kit.progress import clock
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import write_pictures
 from mathb_kit.study import study_evaluations
@@ -39,8 +40,7 @@ def compare_verifiers(only: Collection[str] = (), *, quick: bool = False) -> Pat
     run_verifiers(rows, only)
     executed = run_notebook(NOTEBOOK, {"profile": "mini", "quick": quick}, run_folder() / "notebooks")
     page = write_pictures("verifiers compared", run_folder() / "figures", [executed], run_folder() / "index.html")
-    minutes, seconds = divmod(int(time.monotonic() - started), 60)
-    print(f"Done in {minutes}:{seconds:02d}. Executed notebook: {executed.with_suffix('.html')}")
+    print(f"Done in {clock(time.monotonic() - started)}. Executed notebook: {executed.with_suffix('.html')}")
     print(f"Figures and tables: {run_folder() / 'figures'}\nAll of it on one page: {page}")
     return executed
 
