@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mathb_kit.plots.style import figure_style, look_of
+from mathb_kit.plots.style import WIDTH, figure_style, look_of, round_ticks, title_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,36 +24,35 @@ def plot_differences(
         title: title of the whole figure.
     """
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import MaxNLocator
 
     panels = list(dict.fromkeys(table[panel])) if panel else [None]
     names, ks = list(dict.fromkeys(table[by])), sorted(set(table["k"]))
-    looks = look_of([str(k) for k in ks])
+    looks = look_of([f"k = {k:,}" for k in ks])
     with figure_style():
         figure, grid = plt.subplots(
-            1, len(panels), figsize=(3.4 * len(panels) + 1.8, 0.5 * len(names) + 1.5), sharey=True, squeeze=False,
-            layout="constrained",
-        )  # fmt: skip
+            1, len(panels), figsize=(WIDTH, 0.5 * len(names) + 1.7), sharey=True, squeeze=False, layout="constrained"
+        )
         for axis, value in zip(grid[0], panels):
             rows = table if panel is None else table[table[panel] == value]
-            axis.axvline(0, color="0.6", linewidth=1, zorder=0)
-            for number, k in enumerate(ks):
+            axis.axvline(0, color="0.5", linewidth=1, zorder=0)
+            for number, (k, (label, look)) in enumerate(zip(ks, looks.items())):
                 part = rows[rows["k"] == k].set_index(by).reindex(names)
                 shift = 0.3 * (number - (len(ks) - 1) / 2) / max(1, len(ks) - 1)
                 places = [place + shift for place in range(len(names))]
-                look = looks[str(k)]
-                axis.hlines(places, part["low"], part["high"], color=look["color"], linewidth=2)
+                axis.hlines(places, part["low"], part["high"], color=look["color"], linewidth=2.2)
                 axis.plot(
                     part["difference"], places, linestyle="none", marker=look["marker"], color=look["color"],
-                    label=f"k = {k:,}",
+                    markersize=7.5, markeredgecolor="white", label=label,
                 )  # fmt: skip
             axis.set_yticks(range(len(names)), names)
-            axis.xaxis.set_major_locator(MaxNLocator(4))
+            axis.xaxis.set_major_locator(round_ticks(5))
+            axis.xaxis.set_major_formatter(lambda value, _: f"{value:+.3g}".replace("-", "\u2212") if value else "0")
+            axis.grid(axis="x")
+            axis.set_axisbelow(True)
             axis.set_xlabel(x_label)
             if value is not None:
                 axis.set_title(str(value))
-        grid[0][0].invert_yaxis()
-        figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside right center")
-        if title:
-            figure.suptitle(title)
+        grid[0][0].set_ylim(len(names) - 0.5, -0.5)
+        figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=len(ks))
+        title_of(figure, title)
     return figure

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mathb_kit.plots.style import figure_style, look_of, power_of_two_axis
+from mathb_kit.plots.labels import label_ends
+from mathb_kit.plots.pass_at_k import draw_panels
+from mathb_kit.plots.style import (
+    INK,
+    NEUTRAL,
+    PALETTE,
+    WIDTH,
+    figure_style,
+    look_of,
+    percent_axis,
+    power_of_two_axis,
+    round_ticks,
+    title_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -18,31 +32,69 @@ def plot_expansion_rates(table: pd.DataFrame, *, title: str = "") -> Figure:
         table: `mathb_kit.released.expansion_table`: base, tuned, count, of, rate, low, high, published_rate.
         title: title of the figure.
     """
-    import matplotlib.pyplot as plt
-
-    places = list(range(len(table)))[::-1]
     with figure_style():
-        look = look_of(["expansion"])["expansion"]
-        figure, axis = plt.subplots(figsize=(8.8, 0.36 * len(table) + 1.3), layout="constrained")
+        figure, axis, places = _rows_of_pairs(table)
+        looks = look_of(list(table["tuned"]))
         for place, row in zip(places, table.itertuples()):
-            axis.plot([row.low, row.high], [place, place], color=look["color"], linewidth=2)
+            look = looks[row.tuned]
+            axis.plot([row.low, row.high], [place, place], color=look["color"], linewidth=2.4, solid_capstyle="butt")
+            axis.plot(row.rate, place, color=look["color"], marker=look["marker"], markersize=7.5, linestyle="")
             axis.text(
-                1.01, place, f"{row.count} of {row.of}", va="center", fontsize=8.5,
+                1.01, place, f"{row.count} of {row.of}", va="center", fontsize=9.5,
                 transform=axis.get_yaxis_transform(),
             )  # fmt: skip
-        axis.plot(table["rate"], places, color=look["color"], marker="o", linestyle="", markersize=6,
-                  label="from the table, 95 %")  # fmt: skip
-        axis.plot(table["published_rate"], places, marker="o", linestyle="", markersize=12, markerfacecolor="none",
-                  markeredgecolor="0.3", label="as published")  # fmt: skip
-        axis.set_yticks(places, [f"{row.tuned} over {row.base}" for row in table.itertuples()], fontsize=8.5)
-        axis.set_xlim(left=0)
-        axis.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+        axis.plot([], [], color=NEUTRAL, marker="o", linewidth=2.4, label="from the table, 95 %")
+        axis.plot(table["published_rate"], places, marker="o", linestyle="", markersize=14, markerfacecolor="none",
+                  markeredgecolor=NEUTRAL, markeredgewidth=1.3, label="as published")  # fmt: skip
         axis.set_xlabel("share of the base's unsolved problems that are reached at k = 1,024")
-        axis.grid(axis="x", alpha=0.3)
-        figure.legend(loc="outside lower center", ncols=2, fontsize=9)
-        if title:
-            axis.set_title(title, loc="left")
+        figure.legend(loc="outside lower center", ncols=2)
+        title_of(figure, title)
     return figure
+
+
+def plot_expansion_beside_null(table: pd.DataFrame, *, title: str = "") -> Figure:
+    """Expansion at k = 512 of each tuned model beside what its frozen base "expands" over itself at the same k.
+
+    Args:
+        table: `mathb_kit.released.expansion_beside_null`: base, tuned, k, expansion, null, null_low, null_high.
+        title: title of the figure.
+    """
+    with figure_style():
+        figure, axis, places = _rows_of_pairs(table)
+        looks = look_of(list(dict.fromkeys([*table["tuned"], *table["base"]])))
+        for place, row in zip(places, table.itertuples()):
+            base, tuned = looks[row.base], looks[row.tuned]
+            axis.plot([row.null_low, row.null_high], [place, place], color=base["color"], linewidth=6, alpha=0.35,
+                      solid_capstyle="butt")  # fmt: skip
+            axis.plot(row.null, place, marker="|", markersize=13, markeredgewidth=2.5, color=base["color"])
+            axis.plot(row.expansion, place, marker=tuned["marker"], markersize=8, color=tuned["color"])
+        axis.plot([], [], color=NEUTRAL, linewidth=6, alpha=0.35, label="its base against itself, 95 %", marker="|",
+                  markersize=13, markeredgewidth=2.5)  # fmt: skip
+        axis.plot([], [], color=NEUTRAL, linestyle="", marker="o", markersize=8, label="tuned model")
+        axis.set_xlabel(
+            f"reached at k = {table['k'].iloc[0]}, of what {table['k'].iloc[0]} attempts of the base missed"
+        )
+        figure.legend(loc="outside lower center", ncols=2)
+        title_of(figure, title)
+    return figure
+
+
+def _rows_of_pairs(table: pd.DataFrame) -> tuple[Figure, Axes, list[int]]:
+    """A figure with a row "tuned over base" per row of the table, shares across; the rows' heights."""
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.4 * len(table) + 1.6), layout="constrained")
+    places = list(range(len(table)))
+    axis.set_yticks(places, [f"{row.tuned}\nover {row.base}" if len(row.tuned) > 30 else f"{row.tuned} over {row.base}"
+                             for row in table.itertuples()], fontsize=9.5)  # fmt: skip
+    axis.set_ylim(len(table) - 0.5, -0.5)
+    axis.tick_params(axis="y", length=0)
+    values = table.select_dtypes("number").drop(columns=["count", "of", "k", "missed"], errors="ignore")
+    axis.set_xlim(-0.01, 1.04 * float(values.max().max()))
+    percent_axis(axis)
+    axis.grid(axis="x")
+    axis.set_axisbelow(True)
+    return figure, axis, places
 
 
 def plot_unsolved(table: pd.DataFrame, *, title: str = "") -> Figure:
@@ -54,43 +106,41 @@ def plot_unsolved(table: pd.DataFrame, *, title: str = "") -> Figure:
     """
     import matplotlib.pyplot as plt
 
-    order = [*(table[table["kind"] == kind].sort_values("unsolved", ascending=False) for kind in ("base", "other"))]
-    order.append(table[table["kind"] == "set"])
-    names = {"base": "bases", "other": "tuned and instruct models", "set": "sets"}
+    groups = {"base": "bases", "other": "tuned and instruct models", "set": "sets"}
+    looks = look_of([subject for subject, kind in zip(table["subject"], table["kind"]) if kind != "set"])
     with figure_style():
-        looks = look_of(list(names))
-        figure, axis = plt.subplots(figsize=(8.4, 0.27 * len(table) + 1.2), layout="constrained")
+        figure, axis = plt.subplots(figsize=(WIDTH, 0.27 * (len(table) + 3) + 1.2), layout="constrained")
         place, ticks = 0.0, {}
-        for rows in order:
-            for row in rows.itertuples():
-                hatch = {"base": "", "other": "//", "set": ".."}[row.kind]
-                axis.barh(
-                    place, row.unsolved, color=looks[row.kind]["color"], height=0.7, hatch=hatch, edgecolor="white"
-                )
-                end = row.unsolved
+        for kind, name in groups.items():
+            rows = table[table["kind"] == kind]
+            if rows.empty:
+                continue
+            axis.text(1.5, place, name, va="center", fontsize=10, fontweight="bold")
+            place += 1
+            for row in (rows if kind == "set" else rows.sort_values("unsolved", ascending=False)).itertuples():
+                look, end = looks.get(row.subject, {"color": NEUTRAL, "marker": "s"}), row.unsolved
+                axis.plot([0, row.unsolved], [place, place], color="0.87", linewidth=1.2, zorder=1)
                 if row.low == row.low:
-                    axis.plot([row.low * row.of, row.high * row.of], [place, place], color="0.2", linewidth=1.2)
                     end = row.high * row.of
-                axis.text(end + 1.5, place, f"{row.unsolved}", va="center", fontsize=8.5)
+                    axis.plot([row.low * row.of, end], [place, place], color=look["color"], linewidth=2.4,
+                              solid_capstyle="butt")  # fmt: skip
+                axis.plot(row.unsolved, place, marker=look["marker"], color=look["color"], markersize=7)
+                axis.text(end + (2.5 if row.low == row.low else 4), place, f"{row.unsolved}", va="center", fontsize=9.5)
                 ticks[place] = row.subject
-                place -= 1
-            place -= 0.6
-        for kind, name in names.items():
-            axis.barh(0, 0, color=looks[kind]["color"], hatch={"base": "", "other": "//", "set": ".."}[kind],
-                      edgecolor="white", label=name)  # fmt: skip
-        axis.set_yticks(list(ticks), list(ticks.values()), fontsize=8.5)
+                place += 1
+        axis.set_yticks(list(ticks), list(ticks.values()), fontsize=9.5)
+        axis.set_ylim(place - 0.3, -0.7)
+        axis.tick_params(axis="y", length=0)
         axis.set_xlim(0, 1.06 * table["of"].iloc[0])
         axis.set_xlabel(f"problems unsolved in 1,024 attempts, of {table['of'].iloc[0]}")
-        figure.legend(loc="outside lower center", ncols=3, fontsize=8.5)
-        if title:
-            axis.set_title(title, loc="left")
+        title_of(figure, title)
     return figure
 
 
 def plot_curves_by_panel(
-    curves: pd.DataFrame, *, by: str, panel: str, y_label: str, columns: int = 3, title: str = ""
+    curves: pd.DataFrame, *, by: str, panel: str, y_label: str, columns: int = 2, title: str = ""
 ) -> Figure:
-    """A share against k: a panel per value of ``panel`` with its own legend, a line with its band per value of ``by``.
+    """A share against k: a panel per value of ``panel``, a line with its band per value of ``by``; a scale per row.
 
     Args:
         curves: columns k, estimate, low, high, ``by`` and ``panel``.
@@ -99,40 +149,12 @@ def plot_curves_by_panel(
         columns: panels side by side.
         title: title of the whole figure.
     """
-    import matplotlib.pyplot as plt
-
-    panels = list(dict.fromkeys(curves[panel]))
-    columns = min(columns, len(panels))
-    rows_of_panels = -(-len(panels) // columns)
     with figure_style():
-        figure, grid = plt.subplots(
-            rows_of_panels, columns, figsize=(3.9 * columns + 0.6, 3.4 * rows_of_panels + 0.3), sharey="row",
-            squeeze=False, layout="constrained",
+        figure, ends = draw_panels(
+            curves, by=by, panel=panel, y_label=y_label, columns=columns, a_scale_per_row=True
         )  # fmt: skip
-        for axis in grid.flat[len(panels) :]:
-            axis.set_visible(False)
-        for axis, name in zip(grid.flat, panels):
-            rows = curves[curves[panel] == name]
-            looks = look_of(list(dict.fromkeys(rows[by])))
-            for label, line in rows.groupby(by, sort=False):
-                axis.fill_between(
-                    line["k"], line["low"], line["high"], color=looks[label]["color"], alpha=0.13, linewidth=0
-                )
-                axis.plot(line["k"], line["estimate"], label=str(label), markersize=3.5, linewidth=1.5, **looks[label])
-            power_of_two_axis(axis, sorted(rows["k"].unique()))
-            axis.tick_params(labelleft=True)
-            axis.grid(axis="y", alpha=0.3)
-            axis.set_title(str(name))
-            axis.legend(fontsize=7, loc="upper left")
-        for number, axis in enumerate(grid[:, 0]):
-            here = panels[number * columns : (number + 1) * columns]
-            # Room above the lines for the legends.
-            axis.set_ylim(0, 1.4 * curves.loc[curves[panel].isin(here), "high"].max())
-            axis.set_yticks([tick for tick in axis.get_yticks() if tick <= 1.001])
-        for axis in grid[:, 0]:
-            axis.set_ylabel(y_label)
-        if title:
-            figure.suptitle(title)
+        title_of(figure, title)
+        label_ends(ends)
     return figure
 
 
@@ -147,18 +169,22 @@ def plot_gain_per_step(gains: pd.DataFrame, *, step: int = 64, title: str = "") 
     import matplotlib.pyplot as plt
 
     with figure_style():
-        look = look_of(["gain"])["gain"]
-        figure, axis = plt.subplots(figsize=(5.8, 3.9), layout="constrained")
-        axis.fill_between(gains["k"], gains["low"], gains["high"], color=look["color"], alpha=0.15, linewidth=0)
-        axis.plot(gains["k"], gains["gain"], markersize=4, linewidth=1.6, **look)
+        figure, axis = plt.subplots(figsize=(WIDTH, 4.2), layout="constrained")
+        axis.fill_between(gains["k"], gains["low"], gains["high"], color=INK, alpha=0.2, linewidth=0)
+        axis.plot(gains["k"], gains["gain"], markersize=6.5, linewidth=1.7, color=INK, marker="o",
+                  markeredgecolor="white", markeredgewidth=0.6)  # fmt: skip
         power_of_two_axis(axis, gains["k"])
         axis.set_yscale("log")
-        axis.yaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-        axis.yaxis.set_minor_formatter(lambda value, _: "")
+        drawn = gains[["gain", "low", "high"]].to_numpy(dtype=float)
+        drawn = drawn[drawn > 0]
+        axis.set_ylim(0.8 * drawn.min(), 1.25 * drawn.max())
+        ticks = [part * 10.0**power for power in range(-5, 1) for part in (1, 2, 5)]
+        axis.set_yticks([tick for tick in ticks if 0.8 * drawn.min() <= tick <= 1.25 * drawn.max()])
+        axis.minorticks_off()
+        percent_axis(axis, "y")
         axis.set_ylabel(f"newly solved by the last {step} attempts")
-        axis.grid(axis="y", alpha=0.3)
-        if title:
-            axis.set_title(title, loc="left")
+        axis.grid(axis="y")
+        title_of(figure, title)
     return figure
 
 
@@ -170,25 +196,24 @@ def plot_difficulty(counts: pd.DataFrame, *, title: str = "") -> Figure:
         title: title of the figure.
     """
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import MaxNLocator
 
-    sets = list(dict.fromkeys(counts["set"]))
     with figure_style():
-        looks = look_of(sets)
+        colours = _colours_of_sets(counts)
         figure, grid = plt.subplots(
-            1, len(sets), figsize=(4.2 * len(sets), 3.4), sharex=True, squeeze=False, layout="constrained"
+            1, len(colours), figsize=(WIDTH, 3.6), sharex=True, squeeze=False, layout="constrained"
         )
-        for axis, name in zip(grid[0], sets):
+        for axis, (name, colour) in zip(grid[0], colours.items()):
             rows = counts[counts["set"] == name]
-            axis.bar(rows["difficulty"], rows["problems"], width=0.42, color=looks[name]["color"])
+            axis.bar(rows["difficulty"], rows["problems"], width=0.42, color=colour)
             axis.set_xlim(0.5, 10.5)
             axis.set_xticks(range(1, 11))
-            axis.yaxis.set_major_locator(MaxNLocator(integer=True))
+            axis.yaxis.set_major_locator(round_ticks(5, integer=True))
+            axis.grid(axis="y")
+            axis.set_axisbelow(True)
             axis.set_xlabel("difficulty (1 to 10, rated by GPT-5)")
             axis.set_title(f"{name}: {rows['problems'].sum()} problems")
         grid[0][0].set_ylabel("problems")
-        if title:
-            figure.suptitle(title)
+        title_of(figure, title)
     return figure
 
 
@@ -201,57 +226,29 @@ def plot_topics(counts: pd.DataFrame, *, title: str = "") -> Figure:
     """
     import matplotlib.pyplot as plt
 
-    sets, topics = list(dict.fromkeys(counts["set"])), list(dict.fromkeys(counts["topic"]))
+    topics = list(dict.fromkeys(counts["topic"]))
     with figure_style():
-        looks = look_of(sets)
-        figure, axis = plt.subplots(figsize=(7.2, 0.5 * len(topics) + 1.3), layout="constrained")
-        for number, name in enumerate(sets):
+        figure, axis = plt.subplots(figsize=(WIDTH, 0.62 * len(topics) + 1.7), layout="constrained")
+        for number, (name, colour) in enumerate(_colours_of_sets(counts).items()):
             rows = counts[counts["set"] == name]
-            places = [-topics.index(topic) + 0.18 * (1 - 2 * number) for topic in rows["topic"]]
-            axis.barh(places, rows["share"], height=0.34, color=looks[name]["color"], label=name, alpha=0.85)
+            places = [topics.index(topic) - 0.19 * (1 - 2 * number) for topic in rows["topic"]]
+            axis.barh(places, rows["share"], height=0.36, color=colour, label=name)
             for place, row in zip(places, rows.itertuples()):
-                axis.plot([row.low, row.high], [place, place], color="0.25", linewidth=1.1)
-                axis.text(row.high + 0.006, place, f"{row.problems}", va="center", fontsize=8)
-        axis.set_yticks([-place for place in range(len(topics))], topics)
-        axis.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-        axis.set_xlabel("share of the set")
-        figure.legend(loc="outside right upper", fontsize=9)
-        if title:
-            axis.set_title(title, loc="left")
+                axis.plot([row.low, row.high], [place, place], color="0.15", linewidth=1.3)
+                axis.text(row.high + 0.006, place, f"{row.problems}", va="center", fontsize=9.5)
+        axis.set_yticks(range(len(topics)), topics)
+        axis.set_ylim(len(topics) - 0.5, -0.5)
+        axis.tick_params(axis="y", length=0)
+        percent_axis(axis)
+        axis.set_xlabel("share of the set (at the right: problems)")
+        figure.legend(loc="outside lower center", ncols=2)
+        title_of(figure, title)
     return figure
 
 
-def plot_expansion_beside_null(table: pd.DataFrame, *, title: str = "") -> Figure:
-    """Expansion at k = 512 of each tuned model beside what its frozen base "expands" over itself at the same k.
-
-    Args:
-        table: `mathb_kit.released.expansion_beside_null`: base, tuned, k, expansion, null, null_low, null_high.
-        title: title of the figure.
-    """
-    import matplotlib.pyplot as plt
-
-    places = list(range(len(table)))[::-1]
-    with figure_style():
-        looks = look_of(["expansion", "null"])
-        figure, axis = plt.subplots(figsize=(8.4, 0.36 * len(table) + 1.3), layout="constrained")
-        null, tuned = looks["null"], looks["expansion"]
-        for place, row in zip(places, table.itertuples()):
-            axis.plot([row.null_low, row.null_high], [place, place], color=null["color"], linewidth=5, alpha=0.45)
-        axis.plot(table["null"], places, color=null["color"], marker=null["marker"], linestyle="", markersize=6,
-                  label="its base against itself, 95 %")  # fmt: skip
-        axis.plot(table["expansion"], places, color=tuned["color"], marker=tuned["marker"], linestyle="", markersize=6,
-                  label="tuned model")  # fmt: skip
-        axis.set_yticks(places, [f"{row.tuned} over {row.base}" for row in table.itertuples()], fontsize=8.5)
-        axis.set_xlim(left=0)
-        axis.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
-        axis.set_xlabel(
-            f"reached at k = {table['k'].iloc[0]}, of what {table['k'].iloc[0]} attempts of the base missed"
-        )
-        axis.grid(axis="x", alpha=0.3)
-        figure.legend(loc="outside lower center", ncols=2, fontsize=9)
-        if title:
-            axis.set_title(title, loc="left")
-    return figure
+def _colours_of_sets(counts: pd.DataFrame) -> dict[str, str]:
+    """Sets are no models: a dark and a light tone, the same ones in every figure."""
+    return dict(zip(dict.fromkeys(counts["set"]), (INK, "#a9bfce", PALETTE[1], PALETTE[2])))
 
 
 def plot_published_pipeline(stages: pd.DataFrame, *, title: str = "") -> Figure:
@@ -263,24 +260,24 @@ def plot_published_pipeline(stages: pd.DataFrame, *, title: str = "") -> Figure:
     """
     import matplotlib.pyplot as plt
 
-    places = list(range(len(stages)))[::-1]
+    places = list(range(len(stages)))
     with figure_style():
-        colour = look_of(["kept"])["kept"]["color"]
-        figure, axis = plt.subplots(figsize=(9.2, 0.44 * len(stages) + 1.1), layout="constrained")
-        known = stages["value"].notna()
-        axis.barh(
-            [place for place, here in zip(places, known) if here], stages.loc[known, "value"], color=colour, height=0.65
-        )
+        figure, axis = plt.subplots(figsize=(WIDTH, 0.46 * len(stages) + 1.2), layout="constrained")
         axis.set_xscale("log")
         axis.set_xlim(10, 4 * stages["value"].max())
+        # Dots: on a logarithmic axis a bar would have no length.
+        axis.plot(stages["value"], places, color=NEUTRAL, marker="o", markersize=9, linestyle="")
         for place, value in zip(places, stages["value"]):
             if value == value:
-                axis.text(value, place, f" {value:,.0f}", va="center", fontsize=9)
+                axis.annotate(f"{value:,.0f}", (value, place), xytext=(9, 0), textcoords="offset points", va="center")
             else:
-                axis.text(10, place, " not published", va="center", fontsize=9, style="italic", color="0.4")
-        axis.set_yticks(places, stages["subject"], fontsize=8.5)
+                axis.text(10, place, " not published", va="center", style="italic", color="0.35")
+        axis.set_yticks(places, stages["subject"], fontsize=9.5)
+        axis.set_ylim(len(stages) - 0.5, -0.5)
+        axis.tick_params(axis="y", length=0)
         axis.xaxis.set_major_formatter("{x:,.0f}")
+        axis.grid(axis="both")
+        axis.set_axisbelow(True)
         axis.set_xlabel("problems left, as published (logarithmic)")
-        if title:
-            axis.set_title(title, loc="left")
+        title_of(figure, title)
     return figure

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mathb_kit.plots.style import figure_style, look_of
+from mathb_kit.lab.scoreboard import load_scoreboard
+from mathb_kit.plots.labels import label_ends
+from mathb_kit.plots.style import WIDTH, figure_style, look_of, round_ticks, title_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
     from matplotlib.figure import Figure
 
 _PANELS = {
     "pass_1": "pass@1: gain", "reach": "reach: gain", "expansion": "Expansion", "shrinkage": "Shrinkage",
 }  # fmt: skip
+_HOLLOW = "stopped at matched pass@1"
+
+
+def _looks(rows: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """One look per objective in every figure: by its place among the rows that the scoreboard declares."""
+    return look_of(list(dict.fromkeys(rows)), among=list(load_scoreboard().rows))
 
 
 def plot_scores(final: pd.DataFrame, matched: pd.DataFrame | None = None, *, title: str = "") -> Figure:
@@ -24,29 +34,41 @@ def plot_scores(final: pd.DataFrame, matched: pd.DataFrame | None = None, *, tit
         title: title of the figure.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.lines import Line2D
 
     rows = list(final["row"])
-    looks = look_of(rows)
+    looks = _looks(rows)
     with figure_style():
-        figure, axes = plt.subplots(1, len(_PANELS), figsize=(11.5, 0.42 * len(rows) + 1.5), sharey=True,
+        figure, axes = plt.subplots(1, len(_PANELS), figsize=(WIDTH, 0.46 * len(rows) + 1.7), sharey=True,
                                     layout="constrained")  # fmt: skip
         for axis, (what, label) in zip(axes, _PANELS.items()):
-            for table, shift, hollow in ((final, 0.12, False), (matched, -0.18, True)):
+            for table, shift, hollow in ((final, -0.14, False), (matched, 0.2, True)):
                 for line in [] if table is None else table.to_dict("records"):
-                    height, look = len(rows) - 1 - rows.index(line["row"]) + shift, looks[line["row"]]
+                    height, look = rows.index(line["row"]) + shift, looks[line["row"]]
                     value = line[what]
                     around = [[max(0.0, value - line[f"{what}_low"])], [max(0.0, line[f"{what}_high"] - value)]]
                     axis.errorbar(value, height, xerr=around, color=look["color"], marker=look["marker"],
-                                  markerfacecolor="white" if hollow else look["color"], markersize=5,
-                                  linewidth=1.0 if hollow else 1.5)  # fmt: skip
+                                  markerfacecolor="white" if hollow else look["color"], markersize=6,
+                                  linewidth=1.2 if hollow else 1.9, clip_on=False)  # fmt: skip
             null = final[f"{what}_null"].iloc[0] if f"{what}_null" in final else 0.0
-            axis.axvline(null, color="0.35", linewidth=1, linestyle=(0, (4, 3)))
-            axis.set_title(label, fontsize=10)
-            axis.grid(axis="x", alpha=0.3)
-        axes[0].set_yticks(range(len(rows)), rows[::-1])
-        axes[0].set_ylim(-0.6, len(rows) - 0.4)
-        if title:
-            figure.suptitle(title)
+            axis.axvline(null, color="0.35", linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
+            axis.set_title(label)
+            axis.xaxis.set_major_locator(round_ticks(3))
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.set_xlabel("share of problems")
+            axis.tick_params(axis="y", length=0)
+            axis.grid(axis="x")
+            axis.set_axisbelow(True)
+        axes[0].set_yticks(range(len(rows)), rows)
+        axes[0].set_ylim(len(rows) - 0.5, -0.5)
+        keys = [Line2D([], [], color="0.35", linestyle=(0, (4, 3)), label="a frozen base, drawn again")]
+        if matched is not None:
+            keys += [
+                Line2D([], [], color="0.35", marker="o", label="the last checkpoint"),
+                Line2D([], [], color="0.35", marker="o", markerfacecolor="white", linewidth=1.2, label=_HOLLOW),
+            ]
+        figure.legend(handles=keys, loc="outside lower center", ncols=len(keys))
+        title_of(figure, title)
     return figure
 
 
@@ -59,26 +81,31 @@ def plot_plane(runs: pd.DataFrame, *, k: int, title: str = "") -> Figure:
         title: title of the figure.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.lines import Line2D
 
-    base = runs["stage"] == "base"
-    # The order of `plot_scores`, hence its colours: what stands beside comes last.
-    rows = list(dict.fromkeys(runs.loc[~base].sort_values("stage", key=lambda s: s == "beside", kind="stable")["row"]))
+    # Who is tuned first, then what stands beside, then the base.
+    order = runs["stage"].map({"final": 0, "matched": 0, "beside": 1, "base": 2})
     with figure_style():
-        figure, axis = plt.subplots(figsize=(7.4, 4.4), layout="constrained")
-        for row, look in look_of(rows).items():
-            for stage, face in (("final", look["color"]), ("beside", look["color"]), ("matched", "white")):
-                points = runs[(runs["row"] == row) & (runs["stage"] == stage)]
-                name = row if stage != "matched" and len(points) else None
-                axis.scatter(points["pass_1"], points["reach"], s=34, marker=look["marker"], facecolor=face,
-                             edgecolor=look["color"], label=name)  # fmt: skip
-        drawn = runs[base]
-        axis.scatter(drawn["pass_1"], drawn["reach"], s=46, marker="x", color="0.25", label="base, re-drawn")
-        axis.set_xlabel("pass@1 on the held-out problems")
-        axis.set_ylabel(f"reach: share solved in {k:,} attempts")
-        axis.grid(alpha=0.3)
-        figure.legend(loc="outside right center", fontsize=9)
-        if title:
-            axis.set_title(title)
+        figure, axis = plt.subplots(figsize=(WIDTH, 4.8), layout="constrained")
+        keys = []
+        for row, look in _looks(runs.loc[order.sort_values(kind="stable").index, "row"]).items():
+            here = runs[runs["row"] == row]
+            for hollow, points in here.groupby(here["stage"] == "matched"):
+                axis.scatter(points["pass_1"], points["reach"], s=52, marker=look["marker"], edgecolor=look["color"],
+                             facecolor="none" if hollow else look["color"], linewidth=1.3, alpha=0.9)  # fmt: skip
+            drawn = ", re-drawn" if (here["stage"] == "base").all() else ""
+            keys.append(Line2D([], [], linestyle="", marker=look["marker"], color=look["color"], label=row + drawn))
+        if (runs["stage"] == "matched").any():
+            keys.append(Line2D([], [], linestyle="", marker="o", color="0.35", markerfacecolor="none",
+                               label=f"hollow: {_HOLLOW.replace(' at ', chr(10) + 'at ')}"))  # fmt: skip
+        axis.xaxis.set_major_locator(round_ticks(6))
+        axis.yaxis.set_major_locator(round_ticks(6))
+        axis.set_xlabel("pass@1 on the held-out problems (to the right: sharper)")
+        axis.set_ylabel(f"reach: share solved in {k:,} attempts (up: wider)")
+        axis.grid()
+        axis.set_axisbelow(True)
+        figure.legend(handles=keys, loc="outside right center")
+        title_of(figure, title)
     return figure
 
 
@@ -90,24 +117,29 @@ def plot_learning_rates(tried: pd.DataFrame, *, title: str = "") -> Figure:
         title: title of the figure.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.lines import Line2D
 
     with figure_style():
-        figure, axis = plt.subplots(figsize=(7.0, 3.6), layout="constrained")
-        for row, look in look_of(list(dict.fromkeys(tried["row"]))).items():
-            line = tried[tried["row"] == row]
-            axis.plot(line["learning_rate"], line["validation"], label=row, markersize=5, linewidth=1.4, **look)
+        figure, axis = plt.subplots(figsize=(WIDTH, 4.2), layout="constrained")
+        ends = {}
+        for row, look in _looks(tried["row"]).items():
+            line = tried[tried["row"] == row].sort_values("learning_rate")
+            axis.plot(line["learning_rate"], line["validation"], markersize=6.5, linewidth=1.6, **look)
             chosen = line[line["chosen"]]
-            axis.scatter(chosen["learning_rate"], chosen["validation"], s=110, facecolor="none", edgecolor="0.2")
+            axis.scatter(chosen["learning_rate"], chosen["validation"], s=130, facecolor="none", edgecolor="0.2")
+            last = line.dropna(subset="validation").iloc[-1:]
+            ends |= {row: (end.learning_rate, end.validation, look["color"]) for end in last.itertuples()}
         rates = sorted(tried["learning_rate"].unique())
         axis.set_xscale("log")
         axis.set_xticks(rates, [f"{rate:g}" for rate in rates])
         axis.minorticks_off()
-        axis.set_xlabel("learning rate")
-        axis.set_ylabel("validation reward, last three")
-        axis.grid(alpha=0.3)
-        figure.legend(loc="outside right center", fontsize=9)
-        if title:
-            axis.set_title(title)
+        axis.set_xlabel("learning rate (logarithmic)")
+        axis.set_ylabel("validation reward, mean of the last three")
+        axis.grid(axis="y")
+        ring = Line2D([], [], linestyle="", marker="o", markersize=11, markerfacecolor="none", color="0.2")
+        axis.legend([ring], ["chosen"], loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
+        title_of(figure, title)
+        label_ends({axis: ends})
     return figure
 
 
@@ -120,54 +152,69 @@ def plot_training(logs: dict[str, pd.DataFrame], *, title: str = "") -> Figure:
     """
     import matplotlib.pyplot as plt
 
-    panels = {"reward": "reward", "entropy": "entropy (nats a token)", "kl": "KL to the base", "length": "tokens"}
+    panels = {
+        "reward": "mean reward", "entropy": "entropy (nats per token)", "kl": "KL to the base (nats per token)",
+        "length": "tokens per attempt",
+    }  # fmt: skip
     with figure_style():
-        figure, axes = plt.subplots(1, len(panels), figsize=(12, 2.9), layout="constrained")
-        for axis, (column, label) in zip(axes, panels.items()):
-            for name, look in look_of(list(logs)).items():
+        figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 5.4), sharex=True, layout="constrained")
+        ends = {}
+        for axis, (column, label) in zip(axes.flat, panels.items()):
+            ends[axis] = {}
+            for name, look in _looks(logs).items():
                 smooth = logs[name][column].astype(float).rolling(5, min_periods=1, center=True).mean()
-                axis.plot(logs[name]["sampled_tokens"] / 1000, smooth, color=look["color"],
-                          linestyle=look["linestyle"], linewidth=1.5, label=name)  # fmt: skip
-            axis.set_title(label, fontsize=10)
-            axis.set_xlabel("thousand tokens sampled")
-            axis.grid(alpha=0.3)
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=9)
-        if title:
-            figure.suptitle(title)
+                tokens = logs[name]["sampled_tokens"] / 1000
+                every = max(1, len(smooth) // 8)
+                axis.plot(tokens, smooth, linewidth=1.7, markersize=5.5, markevery=every, **look)
+                if smooth.notna().any():
+                    last = smooth.last_valid_index()
+                    ends[axis][name] = (tokens[last], smooth[last], look["color"])
+            axis.set_title(label)
+            axis.xaxis.set_major_locator(round_ticks(5))
+            axis.yaxis.set_major_locator(round_ticks(5))
+            axis.xaxis.set_major_formatter("{x:,.0f}")
+            axis.grid()
+        for axis in axes[1]:
+            axis.set_xlabel("sampled tokens (thousands)")
+        title_of(figure, title)
+        if len(logs) > 1:
+            label_ends(ends)
     return figure
 
 
 def plot_token_credit(credit: pd.DataFrame, *, title: str = "") -> Figure:
-    """Completions as strips of tokens: one colour where OREAL would clone, the other where it would push off.
+    """Completions as strips of tokens: light where OREAL would clone, dark where it would push off.
 
     Args:
         credit: columns attempt, correct, place, token, weight (-1 to 1), of a few attempts.
         title: title of the figure.
     """
     import matplotlib.pyplot as plt
-    import seaborn
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
     attempts = list(dict.fromkeys(credit["attempt"]))
     longest = int(credit["place"].max()) + 1
-    colours, scale = seaborn.color_palette("vlag_r", as_cmap=True), Normalize(-1, 1)
+    # Its lightness rises all the way, so that the sign is there in grey, too; 0 is a grey.
+    colours, scale = plt.colormaps["cividis"], Normalize(-1, 1)
     with figure_style():
-        figure, axis = plt.subplots(figsize=(max(7.0, 0.2 * longest + 2), 0.5 * len(attempts) + 1.2),
-                                    layout="constrained")  # fmt: skip
+        figure, axis = plt.subplots(figsize=(WIDTH, 0.5 * len(attempts) + 1.3), layout="constrained")
+        # Letters as large as the tokens leave room for.
+        size, letters = (8.5, 2) if longest > 32 else (9, 3)
         for line, attempt in enumerate(attempts):
             for row in credit[credit["attempt"] == attempt].itertuples():
                 axis.add_patch(plt.Rectangle((row.place, -line - 0.4), 1, 0.8, color=colours(scale(row.weight)), lw=0))
                 shown = row.token.strip().replace("\\", "").replace("$", "") or "·"
-                axis.text(row.place + 0.5, -line, shown[:4], ha="center", va="center", fontsize=6.5, family="monospace",
-                          color="white" if abs(row.weight) > 0.7 else "black")  # fmt: skip
+                axis.text(row.place + 0.5, -line, shown[:letters], ha="center", va="center", fontsize=size,
+                          color="white" if row.weight < 0.1 else "black")  # fmt: skip
         right = [bool(credit.loc[credit["attempt"] == attempt, "correct"].iloc[0]) for attempt in attempts]
         axis.set_yticks([-line for line in range(len(attempts))], ["right" if each else "wrong" for each in right])
         axis.set_xlim(0, longest)
         axis.set_ylim(-len(attempts) + 0.4, 0.6)
-        axis.set_xlabel("token")
+        axis.set_xlabel("place of the token in the attempt")
+        axis.tick_params(axis="y", length=0)
         axis.spines[:].set_visible(False)
-        figure.colorbar(ScalarMappable(scale, colours), ax=axis, label="w+ (above 0), w- (below)", fraction=0.03)
-        if title:
-            axis.set_title(title)
+        bar = figure.colorbar(ScalarMappable(scale, colours), ax=axis, fraction=0.03, ticks=(-1, 0, 1))
+        bar.set_ticklabels(["\u22121: pushed off", "0", "+1: cloned"])
+        title_of(figure, title)
     return figure

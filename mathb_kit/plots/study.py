@@ -2,47 +2,66 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
-from mathb_kit.plots.style import figure_style, look_of
+from mathb_kit.plots.style import INK, PALETTE, WIDTH, figure_style, round_ticks, title_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+# Marker, colour, size, filled. Gained and lost differ in shape, in colour and in grey.
+_CHANGES = {
+    "kept": ("o", "0.55", 22, True),
+    "gained": ("^", PALETTE[2], 60, True),
+    "lost": ("v", PALETTE[3], 60, True),
+    "neither": ("x", "0.2", 30, True),
+}
+# Solution modes are no models: pale tones that no line has.
+_FILLS = {"careful": "#9dc3e6", "direct": "#f2c48d", "sloppy": "#d9d9d9", "column": "#c3a6d8"}
 
 
 def plot_funnel(funnels: pd.DataFrame, *, panel: str = "pool", title: str = "") -> Figure:
     """Problems left after each stage of construction, one panel per pool, as bars with their counts.
 
     Args:
-        funnels: columns ``panel``, stage, kept (problems left after it) and dropped, in order.
+        funnels: columns ``panel``, stage, kept (problems left after it) and dropped, in order; ``reasons`` for what was
+            dropped are shown where there is a single panel.
         panel: column that names the panels.
         title: title of the whole figure.
     """
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import MaxNLocator
 
     pools = list(dict.fromkeys(funnels[panel]))
-    height = 0.42 * funnels.groupby(panel).size().max() + 1.1
+    with_reasons = len(pools) == 1 and "reasons" in funnels
     with figure_style():
         figure, grid = plt.subplots(
-            1, len(pools), figsize=(4.4 * len(pools) + 1.2, height), squeeze=False, layout="constrained"
-        )
+            1, len(pools), figsize=(WIDTH, 0.42 * funnels.groupby(panel).size().max() + 1.3), squeeze=False,
+            layout="constrained",
+        )  # fmt: skip
         for axis, pool in zip(grid[0], pools):
             rows = funnels[funnels[panel] == pool]
             places = range(len(rows))[::-1]
-            axis.barh(places, rows["kept"], color=look_of(["kept"])["kept"]["color"], height=0.65)
-            for place, kept, dropped in zip(places, rows["kept"], rows["dropped"]):
-                note = f" {kept:,}" + (f"  (-{dropped:,})" if dropped else "")
-                axis.text(kept, place, note, va="center", fontsize=8.5)
+            axis.barh(places, rows["kept"] + rows["dropped"], color="0.9", height=0.68)
+            axis.barh(places, rows["kept"], color=INK, height=0.68)
+            for place, row in zip(places, rows.to_dict("records")):
+                note = f" {row['kept']:,}" + (f"  (\u2212{row['dropped']:,})" if row["dropped"] else "")
+                axis.text(row["kept"] + row["dropped"], place, note, va="center", fontsize=9.5)
+                if with_reasons and row["dropped"]:
+                    reasons = textwrap.shorten(str(row["reasons"]), 62, placeholder=" …")
+                    axis.text(1.6 * rows["kept"].max(), place, reasons, va="center", fontsize=8.5, color="0.35")
             axis.set_yticks(list(places), rows["stage"])
-            axis.set_xlim(0, rows["kept"].max() * 1.35)
-            axis.xaxis.set_major_locator(MaxNLocator(4))
+            axis.set_xlim(0, rows["kept"].max() * (2.6 if with_reasons else 1.5))
+            ticks = round_ticks(4 if with_reasons else 3, integer=True).tick_values(0, rows["kept"].max())
+            axis.set_xticks([tick for tick in ticks if 0 <= tick <= 1.02 * rows["kept"].max()])
+            axis.spines["bottom"].set_bounds(0, rows["kept"].max())
             axis.xaxis.set_major_formatter("{x:,.0f}")
-            axis.set_xlabel("problems left")
-            axis.set_title(str(pool))
-        if title:
-            figure.suptitle(title)
+            axis.set_xlabel("problems left (grey: dropped at this stage)", loc="left")
+            axis.tick_params(axis="y", length=0)
+            if len(pools) > 1:
+                axis.set_title(str(pool))
+        title_of(figure, title)
     return figure
 
 
@@ -56,41 +75,45 @@ def plot_sharpening(problems: pd.DataFrame, *, panel: str = "name", title: str =
         title: title of the whole figure.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.lines import Line2D
 
-    styles = {
-        "kept": ("o", "0.55", 18),
-        "gained": ("^", "C2", 46),
-        "lost": ("v", "C3", 46),
-        "neither": ("x", "0.3", 26),
-    }
     names = list(dict.fromkeys(problems[panel]))
+    columns = min(3, len(names))
+    rows_of_panels = -(-len(names) // columns)
+    wide = (4.2, 6.6, WIDTH)[columns - 1]  # so that the panels are about square
     with figure_style():
-        columns = min(3, len(names))
-        rows_of_panels = -(-len(names) // columns)
         figure, grid = plt.subplots(
-            rows_of_panels, columns, figsize=(3.1 * columns + 1.2, 3.2 * rows_of_panels), sharex=True, sharey=True,
+            rows_of_panels, columns, figsize=(wide, 3.3 * rows_of_panels + 0.9), sharex=True, sharey=True,
             squeeze=False, layout="constrained",
         )  # fmt: skip
         for axis in grid.flat[len(names) :]:
             axis.set_visible(False)
-        for axis, name in zip(grid.flat, names):
+        for number, (axis, name) in enumerate(zip(grid.flat, names)):
             rows = problems[problems[panel] == name]
-            axis.plot([0, 1], [0, 1], color="0.8", linewidth=1, zorder=0)
-            for change, (marker, colour, size) in styles.items():
+            axis.plot([0, 1], [0, 1], color="0.75", linewidth=1, zorder=0)
+            for change, (marker, colour, size, _) in _CHANGES.items():
                 part = rows[rows["change"] == change]
+                edge = {} if marker == "x" else {"edgecolor": "white", "linewidth": 0.5}
                 axis.scatter(
-                    part["base_pass_1"], part["tuned_pass_1"], marker=marker, color=colour, s=size, alpha=0.85,
-                    label=change,
+                    part["base_pass_1"], part["tuned_pass_1"], marker=marker, color=colour, s=size, alpha=0.9,
+                    clip_on=False, zorder=3, **edge,
                 )  # fmt: skip
-            counts = ", ".join(f"{(rows['change'] == change).sum()} {change}" for change in styles)
-            axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
-            axis.set_title(f"{name}\n{counts}", fontsize=9)
+            counts = {change: int((rows["change"] == change).sum()) for change in _CHANGES}
+            told = ", ".join(f"{count} {change}" for change, count in counts.items() if count)
+            axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
+            axis.set_title(f"{name}\n{told}", fontsize=10)
             axis.tick_params(labelbottom=True)
-        figure.supxlabel("pass@1 of the base", fontsize=10)
-        figure.supylabel("pass@1 of the tuned model", fontsize=10)
-        figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside right upper", title="reach", fontsize=9)
-        if title:
-            figure.suptitle(title)
+            if number % columns == 0:
+                axis.set_ylabel("pass@1 of the tuned model")
+            if number + columns >= len(names):
+                axis.set_xlabel("pass@1 of the base")
+        keys = [
+            Line2D([], [], linestyle="", marker=marker, color=colour, markersize=size**0.5, label=change)
+            for change, (marker, colour, size, _) in _CHANGES.items()
+            if (problems["change"] == change).any()
+        ]
+        figure.legend(handles=keys, loc="outside lower center", ncols=len(keys), title="reach at the largest k")
+        title_of(figure, title)
     return figure
 
 
@@ -102,28 +125,34 @@ def plot_modes(shares: pd.DataFrame, *, title: str = "") -> Figure:
         title: title of the figure.
     """
     import matplotlib.pyplot as plt
+    from matplotlib.patches import Patch
 
     names, modes = list(dict.fromkeys(shares["name"])), list(dict.fromkeys(shares["mode"]))
-    looks = look_of(modes)
+    fills = _FILLS | {mode: PALETTE[place] for place, mode in enumerate(modes) if mode not in _FILLS}
     with figure_style():
-        figure, axis = plt.subplots(figsize=(1.05 * len(names) + 2.6, 3.9), layout="constrained")
-        bottoms = dict.fromkeys(names, 0.0)
-        for mode in modes:
-            for place, name in enumerate(names):
+        figure, axis = plt.subplots(figsize=(WIDTH, 0.44 * len(names) + 1.7), layout="constrained")
+        for place, name in enumerate(names):
+            left = 0.0
+            for mode in modes:
                 row = shares[(shares["name"] == name) & (shares["mode"] == mode)]
                 if row.empty:
                     continue
                 share, correct = float(row["share"].iloc[0]), float(row["correct_share"].iloc[0])
-                label = mode if name == names[0] or mode not in axis.get_legend_handles_labels()[1] else None
-                axis.bar(place, share, bottom=bottoms[name], color=looks[mode]["color"], width=0.7, label=label)
-                axis.bar(place, correct, bottom=bottoms[name], color="none", edgecolor="black", hatch="///", width=0.7,
-                         linewidth=0.6)  # fmt: skip
-                bottoms[name] += share
-        axis.bar(0, 0, color="none", edgecolor="black", hatch="///", label="of these correct")
-        axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
-        axis.set_ylabel("share of attempts")
-        axis.set_ylim(0, 1)
-        axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=9)
-        if title:
-            axis.set_title(title)
+                axis.barh(place, share, left=left, color=fills[mode], height=0.74, edgecolor="white", linewidth=1)
+                axis.barh(place, correct, left=left, color="none", edgecolor="0.3", hatch="////", height=0.74,
+                          linewidth=0)  # fmt: skip
+                if share >= 0.1:
+                    box = {"boxstyle": "round,pad=0.15", "facecolor": fills[mode], "edgecolor": "none"}
+                    axis.text(left + share / 2, place, f"{mode} {100 * share:.0f} %", ha="center", va="center",
+                              fontsize=9, bbox=box)  # fmt: skip
+                left += share
+        axis.set_yticks(range(len(names)), names)
+        axis.set_ylim(len(names) - 0.5, -0.5)
+        axis.set_xlim(0, 1)
+        axis.set_xlabel("share of attempts")
+        axis.tick_params(axis="y", length=0)
+        keys = [Patch(facecolor=fills[mode], label=mode) for mode in modes]
+        keys.append(Patch(facecolor="none", edgecolor="0.3", hatch="////", linewidth=0, label="of these correct"))
+        figure.legend(handles=keys, loc="outside lower center", ncols=len(keys))
+        title_of(figure, title)
     return figure

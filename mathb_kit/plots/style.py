@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mathb_kit.plots.looks import INK, NEUTRAL, PALETTE, look_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
-_MARKERS = "osD^vP*X<>"
-_DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
+__all__ = [
+    "INK", "NEUTRAL", "PALETTE", "WIDTH", "figure_style", "look_of", "percent_axis", "power_of_two_axis",
+    "power_of_two_ticks", "round_ticks", "save_figure", "title_of",
+]  # fmt: skip
+
+# Inches of every figure, so that one size of type is one size on the page: at 900 pixels 10 points are 14 pixels.
+WIDTH = 9.0
+_DPI = 200
 
 
 @contextmanager
@@ -22,19 +31,36 @@ def figure_style() -> Iterator[None]:
     import matplotlib
     import seaborn
 
-    # Tick and legend fonts come with matplotlib itself: the same bytes on every machine.
+    # The fonts come with matplotlib itself: the same bytes on every machine.
     extra = {
         "font.family": "DejaVu Sans",
+        "font.size": 10,
         "figure.dpi": 110,
-        "savefig.dpi": 160,
-        "savefig.bbox": "tight",
+        "savefig.dpi": _DPI,
         "axes.spines.top": False,
         "axes.spines.right": False,
+        "axes.edgecolor": "0.35",
+        "axes.linewidth": 0.9,
+        "axes.titlesize": 11,
+        "axes.labelsize": 10.5,
+        "axes.titlelocation": "left",
+        "figure.titlesize": 12.5,
+        "figure.titleweight": "bold",
+        "xtick.labelsize": 10,
+        "ytick.labelsize": 10,
+        "xtick.color": "0.35",
+        "ytick.color": "0.35",
+        "xtick.labelcolor": "0.15",
+        "ytick.labelcolor": "0.15",
+        "xtick.major.size": 4,
+        "ytick.major.size": 4,
+        "grid.color": "0.88",
+        "hatch.linewidth": 0.7,
         "legend.frameon": False,
+        "legend.fontsize": 10,
+        "legend.title_fontsize": 10,
         "pdf.fonttype": 42,
         "svg.hashsalt": "mathb",
-        "axes.titlesize": 11,
-        "axes.labelsize": 10,
     }
     with matplotlib.rc_context():
         seaborn.set_theme(context="notebook", style="ticks", palette="colorblind", rc=extra)
@@ -44,28 +70,50 @@ def figure_style() -> Iterator[None]:
     matplotlib.interactive(interactive)
 
 
-def look_of(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Colour, marker and dash for each name, by place in the list: distinct in colour and in grey."""
-    import seaborn
-
-    colours = seaborn.color_palette("colorblind", max(len(names), 1))
-    return {
-        name: {"color": colours[i], "marker": _MARKERS[i % len(_MARKERS)], "linestyle": _DASHES[i % len(_DASHES)]}
-        for i, name in enumerate(names)
-    }
+def title_of(figure: Figure, title: str) -> None:
+    """The figure's title, above its left edge; nothing for an empty one."""
+    if title:
+        figure.suptitle(title, x=0.005, ha="left")
 
 
-def power_of_two_axis(axis: Axes, ks: Sequence[int], label: str = "k (attempts per problem)") -> None:
-    """A logarithmic k axis with ticks at the powers of two among ``ks``."""
-    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+def power_of_two_ticks(ks: Sequence[int], most: int = 8) -> list[int]:
+    """Powers of two from the smallest to the largest of ``ks``: both ends, and so many between that ``most`` stand.
 
-    ticks = sorted({k for k in map(int, ks) if k & (k - 1) == 0})
-    ticks = [k for k in ticks if k.bit_length() % 2] if len(ticks) > 7 else ticks
+    An axis from 1 to 1,024 keeps every second one (1, 4, ..., 1,024), an axis from 1 to 512 says 1, 8, 32, 128, 512.
+    """
+    first = (int(min(ks)) - 1).bit_length()
+    last = max(int(max(ks)).bit_length() - 1, first)
+    step = -(-(last - first + 1) // most)
+    kept = list(range(last, first - 1, -step))[::-1]
+    return [2**power for power in ([first, *kept[1:]] if len(kept) > 1 else kept)]
+
+
+def power_of_two_axis(axis: Axes, ks: Sequence[int], label: str = "k (attempts per problem)", most: int = 8) -> None:
+    """A logarithmic k axis, labelled at powers of two; powers between the labels have a small tick."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator
+
+    ticks = power_of_two_ticks(ks, most)
     axis.set_xscale("log", base=2)
     axis.xaxis.set_major_locator(FixedLocator(ticks))
     axis.xaxis.set_major_formatter(FixedFormatter([f"{k:,}" for k in ticks]))
-    axis.xaxis.set_minor_locator(NullLocator())
+    every = power_of_two_ticks(ks, most=64)
+    axis.xaxis.set_minor_locator(FixedLocator([k for k in every if k not in ticks]))
+    axis.xaxis.set_minor_formatter(FixedFormatter([]))
+    room = max((max(ks) / min(ks)) ** 0.03, 1.05)
+    axis.set_xlim(min(ks) / room, max(ks) * room)
     axis.set_xlabel(label)
+
+
+def round_ticks(most: int = 5, integer: bool = False) -> MaxNLocator:
+    """A locator for at most so many steps between round numbers: never 0.15 or 0.45."""
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(most, steps=(1, 2, 5, 10) if integer else (1, 2, 2.5, 5, 10), integer=integer)
+
+
+def percent_axis(axis: Axes, which: str = "x") -> None:
+    """Shares as percentages on the x or y axis."""
+    (axis.xaxis if which == "x" else axis.yaxis).set_major_formatter(lambda value, _: f"{100 * value:g} %")
 
 
 def save_figure(figure: Figure, data: pd.DataFrame, folder: Path | str, name: str, caption: str = "") -> Path:
@@ -75,8 +123,9 @@ def save_figure(figure: Figure, data: pd.DataFrame, folder: Path | str, name: st
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    figure.savefig(folder / f"{name}.png", metadata={"Software": None})
-    figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    with figure_style():
+        figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+        figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     data.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
     if caption:
         (folder / f"{name}.txt").write_text(caption.strip() + "\n", encoding="utf-8")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
-from mathb_kit.plots.style import figure_style, look_of
+from mathb_kit.plots.style import INK, PALETTE, WIDTH, figure_style, round_ticks, title_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,35 +18,40 @@ def plot_frameworks(table: pd.DataFrame, *, title: str = "") -> Figure:
 
     Args:
         table: columns verifier, mode, agrees, of (0: not run), cell (the text shown), in the order of the figure.
+            Verifiers without a single verdict are named below the figure.
         title: title of the figure.
     """
     import matplotlib.pyplot as plt
     import numpy as np
     import seaborn
 
+    tried = table.groupby("verifier", sort=False)["of"].sum()
+    missing = ", ".join(tried.index[tried == 0])
+    table = table[table["verifier"].map(tried) > 0] if tried.any() else table
     verifiers, modes = list(dict.fromkeys(table["verifier"])), list(dict.fromkeys(table["mode"]))
-    share = (table["agrees"] / table["of"].where(table["of"] > 0)).to_numpy(dtype=float)
     shares = np.full((len(verifiers), len(modes)), np.nan)
-    places = [(verifiers.index(row.verifier), modes.index(row.mode)) for row in table.itertuples()]
-    shares[tuple(zip(*places))] = share
     with figure_style():
-        # Light where a verifier goes astray, so that the numbers stay readable in grey.
-        palette = seaborn.light_palette(look_of(["agrees"])["agrees"]["color"], as_cmap=True)
-        palette.set_bad("0.93")
-        figure, axis = plt.subplots(figsize=(0.8 * len(modes) + 2.4, 0.34 * len(verifiers) + 1.1), layout="constrained")
-        axis.imshow(np.ma.masked_invalid(shares), cmap=palette, vmin=0, vmax=1.25, aspect="auto")
-        for (row, column), text, of in zip(places, table["cell"], table["of"]):
-            axis.text(
-                column, row, text, ha="center", va="center", fontsize=8.5, color="black" if of else "0.45",
-                style="normal" if of else "italic",
-            )  # fmt: skip
+        # Light where a verifier goes astray, and never so dark that the numbers could not be read in grey.
+        palette = seaborn.light_palette(INK, as_cmap=True)
+        palette.set_bad("0.95")
+        figure, axis = plt.subplots(figsize=(WIDTH, 0.4 * len(verifiers) + 1.2), layout="constrained")
+        for row in table.itertuples():
+            place = verifiers.index(row.verifier), modes.index(row.mode)
+            shares[place] = row.agrees / row.of if row.of else np.nan
+            axis.text(*place[::-1], row.cell, ha="center", va="center", fontsize=10.5 if row.of else 9,
+                      color="black" if row.of else "0.4", style="normal" if row.of else "italic")  # fmt: skip
+        axis.imshow(np.ma.masked_invalid(shares), cmap=palette, vmin=0, vmax=1.5, aspect="auto")
+        axis.set_xticks(np.arange(len(modes) + 1) - 0.5, minor=True)
+        axis.set_yticks(np.arange(len(verifiers) + 1) - 0.5, minor=True)
+        axis.grid(which="minor", color="white", linewidth=2)
         axis.set_xticks(range(len(modes)), modes)
         axis.set_yticks(range(len(verifiers)), verifiers)
-        axis.tick_params(length=0)
+        axis.tick_params(which="both", length=0)
         axis.xaxis.tick_top()
         axis.spines[:].set_visible(False)
-        if title:
-            axis.set_title(title)
+        if missing and tried.any():
+            axis.set_xlabel(textwrap.fill(f"Not run here: {missing}", 110), loc="left", fontsize=9, color="0.35")
+        title_of(figure, title)
     return figure
 
 
@@ -60,30 +66,42 @@ def plot_agreement(table: pd.DataFrame, *, title: str = "") -> Figure:
 
     table = table[table["labelled"] > 0]
     sources, verifiers = list(dict.fromkeys(table["source"])), list(dict.fromkeys(table["verifier"]))
-    looks = look_of(["called right, though wrong", "called wrong, though right"])
-    places = {name: len(verifiers) - 1 - i for i, name in enumerate(verifiers)}
+    faults = {  # column: label, side, colour, hatch
+        "false_equals": ("called right, though wrong", -1, PALETTE[3], "////"),
+        "false_differences": ("called wrong, though right", 1, INK, ""),
+    }
+    columns = min(2, len(sources))
+    rows_of_panels = -(-len(sources) // columns)
     with figure_style():
         figure, grid = plt.subplots(
-            1, len(sources), figsize=(2.5 * len(sources) + 2.2, 0.34 * len(verifiers) + 1.6), sharey=True,
+            rows_of_panels, columns, figsize=(WIDTH, (0.3 * len(verifiers) + 0.9) * rows_of_panels + 0.8), sharey=True,
             squeeze=False, layout="constrained",
         )  # fmt: skip
-        for axis, source in zip(grid[0], sources):
-            rows = table[table["source"] == source]
-            wrong = 100 * rows["false_equals"] / rows["labelled"]
-            missed = 100 * rows["false_differences"] / rows["labelled"]
-            heights = [places[name] for name in rows["verifier"]]
-            for (label, look), values, sign, hatch in zip(looks.items(), (wrong, missed), (-1, 1), ("///", "")):
-                axis.barh(heights, sign * values, color=look["color"], height=0.65, label=label, hatch=hatch)
-            for height, left, right in zip(heights, rows["false_equals"], rows["false_differences"]):
-                axis.annotate(f"{left} | {right}", (1.0, height), xycoords=("axes fraction", "data"), fontsize=7.5,
-                              va="center", xytext=(3, 0), textcoords="offset points")  # fmt: skip
-            axis.axvline(0, color="0.3", linewidth=0.8)
-            axis.set_title(f"{source}\n{rows['labelled'].max():,} rows", fontsize=9)
+        for axis in grid.flat[len(sources) :]:
+            axis.set_visible(False)
+        for axis, source in zip(grid.flat, sources):
+            rows = table[table["source"] == source].set_index("verifier").reindex(verifiers)
+            for column, (label, side, colour, hatch) in faults.items():
+                share = 100 * rows[column] / rows["labelled"]
+                axis.barh(range(len(verifiers)), side * share, color=colour, height=0.68, label=label, hatch=hatch,
+                          edgecolor="white", linewidth=0)  # fmt: skip
+                for place, (end, count) in enumerate(zip(share, rows[column])):
+                    if count == count:
+                        axis.annotate(f"{count:.0f}", (side * end, place), xytext=(4 * side, 0), va="center",
+                                      textcoords="offset points", ha="left" if side > 0 else "right",
+                                      fontsize=9)  # fmt: skip
+            axis.axvline(0, color="0.3", linewidth=0.9)
+            most = [100 * (rows[column] / rows["labelled"]).max() for column in faults]
+            room = 0.12 * sum(most) or 1.2
+            axis.set_xlim(-most[0] - room, most[1] + room)
+            axis.set_title(f"{source} ({rows['labelled'].max():,.0f} rows)")
+            axis.xaxis.set_major_locator(round_ticks(4))
             axis.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g} %")
-            axis.set_yticks(list(places.values()), list(places))
-        figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2, fontsize=9)
-        if title:
-            figure.suptitle(title)
+            axis.set_yticks(range(len(verifiers)), verifiers)
+            axis.tick_params(axis="y", length=0)
+            axis.set_ylim(len(verifiers) - 0.5, -0.5)
+        figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        title_of(figure, title)
     return figure
 
 
