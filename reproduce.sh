@@ -9,7 +9,7 @@ usage() {
 Usage: ./reproduce.sh [CALL] [OPTIONS]        times are for two CPU cores, set-up excluded
 
   mini          (default) the study on tiny models that ship with it, no network; 5 minutes
-  test          the tests; 5 minutes. Further words go to pytest: ./reproduce.sh test -m slow
+  test          the tests; 5 minutes. Further words go to pytest: ./reproduce.sh test tests/test_docs.py
   released      tables and figures from the released MATH-B table (hub or MATHB_DATA_DIR), checked; 1 minute
   single-gpu    one base model and its RL descendants at k = 128; days on a GPU (--plan tells)
   single-gpu-1024   the same at k = 1,024
@@ -19,7 +19,7 @@ Usage: ./reproduce.sh [CALL] [OPTIONS]        times are for two CPU cores, set-u
   verifiers     other graders on the same completions, each in an environment of its own; 3 GB, 15 minutes the
                 first time; --only NAME (repeatable) runs fewer, --only main needs no download
 
-  --plan          print attempts, tokens, hours and disk, and stop
+  --plan          print attempts, tokens, hours and disk, and stop (--json with it: for scripts)
   --calibrate     with --plan: sample for 30 s here and put measured rates in place of the assumed ones
   --quick         a quarter of the attempts (k = 256), drawn into runs/ only; 3 minutes
   --from-scratch  train the tiny models again first, drawn into runs/ only; about an hour
@@ -27,7 +27,8 @@ Usage: ./reproduce.sh [CALL] [OPTIONS]        times are for two CPU cores, set-u
   --help          this text
 
 Figures land in figures/<call>/, executed notebooks and everything sampled in runs/ (MATHB_RUNS moves it).
-An interrupted run loses nothing that was finished: call it again.
+An interrupted run loses nothing that was finished: call it again. MATHB_PROGRESS=bar, plain or off says how progress
+is shown. More verbs, each with examples: .venv/bin/mathb --help
 EOF
 }
 
@@ -81,7 +82,7 @@ case "${1:-}" in
   -h | --help | help) usage ;;
   test)
     make_environment
-    exec .venv/bin/python -m pytest "${@:2}"
+    exec .venv/bin/python -m pytest --numprocesses auto --dist loadfile "${@:2}"
     ;;
   *)
     for word in "$@"; do

@@ -34,6 +34,7 @@ class Evaluation:
         verdicts: one row per attempt that counts: problem, index, gold, answer, verdict, rung, truncated, tokens.
         new_tokens: tokens sampled by this call; 0 when all came from the store.
         store: where the attempts are.
+        problems: the problems.
     """
 
     model: Model
@@ -43,6 +44,7 @@ class Evaluation:
     verdicts: pd.DataFrame
     new_tokens: int
     store: Store
+    problems: tuple[Problem, ...] = ()
 
     @property
     def model_key(self) -> str:
@@ -128,7 +130,8 @@ def evaluate(
     if len(ended) > 1:
         verdicts = pd.concat(ended).sort_values(["problem", "index"], ignore_index=True)
     outcomes = _outcomes(verdicts, model, plan, {problem.key: problem.set for problem in problems})
-    return Evaluation(model, plan, draw, outcomes, _counted(verdicts, outcomes), new_tokens, store)
+    counted = _counted(verdicts, outcomes)
+    return Evaluation(model, plan, draw, outcomes, counted, new_tokens, store, tuple(problems))
 
 
 def _counted(verdicts: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:

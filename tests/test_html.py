@@ -58,19 +58,91 @@ def test_formulas_are_drawn_and_what_cannot_be_read_is_shown_as_written():
     assert html.with_maths("line\nbreak $") == "line\nbreak $"
 
 
+def test_what_models_write_without_marks_is_drawn_too():
+    seen = Seen(html.with_maths(r"Carefully: 88\cdot 2=176;\boxed{\frac{1}{2}} \cdot x"))
+    assert {"mfrac", "mrow"} <= seen.names()
+    assert "·" in seen.texts and seen.texts[0] == "Carefully: " and seen.texts[-1] == r" \cdot x"
+
+
+def page_with_a_table() -> str:
+    frame = pd.DataFrame(
+        {
+            "problem": ["one/a<b", "one/2", "two/10", "two/9"],
+            "c": [1024, 3, 20, 100],
+            "rate": [0.25, float("nan"), 1.0, 0.5],
+            "solved": ["1 of 16", "", "1 of 1,024", "2 of 16"],
+        }
+    )
+    table = html.table(frame, "counts & shares", sortable=True)
+    figure = html.picture(_figure(), "two < points")
+    return html.page("A & B", html.heading("First"), table, html.heading("Then"), figure)
+
+
 def test_a_page_needs_nothing_from_elsewhere_and_its_tables_have_headers():
-    frame = pd.DataFrame({"problem": ["a<b", "c"], "c": [1024, 3], "rate": [0.25, float("nan")]})
-    text = html.page("A & B", html.table(frame, "counts", sortable="t"), html.picture(_figure(), "two points"))
-    seen = Seen(text)
-    for tag, attributes in seen.tags:
+    seen = Seen(page_with_a_table())
+    tags = seen.tags
+    for tag, attributes in tags:
         for name in ("src", "href"):
-            assert attributes.get(name, "data:").startswith("data:"), (tag, attributes)
-    heads = [attributes for tag, attributes in seen.tags if tag == "th"]
-    assert [head["scope"] for head in heads] == ["col"] * 3
-    assert {"caption", "thead", "tbody", "figcaption"} <= seen.names()
-    assert all(attributes["alt"] for tag, attributes in seen.tags if tag == "img")
-    assert "a<b" in seen.texts and "1,024" in seen.texts and "0.250" in seen.texts
-    assert not [attributes for tag, attributes in seen.tags if tag == "link" and attributes["rel"] != "icon"]
+            assert attributes.get(name, "#").startswith(("data:", "#")), (tag, attributes)
+    assert [a["rel"] for tag, a in tags if tag == "link"] == ["icon"]
+    ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
+    targets = [attributes["href"] for tag, attributes in tags if tag == "a"]
+    assert len(ids) == len(set(ids)) and targets == ["#main", "#first", "#then"]
+    assert {target.removeprefix("#") for target in targets} <= set(ids)
+    assert [a["scope"] for tag, a in tags if tag == "th"] == ["col"] * 4 + ["row"] * 4
+    assert {"caption", "thead", "tbody", "figcaption", "main", "nav", "header"} <= seen.names()
+    assert [attributes["alt"] for tag, attributes in tags if tag == "img"] == ["two < points"]
+    assert ("html", {"lang": "en"}) in tags
+    assert {"counts & shares", "one/a<b", "1,024", "0.250", "1.000", "A & B", "two < points"} <= set(seen.texts)
+    assert not {"button", "input", "select"} & seen.names()  # nothing that would be dead without its script
+
+
+@pytest.mark.slow
+def test_in_a_browser_tables_sort_by_keyboard_and_filter_and_without_scripts_all_is_there(tmp_path):
+    browser = pytest.importorskip("browser", reason="needs websocket-client")
+    if browser.CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    path = tmp_path / "page.html"
+    path.write_text(page_with_a_table(), encoding="utf-8")
+    rows = "[...document.querySelectorAll('tbody tr')].filter(row => row.checkVisibility())"
+
+    def column(number: int) -> list[str]:
+        return screen.run(f"{rows}.map(row => row.cells[{number}].textContent)")
+
+    with browser.Browser(tmp_path / "browser") as screen:
+        screen.open(path.as_uri())
+        heads = "document.querySelectorAll('thead th')"
+        for number, ascending in ((3, ["1 of 1,024", "1 of 16", "2 of 16", ""]), (2, ["0.250", "0.500", "1.000", ""]),
+                                  (1, ["3", "20", "100", "1,024"]),
+                                  (0, ["one/2", "one/a<b", "two/9", "two/10"])):  # fmt: skip
+            screen.run(f"{heads}[{number}].querySelector('button').focus()")
+            screen.key(" ", 32)
+            assert screen.run(f"{heads}[{number}].getAttribute('aria-sort')") == "ascending"
+            assert column(number) == ascending
+            screen.key(" ", 32)
+            assert screen.run(f"{heads}[{number}].getAttribute('aria-sort')") == "descending"
+            empty = [cell for cell in ascending if not cell]
+            assert column(number) == [cell for cell in reversed(ascending) if cell] + empty  # empty cells stay last
+            assert screen.run("document.querySelectorAll('[aria-sort]').length") == 1
+        give = "(control, value) => { control.value = value; control.dispatchEvent(new Event('input')) }"
+        screen.run(f"({give})(document.querySelector('input'), 'a<B')")
+        assert column(0) == ["one/a<b"]
+        screen.run(f"({give})(document.querySelector('input'), '')")
+        screen.run(f"({give})(document.querySelector('select'), 'two')")
+        assert sorted(column(0)) == ["two/10", "two/9"]
+        assert screen.run("document.querySelector('output').textContent") == "2 of 4 rows"
+        assert screen.requests == [path.as_uri()] and screen.complaints == []
+
+        screen.call("Emulation.setScriptExecutionDisabled", value=True)
+        screen.open(path.as_uri())
+        assert column(0) == ["one/a<b", "one/2", "two/10", "two/9"]
+        grounds = []
+        for scheme in ("light", "dark"):
+            screen.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+            colour = "getComputedStyle(document.querySelector({!r})).backgroundColor"
+            assert screen.run(colour.format(".card")) == "rgb(255, 255, 255)"  # the figures' own ground
+            grounds.append(screen.run(colour.format("th[scope=row]")))
+        assert grounds[0] == "rgb(255, 255, 255)" != grounds[1]
 
 
 def _figure():

@@ -15,8 +15,8 @@ PACKAGE = Path(mathb_kit.__file__).parent
 # Lowest first. A module imports from rows above its own and from its own package, never from beside or below.
 LAYERS = [
     ["errors"],
-    ["settings", "progress", "provenance", "plan", "endpoint"],
-    ["miniature", "published"],
+    ["settings", "progress", "provenance", "plan", "atomic", "http_request"],
+    ["miniature", "published", "endpoint"],
     ["problems", "models"],
     ["profiles", "store"],
     ["sampling", "grading"],
@@ -29,6 +29,7 @@ LAYERS = [
     ["lab"],
     ["checkpoint"],
     ["plots"],
+    ["widgets"],
     ["report"],
     ["cli"],
 ]

@@ -150,7 +150,7 @@ def test_the_first_call_installs_and_the_second_only_runs(sandbox):
     assert log[-2].endswith("-c constraints.txt --no-build-isolation -e .[test]")
     assert log[-1] == "python reproduce mini --quick"
     assert sandbox()[1] == ["python reproduce"]
-    assert sandbox("test", "-m", "slow")[1] == ["python -m pytest -m slow"]
+    assert sandbox("test", "-m", "slow")[1] == ["python -m pytest --numprocesses auto --dist loadfile -m slow"]
 
 
 def test_changed_dependencies_are_installed_into_the_environment_there_is(sandbox):

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.checkpoint import CheckpointJudgement
-from mathb_kit.models import Model
+from mathb_kit.miniature import shipped_sets
 from mathb_kit.plots import plot_pass_at_k, plot_sharpening
 from mathb_kit.provenance import provenance
-from mathb_kit.published import published
 from mathb_kit.report import html
+from mathb_kit.report.records import json_ready
+from mathb_kit.report.sections import identity, published_numbers
 from mathb_kit.store import runs_root
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_SYNTHETIC = "synthetic arithmetic problems that ship with mathb_kit"
 _PAPERS_SETS = ("math-b", "math-b-i")
 
 
@@ -47,18 +49,18 @@ def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
     return {
         "verdict": judged.sentences[0],
         "problem_by_problem": judged.sentences[1],
-        "tuned": _identity(judged.tuned),
-        "base": _identity(judged.base),
+        "tuned": identity(judged.tuned),
+        "base": identity(judged.base),
         "on": {"set": judged.on.name, "source": judged.on.source, "note": judged.on.note, "problems": len(judged.on)},
         "judged_on": {"selection": judged.selection, "problems": [problem.key for problem in judged.problems]},
         "plan": str(judged.plan),
         "match": judged.match,
-        "reach": _records(judged.judgement.to_frame()),
-        "parts": _records(judged.parts()),
-        "gains": _records(judged.gains),
-        "reached_with_tuning": _records(judged.reached_with_tuning()),
-        "ordinary_sets": _records(judged.ordinary()) if judged.saturated else [],
-        "settings": _records(judged.settings()),
+        "reach": json_ready(judged.judgement.to_frame()),
+        "parts": json_ready(judged.parts()),
+        "gains": json_ready(judged.gains),
+        "reached_with_tuning": json_ready(judged.reached_with_tuning()),
+        "ordinary_sets": json_ready(judged.ordinary()) if judged.saturated else [],
+        "settings": json_ready(judged.settings()),
         "attempts": int(sum(each.outcomes["n"].sum() for each in evaluations)),
         "tokens": int(sum(each.outcomes["tokens"].sum() for each in evaluations)),
         "provenance": provenance(),
@@ -85,19 +87,20 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
     curves = judged.judgement.curves(_powers_of_two(k))
     figure = plot_pass_at_k(curves, by="who", y_label=f"Expansion (share of {len(judged.problems)} problems)")
     parts = judged.parts().rename(columns=lambda name: name.replace("_", " "))
+    is_synthetic = on in shipped_sets()
     return html.page(
         f"{tuned} beside {base} on {on}",
-        html.paragraph(judged.sentences[0], "finding"),
-        html.paragraph(judged.sentences[1]),
+        *([html.paragraph(f"{on}: {_SYNTHETIC}.", "warning")] if is_synthetic else []),
+        html.bullets(judged.sentences, "finding"),
         html.paragraph(
-            f"The problems are those that {base} left unsolved by {judged.selection}. A frozen model reaches some of "
-            "the problems that it missed in one draw, too: only what goes beyond the re-drawn base is news.",
-            "note",
+            f"Null: the problems are those that {base} left unsolved by {judged.selection}. A frozen model reaches "
+            "some of the problems that it missed in one draw, too: only what goes beyond the re-drawn base is news.",
+            "null",
         ),
         html.picture(
             figure,
-            f"Expansion against the attempts allowed, of {tuned} and of a fresh draw of {base}. Bands: 95 % "
-            f"{curves['interval'].iloc[0]}.",
+            f"Expansion against the attempts allowed, of {tuned} and of a fresh draw of {base}, on {on}"
+            f"{f' ({_SYNTHETIC})' if is_synthetic else ''}. Bands: 95 % {curves['interval'].iloc[0]}.",
         ),
         html.heading("Where"),
         html.table(parts, "Problems reached, with 95 % Clopper-Pearson intervals of their share"),
@@ -105,9 +108,9 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
         *_ordinary(judged),
         *_published(judged),
         html.heading("Settings side by side"),
-        html.table(judged.settings(), f"Whose settings: {judged.match}"),
+        html.table(judged.settings().rename(columns={"": "remark"}), f"Whose settings: {judged.match}"),
         html.heading("Every problem"),
-        html.table(_by_problem(judged), "What tuning changed, one row a problem", sortable="problems"),
+        html.table(_by_problem(judged), "What tuning changed, one row a problem", sortable=True),
         html.heading("Cost and provenance"),
         html.paragraph(
             f"{record['attempts']:,} attempts, {record['tokens']:,} sampled tokens (what was in the store included); "
@@ -169,12 +172,10 @@ def _published(judged: CheckpointJudgement) -> list[str]:
     """The paper's Table 2 beside a judgement on the paper's own set."""
     if judged.on.name not in _PAPERS_SETS:
         return []
-    numbers = published()
-    rows = numbers[(numbers["paper"] == "MATH-Beyond") & (numbers["item"] == "Table 2")]
-    columns = ["subject", "metric", "value", "confidence", "source"]
     return [
         html.heading("The paper's Table 2, as published"),
-        html.table(rows[columns], "Not ours: other sampling settings and another grader, each on its base's own set"),
+        html.paragraph("Not ours: other sampling settings and another grader, each on its base's own set.", "note"),
+        published_numbers("Table 2", "problems in D", "reached", "expansion (%)"),
     ]
 
 
@@ -184,22 +185,15 @@ def _by_problem(judged: CheckpointJudgement) -> pd.DataFrame:
         "gain_adjusted": "adjusted", "gained": "gained", "lost": "lost",
     }  # fmt: skip
     table = judged.gains.assign(
+        problem=[key.partition("@")[0] for key in judged.gains["problem"]],
         redrawn=[f"{c} of {n:,}" for c, n in zip(judged.gains["base_c"], judged.gains["base_n"])],
         tuned=[f"{c} of {n:,}" for c, n in zip(judged.gains["tuned_c"], judged.gains["tuned_n"])],
         gain_p=judged.gains["gain_p"].map("{:.2g}".format),
         gain_adjusted=judged.gains["gain_adjusted"].map("{:.2g}".format),
+        gained=judged.gains["gained"].map({True: "yes", False: ""}),
+        lost=judged.gains["lost"].map({True: "yes", False: ""}),
     )
     return table[list(columns)].rename(columns=columns)
-
-
-def _identity(model: Model) -> dict[str, Any]:
-    """Name, source, revision and key; of a local checkpoint only the folder's name, as the path tells nothing."""
-    source = Path(model.source).name if model.is_local else model.source
-    return {"name": model.name, "source": source, "revision": model.revision, "key": model.key()}
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return json.loads(frame.to_json(orient="records"))
 
 
 def _powers_of_two(most: int) -> Sequence[int]:

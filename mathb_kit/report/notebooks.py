@@ -20,6 +20,7 @@ from typing import Any
 from mathb_kit.errors import MathbError
 from mathb_kit.progress import clock
 from mathb_kit.provenance import checkout
+from mathb_kit.report.maths import with_maths
 from mathb_kit.settings import did_you_mean
 
 _KERNEL = "mathb"
@@ -192,6 +193,7 @@ def _own_kernel() -> Iterator[None]:
             "PYTHONPATH": os.pathsep.join(path),
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",  # redrawn bars would flood the page
             "PYTHONWARNINGS": "ignore:IProgress not found",  # tqdm asks for widgets, which no page could show
+            "MATHB_WIDGETS": "off",  # a page with live ones would fetch scripts from the network
             # The kernel works in another folder, where a relative path would lead elsewhere.
             **{name: os.path.abspath(os.environ[name]) for name in _FOLDERS if os.environ.get(name)},
         }
@@ -216,8 +218,29 @@ def _failing_line(error: Any) -> str:
     return f" (`{match[1].strip()}`)" if match else ""
 
 
-def _write_page(executed: Path) -> None:
-    from nbconvert import HTMLExporter
+# nbconvert's own page without the scripts that it would fetch from the network.
+_PAGE = """{%- extends 'index.html.j2' -%}
+{%- block html_head_js -%}<link rel="icon" href="data:,">{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+"""
 
-    page, _ = HTMLExporter().from_filename(str(executed))
+
+def _write_page(executed: Path) -> None:
+    """The executed notebook as one file that needs no network; formulas in its text become MathML."""
+    from nbconvert import HTMLExporter
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    class Renderer(IPythonRenderer):
+        def block_math(self, body: str) -> str:
+            return with_maths(f"$${body}$$")
+
+        def inline_math(self, body: str) -> str:
+            return with_maths(f"${body}$")
+
+    def markdown(source: str) -> str:
+        return MarkdownWithMath(renderer=Renderer(escape=False)).render(source)
+
+    exporter = HTMLExporter(raw_template=_PAGE, filters={"markdown2html": markdown})
+    page, _ = exporter.from_filename(str(executed))
     executed.with_suffix(".html").write_text(page, encoding="utf-8")

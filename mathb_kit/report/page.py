@@ -1,24 +1,19 @@
-"""One page per run: the findings first, then every figure, every problem, completions to read, cost and provenance."""
+"""One page per run: the findings first, then the paper's numbers, figures, problems, completions and the cost."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from mathb_kit.errors import MathbError
-from mathb_kit.evaluation import Evaluation
 from mathb_kit.profiles import Profile
 from mathb_kit.provenance import provenance
 from mathb_kit.report import html
 from mathb_kit.report.findings import findings
+from mathb_kit.report.sections import beside_the_paper, by_problem, completions, cost, funnel, models
 from mathb_kit.study import study_evaluations
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-_READ_PROBLEMS, _READ_ATTEMPTS = 3, 2
 
 
 def write_page(study: Profile, figures: Path, notebooks: Sequence[Path], path: Path) -> Path:
@@ -26,35 +21,53 @@ def write_page(study: Profile, figures: Path, notebooks: Sequence[Path], path: P
 
     Args:
         study: the profile.
-        figures: folder with ``name.png`` and ``name.txt`` (caption) files.
+        figures: folder with ``name.png``, ``name.txt`` (caption) and ``name.csv`` files.
         notebooks: executed notebooks whose ``.html`` lies beside them, under the page's folder.
         path: where to write.
     """
     evaluations = study_evaluations(study, stored_only=True)
     pictures = {picture.stem: picture for picture in sorted(figures.glob("*.png"))}
-    parts = [html.paragraph(study.note, "note")]
-    for number, finding in enumerate(findings(study, evaluations), 1):
-        parts.append(html.heading(f"{number}. {finding.question}"))
-        parts += [html.paragraph(sentence, "finding") for sentence in finding.sentences]
-        if finding.figure in pictures:
-            parts.append(_picture(pictures.pop(finding.figure)))
-        parts.append(html.details("The numbers behind it", html.table(_plain(finding.table), digits=4)))
-    parts += [html.heading("More figures"), *map(_picture, pictures.values())] if pictures else []
+    found = findings(study, evaluations, figures)
+    parts = [
+        *([html.paragraph(study.about, "warning")] if study.rehearsal else []),
+        html.paragraph(
+            f"Base models: {len(study.bases)}, tuned from them: {len(study.tuned)}; up to {max(study.ks):,} attempts "
+            f"at a problem (plan: {study.plan}). Every sentence and number below is computed from what was sampled.",
+            "note",
+        ),
+    ]
+    for number, finding in enumerate(found, 1):
+        parts += [
+            html.heading(f"{number}. {finding.question}"),
+            html.bullets(finding.sentences, "finding"),
+            html.paragraph(finding.null, "null"),
+            *([_picture(pictures.pop(finding.figure))] if finding.figure in pictures else []),
+            *([html.details("The whole verdicts", html.bullets(finding.more))] if finding.more else []),
+        ]
     parts += [
+        html.heading("Ours and published, side by side"),
+        *beside_the_paper(study, found),
+        html.heading("The funnel"),
+        *funnel(study, figures),
+        *(_picture(pictures.pop(name)) for name in [*pictures] if name.startswith("02_")),
+        *([html.heading("More figures"), *map(_picture, pictures.values())] if pictures else []),
         html.heading("Every problem"),
         html.table(
-            _by_problem(study, evaluations),
-            "Correct attempts of those made, by model. A plan stops early where a problem is solved often, so the "
-            "numbers of attempts differ.",
-            sortable="problems",
+            by_problem(study, evaluations),
+            f"Correct attempts of those made, by model ({study.note}). A plan stops early where a problem is solved "
+            "often, so the numbers of attempts differ; shares sort as shares.",
+            sortable=True,
+            maths=["statement"],
         ),
         html.heading("Completions to read"),
-        *_completions(study, evaluations),
+        *completions(study, evaluations),
+        html.heading("Provenance"),
+        html.table(models(study), "What was sampled from. The key stands for weights, prompt and sampling settings."),
+        html.details("Versions and machine that wrote this page", _as_json(provenance())),
+        html.heading("Cost"),
+        *cost(study, evaluations, notebooks),
         html.heading("Notebooks"),
         _notebook_links(notebooks, path),
-        html.heading("Cost and provenance"),
-        html.table(_cost(evaluations), f"Plan: {study.plan}"),
-        html.details("Provenance", html.preformatted(json.dumps(provenance(), indent=1))),
     ]
     path.write_text(html.page(f"{study.name}: {study.about}", *parts), encoding="utf-8")
     return path
@@ -71,10 +84,12 @@ def write_pictures(
     """
     parts = [
         *before,
+        html.heading("Figures"),
         *map(_picture, sorted(figures.glob("*.png"))),
         html.heading("Notebooks"),
         _notebook_links(notebooks, path),
-        html.details("Provenance", html.preformatted(json.dumps(provenance(**told), indent=1))),
+        html.heading("Provenance"),
+        html.details("Versions and machine", _as_json(provenance(**told))),
     ]
     path.write_text(html.page(title, *parts), encoding="utf-8")
     return path
@@ -98,49 +113,5 @@ def _picture(picture: Path) -> str:
     return html.picture(picture, note.read_text(encoding="utf-8").strip() if note.is_file() else picture.stem)
 
 
-def _plain(table: pd.DataFrame) -> pd.DataFrame:
-    return table.rename(columns=lambda name: name.replace("_", " "))
-
-
-def _by_problem(study: Profile, evaluations: Mapping[tuple[str, str], Evaluation]) -> pd.DataFrame:
-    """One row per problem: problem, gold, and c of n for every model that met it."""
-    import pandas as pd
-
-    columns: dict[str, dict[str, str]] = {}
-    for (model, _), evaluation in evaluations.items():
-        outcomes = evaluation.outcomes
-        told = columns.setdefault(model, {})
-        told |= {key: f"{c} of {n:,}" for key, c, n in zip(outcomes["problem"], outcomes["c"], outcomes["n"])}
-    problems = [problem for name in _sets(study) for problem in study.problems(name)]
-    table = pd.DataFrame({"problem": [problem.key for problem in problems], "gold": [p.gold for p in problems]})
-    return table.assign(**{model: table["problem"].map(told).fillna("") for model, told in columns.items()})
-
-
-def _completions(study: Profile, evaluations: Mapping[tuple[str, str], Evaluation]) -> list[str]:
-    """The first attempts of every model at a few problems of the last set."""
-    name = _sets(study)[-1]
-    told = []
-    for problem in study.problems(name)[:_READ_PROBLEMS]:
-        answers = []
-        for (model, of), evaluation in evaluations.items():
-            if of != name or problem.key not in set(evaluation.outcomes["problem"]):
-                continue
-            for row in evaluation.completions(problem, _READ_ATTEMPTS).itertuples():
-                answers.append(html.paragraph(f"{model}, attempt {row.index + 1}: {row.verdict}", "note"))
-                answers.append(html.completion(row.text))
-        told.append(html.details(f"{problem.key}, gold {problem.gold}", html.completion(problem.statement), *answers))
-    return told
-
-
-def _cost(evaluations: Mapping[tuple[str, str], Evaluation]) -> pd.DataFrame:
-    import pandas as pd
-
-    rows = [
-        (model, name, len(each.outcomes), each.outcomes["n"].sum(), each.outcomes["tokens"].sum())
-        for (model, name), each in evaluations.items()
-    ]
-    return pd.DataFrame(rows, columns=["model", "set", "problems", "attempts", "tokens"])
-
-
-def _sets(study: Profile) -> list[str]:
-    return [*study.sets, *([study.hard_set] if study.hard_set else [])]
+def _as_json(record: Mapping[str, Any]) -> str:
+    return html.preformatted(json.dumps(record, indent=1))

@@ -70,7 +70,6 @@ def _write_page(table: ReleasedTable, folder: Path, executed: Path) -> Path:
         "MATH-Beyond's released table, redrawn", folder, [executed], _run_folder() / "index.html",
         html.paragraph(f"{table.note}; nothing was sampled", "note"),
         html.heading("Our numbers beside the published ones"),
-        html.table(said, sortable="agreement"),
-        html.heading("Tables and figures of the paper"),
+        html.table(said, f"As published, beside ours from the released table ({table.note})", sortable=True),
         table=table.note,
     )  # fmt: skip

@@ -1,0 +1,48 @@
+"""Files that appear under their name with their whole content, or not at all."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from mathb_kit.errors import MathbError
+
+
+@contextmanager
+def whole_file(path: Path, remedy: str) -> Iterator[BinaryIO]:
+    """A stream into a new or replaced file, which readers see when the block has ended and its bytes are on disk.
+
+    Args:
+        path: the file; its folder is made if missing.
+        remedy: end of the sentence for those who cannot write there.
+
+    Raises:
+        MathbError: the folder cannot be written (full disk, quota, permissions); no temporary file stays behind.
+    """
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise MathbError(f"Cannot write {path} ({error.strerror or error}); {remedy}") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    # The rename itself must survive a power cut, not only the file's content.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,69 @@
+"""Mathematics on a page without a network: what a model wrote becomes text and MathML, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from html import escape
+from xml.etree import ElementTree
+
+# Between marks, or what models often write without any: a box, a product of numbers.
+_MATHS = re.compile(
+    r"\$\$(?P<a>.+?)\$\$|\\\[(?P<b>.+?)\\\]|\\\((?P<c>.+?)\\\)|(?<![\\$])\$(?!\s)(?P<d>[^$\n]+?)(?<![\\\s])\$"
+    r"|(?P<e>\\boxed\{(?:[^{}]|\{[^{}]*\})*\}|\d+(?:\\(?:cdot|times) ?\d+)+)",
+    re.DOTALL,
+)
+
+
+def with_maths(text: str) -> str:
+    """Text of a problem or a completion: escaped, line breaks kept, formulas drawn."""
+    parts, end = [], 0
+    for match in _MATHS.finditer(text):
+        latex, is_block = match[match.lastgroup], match.lastgroup in "ab"
+        parts += [escape(text[end : match.start()]), _mathml(latex, is_block)]
+        end = match.end()
+    return "".join([*parts, escape(text[end:])])
+
+
+# MathML Core and the box. The converter passes markup on from the text it is given, so nothing else is let through.
+_ELEMENTS = frozenset(
+    "math mrow mi mn mo mtext mspace mfrac msqrt mroot mstyle mpadded mphantom menclose msub msup msubsup munder mover "
+    "munderover mmultiscripts mprescripts mtable mtr mtd".split()
+)
+_ATTRIBUTES = frozenset(
+    "display notation stretchy fence separator accent accentunder mathvariant columnalign rowspacing columnspacing "
+    "linethickness width height depth minsize maxsize form largeop movablelimits displaystyle scriptlevel".split()
+)
+_LONGEST, _DEEPEST = 4000, 60
+
+
+@lru_cache(maxsize=1 << 12)
+def _mathml(latex: str, block: bool) -> str:
+    """MathML of a formula, or its source where the converter cannot read it."""
+    source = f"<code>{escape(latex)}</code>"
+    if len(latex) > _LONGEST or _depth(latex) > _DEEPEST:
+        return source
+    from latex2mathml.converter import convert
+
+    try:
+        tree = ElementTree.fromstring(convert(latex, display="block" if block else "inline"))
+    except Exception:  # whatever the converter stumbles over is shown as it was written
+        return source
+    for element in tree.iter():
+        element.tag = element.tag.rpartition("}")[2]
+        if element.tag not in _ELEMENTS:
+            return source
+        for name in set(element.attrib) - _ATTRIBUTES:
+            del element.attrib[name]
+        if element.tag == "menclose":  # not in MathML Core: browsers draw no box by themselves
+            element.tag = "mrow"
+            element.set("style", "border: 1px solid; padding: .1em .2em")
+    return ElementTree.tostring(tree, encoding="unicode")
+
+
+def _depth(latex: str) -> int:
+    deepest = depth = 0
+    for character in latex:
+        depth += (character == "{") - (character == "}")
+        deepest = max(deepest, depth)
+    return deepest

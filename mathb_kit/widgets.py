@@ -1,0 +1,277 @@
+"""Two things to play with in a notebook: a slider over k, and a browser of completions.
+
+With ipywidgets in a front end that shows widgets (JupyterLab does) they are live. Everywhere else (a terminal, a page
+on the web, a notebook executed into a page) the same output holds a static form: plain HTML, nothing fetched from a
+network. ``MATHB_WIDGETS=off`` leaves the live form out of the output altogether, as our notebook runner does.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from mathb_kit.errors import MathbError
+from mathb_kit.evaluation import Evaluation
+from mathb_kit.outcomes import VERDICTS, require_columns
+from mathb_kit.plots.style import WIDTH, figure_style, look_of, title_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from ipywidgets import Widget
+    from matplotlib.figure import Figure
+
+_VIEW = "application/vnd.jupyter.widget-view+json"
+_ALL = "all"
+
+
+def slide_k(curves: pd.DataFrame, *, by: str = "name", title: str = "") -> None:
+    """Every model's pass@k with its interval at one k at a time; a slider moves k.
+
+    The static form shows the smallest, the middle and the largest k side by side.
+
+    Args:
+        curves: rows of `mathb_kit.statistics.pass_at_k_curve` for one problem set: ``by``, k, estimate, low, high; rows
+            without an estimate are left out.
+        by: column that names the models.
+        title: what the picture is of.
+
+    Raises:
+        MathbError: a missing column, no estimate at all, or two estimates of one model at one k.
+    """
+    require_columns(curves, [by, "k", "estimate", "low", "high"], "curves")
+    curves = curves.dropna(subset="estimate")
+    if curves.empty:
+        raise MathbError("The curves hold no estimate to show; give curves with at least one k within the plan.")
+    if (twice := curves.duplicated([by, "k"])).any():
+        name, k = curves.loc[twice, [by, "k"]].iloc[0]
+        raise MathbError(f"The curves have two estimates of {name} at k = {k}; select one problem set before the call.")
+    ks = sorted(map(int, curves["k"].unique()))
+
+    @cache  # a slider passes the same values over and over
+    def drawn(*some: int) -> str:
+        told = [_sentence(curves, by, k) for k in some]
+        picture = _picture(_draw(curves, by, some, title), f"{title or 'pass@k'}. {' '.join(told)}")
+        return "".join([picture, *(f"<p>{escape(sentence)}</p>" for sentence in told)])
+
+    def live() -> Widget:
+        from ipywidgets import HTML, Layout, SelectionSlider, VBox
+
+        slider = SelectionSlider(
+            options=[(f"{k:,}", k) for k in ks], value=ks[0], description="k", layout=Layout(width="32rem")
+        )
+        shown = HTML(drawn(ks[0]))
+        slider.observe(lambda change: setattr(shown, "value", drawn(change["new"])), "value")
+        return VBox([slider, shown])
+
+    few = sorted({ks[0], ks[len(ks) // 2], ks[-1]})
+    _show(drawn(*few), "\n".join(_sentence(curves, by, k) for k in few), live)
+
+
+def browse_completions(evaluation: Evaluation, *, attempts: int = 64, static: int = 3) -> None:
+    """What a model wrote: a problem, its gold, and its attempts one by one, all or those with one verdict.
+
+    The static form is a table of the first attempts at the first problem that has both correct and wrong ones.
+
+    Args:
+        evaluation: the evaluation to read; its attempts come from its store.
+        attempts: how many of each problem's attempts can be browsed, the first ones.
+        static: how many the static form shows.
+
+    Raises:
+        MathbError: ``attempts`` or ``static`` is not positive.
+    """
+    for name, value in (("attempts", attempts), ("static", static)):
+        if value < 1:
+            raise MathbError(f"{name} is {value}; at least one attempt must be shown.")
+    problems = _problems(evaluation)
+
+    @lru_cache(maxsize=64)
+    def read(key: str, count: int = attempts) -> list[dict[str, Any]]:
+        table = evaluation.first_attempts(count, [key])
+        return table.astype(object).where(table.notna(), None).to_dict("records")
+
+    verdicts = evaluation.verdicts
+    has = {verdict: set(verdicts.loc[verdicts["verdict"] == verdict, "problem"]) for verdict in ("correct", "wrong")}
+    key = next((key for key in problems if key in has["correct"] and key in has["wrong"]), next(iter(problems)))
+    rows = read(key, static)
+    label = f"{evaluation.model.name} on {problems[key]['label']}"
+    told = [f"attempt {row['index'] + 1}: {row['verdict']}, answer {row['answer']!r}" for row in rows]
+    _show(_table(label, problems[key], rows), "\n".join([label, *told]), lambda: _browser(problems, read))
+
+
+def _browser(problems: Mapping[str, dict[str, Any]], read: Callable[[str], list[dict[str, Any]]]) -> Widget:
+    from ipywidgets import Button, Dropdown, HBox, HTMLMath, IntSlider, Layout, VBox
+
+    problem = Dropdown(
+        options=[(told["label"], key) for key, told in problems.items()], description="problem",
+        layout=Layout(width="28rem"),
+    )  # fmt: skip
+    verdict = Dropdown(options=[_ALL, *VERDICTS], description="verdict", layout=Layout(width="16rem"))
+    place = IntSlider(min=1, max=1, description="shown", layout=Layout(width="28rem"))
+    previous, following = Button(description="previous"), Button(description="next")
+    shown = HTMLMath()
+
+    def matching() -> list[dict[str, Any]]:
+        return [row for row in read(problem.value) if verdict.value in (_ALL, row["verdict"])]
+
+    def show(_: object = None) -> None:
+        rows = matching()
+        place.disabled = len(rows) < 2
+        previous.disabled, following.disabled = place.value <= 1, place.value >= len(rows)
+        head = _heading(problems[problem.value])
+        if not rows:
+            shown.value = f"{head}<p>None of the {len(read(problem.value))} attempts is {escape(verdict.value)}.</p>"
+            return
+        row, kind = rows[place.value - 1], "" if verdict.value == _ALL else f" that are {verdict.value}"
+        shown.value = (
+            f"{head}<p>Attempt {row['index'] + 1} ({place.value} of {len(rows)}{escape(kind)}): "
+            f"answer read {_code(row['answer'])}, verdict <b>{escape(row['verdict'])}</b></p>{_pre(row['text'])}"
+        )
+
+    def choose(_: object = None) -> None:
+        place.value, place.max = 1, max(1, len(matching()))
+        show()  # also where the place was 1 before
+
+    def step(by: int) -> None:
+        place.value = min(max(place.value + by, place.min), place.max)
+
+    problem.observe(choose, "value")
+    verdict.observe(choose, "value")
+    place.observe(show, "value")
+    previous.on_click(lambda _: step(-1))
+    following.on_click(lambda _: step(1))
+    choose()
+    return VBox([HBox([problem, verdict]), HBox([previous, place, following]), shown])
+
+
+def _problems(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
+    """By problem key, in the evaluation's order: label, statement and gold."""
+    told = {problem.key: (problem.statement, problem.gold) for problem in evaluation.problems}
+    return {
+        row.problem: {
+            "label": f"{row.problem.rpartition('@')[0]}: {row.c} of {row.n} correct",
+            "statement": told[row.problem][0],
+            "gold": told[row.problem][1],
+        }
+        for row in evaluation.outcomes.itertuples()
+    }
+
+
+def _heading(problem: Mapping[str, Any]) -> str:
+    told = f"<span style='white-space: pre-wrap'>{escape(problem['statement'])}</span>"
+    return f"<p><b>Problem</b> {told}</p><p><b>Gold</b> {_code(problem['gold'])}</p>"
+
+
+def _table(label: str, problem: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    left = " style='text-align: left; vertical-align: top'"
+    names = ("attempt", "completion", "answer read", "verdict")
+    heads = "".join(f"<th scope='col'{left}>{name}</th>" for name in names)
+    body = "".join(
+        f"<tr><td{left}>{row['index'] + 1}</td><td{left}>{_pre(row['text'])}</td>"
+        f"<td{left}>{_code(row['answer'])}</td><td{left}>{escape(row['verdict'])}</td></tr>"
+        for row in rows
+    )
+    return (
+        f"<p><b>{escape(label)}</b></p>{_heading(problem)}"
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _code(text: str | None) -> str:
+    return "<i>none</i>" if text is None else f"<code>{escape(text)}</code>"
+
+
+def _pre(text: str | None) -> str:
+    if text is None:
+        return "<i>the text was not kept</i>"
+    style = "white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; font-family: monospace"
+    return f"<pre style='{style}'>{escape(text)}</pre>"
+
+
+def _sentence(curves: pd.DataFrame, by: str, k: int) -> str:
+    rows = curves[curves["k"] == k]
+    told = [
+        f"{name} {estimate:.3f}" + (f" ({low:.3f} to {high:.3f})" if low == low else "")
+        for name, estimate, low, high in zip(rows[by], rows["estimate"], rows["low"], rows["high"])
+    ]
+    kinds = rows["interval"].unique() if "interval" in rows and rows["low"].notna().any() else []
+    note = f"; intervals: {' and '.join(kinds)}" if len(kinds) else ""
+    return f"pass@{k:,}: {', '.join(told)}{note}."
+
+
+def _draw(curves: pd.DataFrame, by: str, ks: Sequence[int], title: str) -> Figure:
+    """A panel per k, a bar per model with a mark at its end and its interval."""
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(curves[by]))
+    with figure_style():
+        looks = look_of(names)
+        width = WIDTH if len(ks) > 1 else 0.7 * WIDTH
+        figure = Figure(figsize=(width, 0.4 * len(names) + (1.4 if title else 1.1)), layout="constrained")
+        axes = figure.subplots(1, len(ks), sharey=True, squeeze=False)[0]
+        for axis, k in zip(axes, ks):
+            rows = curves[curves["k"] == k].set_index(by).reindex(names)
+            for place, row in enumerate(rows.itertuples()):
+                colour, marker = looks[row.Index]["color"], looks[row.Index]["marker"]
+                axis.barh(place, row.estimate, color=colour, alpha=0.25, height=0.6)
+                axis.plot([row.low, row.high], [place, place], color=colour, linewidth=2, clip_on=False)
+                axis.plot(row.estimate, place, color=colour, marker=marker, linestyle="", clip_on=False)
+                if row.estimate == row.estimate:
+                    axis.text(1.06, place, f"{row.estimate:.3f}", va="center", fontsize=9)
+            axis.set_xlim(0, 1)
+            axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+            axis.set_xlabel("pass@k (share of problems)")
+            axis.set_title(f"k = {k:,}")
+        axes[0].set_yticks(range(len(names)), [str(name) for name in names])
+        axes[0].invert_yaxis()
+        title_of(figure, title)
+    return figure
+
+
+def _picture(figure: Figure, alt: str) -> str:
+    """The figure inside the page. Its size does not hang on what is drawn, so that nothing jumps as a slider moves."""
+    stream = io.BytesIO()
+    with figure_style():
+        figure.savefig(stream, format="png", dpi=150, bbox_inches=figure.bbox_inches, metadata={"Software": None})
+    encoded = base64.b64encode(stream.getvalue()).decode()
+    width = f"width: {96 * figure.get_figwidth():.0f}px; max-width: 100%; background: white"
+    return f"<img alt='{escape(alt)}' style='{width}' src='data:image/png;base64,{encoded}'>"
+
+
+def _show(static: str, text: str, live: Callable[[], Widget]) -> None:
+    from IPython.display import display
+
+    forms: dict[str, Any] = {"text/plain": text, "text/html": static}
+    if _wanted():
+        try:
+            import ipywidgets  # noqa: F401
+        except ImportError:
+            pass
+        else:
+            forms[_VIEW] = live()._repr_mimebundle_()[_VIEW]
+    display(_Output(forms))
+
+
+class _Output:
+    """One output with all its forms; a front end takes the richest that it knows, plain Python the text."""
+
+    def __init__(self, forms: dict[str, Any]) -> None:
+        self.forms = forms
+
+    def __repr__(self) -> str:
+        return self.forms["text/plain"]
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return self.forms
+
+
+def _wanted() -> bool:
+    mode = os.environ.get("MATHB_WIDGETS") or "on"
+    if mode not in ("on", "off"):
+        raise MathbError(f"MATHB_WIDGETS must be on or off, not {mode!r}.")
+    return mode == "on"
