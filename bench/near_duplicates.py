@@ -24,7 +24,7 @@ from pathlib import Path
 from mathb_kit import MathbError, load_problems
 from mathb_kit.construction import letters_and_digits, similar_pairs
 from mathb_kit.problems import Problem
-from mathb_kit.problems.loader import read_rows
+from mathb_kit.problems.files import read_rows
 
 POOLS = ("dapo-math-17k", "deepscaler")
 BENCHMARKS = ("math-500", "aime-2024", "aime-2025", "amc-23")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from mathb_kit.construction import DRAW, contamination, letters_and_digits
 from mathb_kit.errors import MathbError
@@ -25,9 +27,6 @@ from mathb_kit.statistics import (
     reach,
 )
 from mathb_kit.store import Store
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _SOURCE_FIELDS = ("data_source", "source", "component", "family")
 
@@ -80,8 +79,6 @@ class CheckpointJudgement:
             part, problems, tuned, tuned_low, tuned_high, redrawn, redrawn_low, redrawn_high: counts of problems
             reached, with Clopper-Pearson intervals of their share. The first row is the whole.
         """
-        import pandas as pd
-
         k = self.plan.n_max
         reached = [reach(each.outcomes, k) for each in (self.tuned_attempts, self.redrawn_attempts)]
         rows = []
@@ -128,8 +125,6 @@ class CheckpointJudgement:
             shrinkage_high (of its share), null_k, null (problems that one draw of ``null_k`` attempts of the frozen
             base reaches and another misses, in expectation: the split-half null).
         """
-        import pandas as pd
-
         k, rows = self.plan.n_max, []
         for name, (base, tuned) in self.saturated.items():
             one, all_k = paired_difference(base.outcomes, tuned.outcomes, [1, k]).to_dict("records")
@@ -148,8 +143,6 @@ class CheckpointJudgement:
 
     def changes(self) -> pd.DataFrame:
         """pass@1 of both and what became of reach, problem by problem on the ordinary sets (``change_by_problem``)."""
-        import pandas as pd
-
         frames = [
             change_by_problem(base, tuned, self.plan.n_max).assign(name=name)
             for name, (base, tuned) in self.saturated.items()
@@ -197,9 +190,12 @@ def seen_in_training(
         if not source_field:
             return None, "unknown"
         names = [letters_and_digits(name) for name in model.trained_on]
-        said = {p.key: letters_and_digits(str(p.meta[source_field])) for p in problems}
-        seen = {key for key, source in said.items() if any(n.startswith(source) or source.startswith(n) for n in names)}
-        return seen, "by source"
+        said = {p.key: letters_and_digits(str(p.meta[source_field] or "")) for p in problems}
+        return {
+            key
+            for key, source in said.items()
+            if source and any(name.startswith(source) or source.startswith(name) for name in names)
+        }, "by source"
     return set(contamination(problems, training).dropped["problem"]), "by statement"
 
 

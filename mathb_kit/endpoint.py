@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import email.utils
 import gzip
 import hashlib
 import json
-import os
 import queue
 import random
 import threading
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mathb_kit.errors import MathbError
+from mathb_kit.atomic import whole_file
+from mathb_kit.http_request import Address, Failed
 
-KEY_VARIABLE = "MATHB_API_KEY"
-
-_RETRIED = {408, 409, 425, 429}  # and every 5xx: another try may succeed
 _LONGEST_PAUSE = 60.0  # of our own; a server may ask for more
 _LONGEST_RETRY_AFTER = 600.0  # a server that asks for more has run into a quota: waiting in silence helps nobody
 
@@ -39,12 +30,6 @@ class BadReply(Exception):
 
 class GaveUp(Exception):
     """Every try of one request failed; the message says how the last one did."""
-
-
-class _Failed(Exception):
-    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
 
 
 @dataclass
@@ -90,19 +75,13 @@ class Endpoint:
         pause: float = 1.0,
         cache: Path | None = None,
     ) -> None:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            raise MathbError(
-                f"An endpoint needs an address like http://localhost:8000/v1; a key goes into {KEY_VARIABLE}, never "
-                "into the address."
-            )
-        self.url = url.rstrip("/") + ("/v1" if parts.path in ("", "/") else "")
-        self.concurrency, self.seconds, self.tries, self.pause, self.cache = concurrency, seconds, tries, pause, cache
+        self._address = Address(url, seconds)
+        self.url = self._address.url
+        self.concurrency, self.tries, self.pause, self.cache = concurrency, tries, pause, cache
         self.traffic = Traffic()
         self._lock = threading.Lock()
         self._quiet_until = 0.0
         self._thread = threading.local()
-        self._open = urllib.request.build_opener(_NoRedirect).open
 
     def get(self, path: str) -> Any:
         """JSON at a path below the address, or below the server's root if it begins with ``/``; never cached.
@@ -147,7 +126,8 @@ class Endpoint:
         def read_and_keep(reply: Any) -> Result:
             result = read(reply)
             if file is not None:
-                _write(file, gzip.compress(json.dumps(reply).encode(), mtime=0))
+                with whole_file(file, "free space there or move MATHB_RUNS.") as stream:
+                    stream.write(gzip.compress(json.dumps(reply).encode(), mtime=0))
             return result
 
         return self._try(path, body, read_and_keep, tries or self.tries)
@@ -207,9 +187,9 @@ class Endpoint:
                 raise GaveUp("abandoned")
             self._count(requests=1, retries=int(attempt > 0))
             try:
-                reply = self._send(path, body)
+                reply = self._address.send(path, body)
                 result = read(reply)
-            except (_Failed, BadReply) as error:
+            except (Failed, BadReply) as error:
                 failure = error
                 wish = getattr(error, "retry_after", 0.0)
                 if wish > _LONGEST_RETRY_AFTER:
@@ -224,41 +204,6 @@ class Endpoint:
                 return result
         raise GaveUp(f"{failure}, after {tries} tries")
 
-    def _send(self, path: str, body: dict[str, Any] | None) -> Any:
-        address = urllib.parse.urljoin(self.url + "/", path)
-        request = urllib.request.Request(
-            address,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "mathb_kit"},
-        )
-        if key := _key():
-            request.add_unredirected_header("Authorization", f"Bearer {key}")
-        deadline = time.monotonic() + self.seconds
-        try:
-            with self._open(request, timeout=self.seconds) as response:
-                # In parts: the socket's own limit starts anew with every byte of a reply that trickles in.
-                content = b""
-                while part := response.read1(1 << 16):
-                    content += part
-                    if time.monotonic() > deadline:
-                        raise TimeoutError
-        except urllib.error.HTTPError as error:
-            said = _message(error, key)
-            if error.code in _RETRIED or error.code >= 500:
-                raise _Failed(f"HTTP {error.code} {said}", _retry_after(error.headers.get("Retry-After"))) from None
-            raise MathbError(f"{address} refuses a request: HTTP {error.code} {said}{_remedy(error.code)}.") from None
-        except TimeoutError:
-            raise _Failed(f"no reply within {self.seconds:g} s") from None
-        except urllib.error.URLError as error:
-            timed_out = isinstance(error.reason, TimeoutError)
-            raise _Failed(f"no reply within {self.seconds:g} s" if timed_out else str(error.reason)) from None
-        except (OSError, HTTPException) as error:
-            raise _Failed(f"connection lost ({type(error).__name__})") from None
-        try:
-            return json.loads(content)
-        except ValueError:
-            raise _Failed("a reply that is not JSON") from None
-
     def _count(self, **increments: int) -> None:
         with self._lock:
             for name, increment in increments.items():
@@ -269,68 +214,3 @@ class Endpoint:
             return None
         name = hashlib.sha256(json.dumps([self.url, path, body], sort_keys=True).encode()).hexdigest()
         return self.cache / name[:2] / f"{name}.json.gz"
-
-
-def _key() -> str:
-    key = os.environ.get(KEY_VARIABLE, "").strip()
-    if not (key.isascii() and key.isprintable()):  # the error of the standard library would quote it
-        raise MathbError(f"{KEY_VARIABLE} holds characters that no key has; set it again.")
-    return key
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would become a GET, and the key would go to another address."""
-
-    def redirect_request(self, *args: Any) -> None:
-        return None
-
-
-def _retry_after(value: str | None) -> float:
-    """Seconds that a Retry-After header asks for: a number of them, or a date (RFC 9110, 10.2.3)."""
-    if value is None:
-        return 0.0
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return 0.0
-
-
-def _message(error: urllib.error.HTTPError, key: str) -> str:
-    """What the server says about an error, shortened; servers may quote the key, so it is struck out."""
-    try:
-        text = error.read(4096).decode(errors="replace")
-    except (OSError, HTTPException):
-        text = ""
-    try:
-        reply = json.loads(text)
-        fault = reply.get("error", reply) if isinstance(reply, dict) else reply
-        text = str(fault.get("message", fault)) if isinstance(fault, dict) else str(fault)
-    except ValueError:
-        pass
-    text = " ".join(text.replace(key, "***").split() if key else text.split())
-    return f"({text[:300]})" if text else f"({error.reason})"
-
-
-def _remedy(status: int) -> str:
-    if status in (401, 403):
-        return f"; set {KEY_VARIABLE} to a key that it accepts"
-    if status in (301, 302, 303, 307, 308, 404, 405):
-        return "; check the address and the model's name"
-    return "; change the request's settings or leave the problem out"
-
-
-def _write(file: Path, content: bytes) -> None:
-    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content)
-        os.replace(temporary, file)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise MathbError(
-            f"Cannot write to the reply cache {file.parent} ({error.strerror}); free space there or move MATHB_RUNS."
-        ) from error

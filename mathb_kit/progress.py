@@ -1,10 +1,12 @@
-"""One progress display for everything that takes long: a bar in a terminal, a plain line now and then elsewhere."""
+"""One progress display for everything that takes long: a bar in a terminal, one line that is redrawn in a notebook,
+plain lines now and then in logs, pipes and CI."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -16,6 +18,8 @@ from mathb_kit.errors import MathbError
 # Where nobody can see a bar move (papermill, CI, a pipe): seconds between lines, and the shortest job that gets one.
 _LINE_EVERY = 10.0
 _WORTH_A_LINE = 2.0
+_REDRAW_EVERY = 0.5  # seconds, in a notebook: every redrawing is a message to the browser
+_NOTES_KEPT = 20
 
 
 class Progress(Protocol):
@@ -34,8 +38,10 @@ class Progress(Protocol):
 def progress(total: int | None, label: str, unit: str = "attempts", initial: int = 0) -> Iterator[Progress]:
     """Show how far a job is, its rate and the time left, on stderr.
 
-    A terminal gets a bar; anything else gets a plain line at most every 10 s, and one at the end if the job took more
-    than 2 s. ``MATHB_PROGRESS=bar``, ``plain`` or ``off`` overrides.
+    A terminal gets a bar; a notebook that somebody looks at gets one output that is redrawn in place, if the job takes
+    more than 2 s; anything else (a pipe, a log, CI, a terminal that cannot move its cursor, a notebook that is only
+    recorded) gets a plain line at most every 10 s, and one at the end if the job took more than 2 s. Nothing is
+    coloured, and only a bar uses carriage returns. ``MATHB_PROGRESS=bar``, ``plain`` or ``off`` overrides.
 
     Args:
         total: units in the whole job, or None where unknown.
@@ -46,12 +52,12 @@ def progress(total: int | None, label: str, unit: str = "attempts", initial: int
     Raises:
         MathbError: ``MATHB_PROGRESS`` has another value.
     """
-    mode = os.environ.get("MATHB_PROGRESS") or ("bar" if sys.stderr.isatty() else "plain")
-    if mode == "bar":
+    mode = os.environ.get("MATHB_PROGRESS") or ("bar" if _somebody_looks() else "plain")
+    if mode == "bar" and not _in_notebook():
         with _Bar(total, label, unit, initial) as bar:
             yield bar
-    elif mode == "plain":
-        lines = _Lines(total, label, unit, initial)
+    elif mode in ("bar", "plain"):
+        lines = (_Redrawn if mode == "bar" else _Lines)(total, label, unit, initial)
         try:
             yield lines
         finally:
@@ -62,9 +68,32 @@ def progress(total: int | None, label: str, unit: str = "attempts", initial: int
         raise MathbError(f"MATHB_PROGRESS must be bar, plain or off, not {mode!r}.")
 
 
+@contextmanager
+def without_weight_bars() -> Iterator[None]:
+    """Without transformers' own bars over the tensors of a checkpoint; the hub's bars over downloads stay."""
+    from transformers.utils import logging
+
+    before = logging.set_tqdm_hook(lambda _, args, kwargs: logging.EmptyTqdm(*args, **kwargs))
+    try:
+        yield
+    finally:
+        logging.set_tqdm_hook(before)
+
+
 def clock(seconds: float) -> str:
     """Minutes and seconds, e.g. ``4:05``."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _somebody_looks() -> bool:
+    if _in_notebook():
+        return os.environ.get("MATHB_WIDGETS") != "off"
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+
+
+def _in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    return getattr(ipython and ipython.get_ipython(), "kernel", None) is not None
 
 
 class _Silent:
@@ -96,21 +125,63 @@ class _Lines:
     def update(self, n: int = 1) -> None:
         self.done += n
         if time.monotonic() - self.last_line >= _LINE_EVERY:
-            self._line(left=True)
+            self.last_line = time.monotonic()
+            self.note(self.text(left=True))
 
     def note(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
     def close(self) -> None:
         if time.monotonic() - self.started > _WORTH_A_LINE:
-            self._line(left=False)
+            self.note(self.text(left=False))
 
-    def _line(self, left: bool) -> None:
-        self.last_line = time.monotonic()
-        seconds = self.last_line - self.started
+    def text(self, left: bool) -> str:
+        seconds = time.monotonic() - self.started
         rate = (self.done - self.initial) / seconds if seconds > 0 else 0.0
         count = f"{self.done:,}" + (f" of {self.total:,}" if self.total is not None else "")
         text = f"{self.label}: {count} {self.unit}, {rate:,.1f}/s, {tqdm.format_interval(seconds)}"
         if left and self.total is not None and rate > 0:
             text += f", {tqdm.format_interval((self.total - self.done) / rate)} left"
-        self.note(text)
+        return text
+
+
+class _Redrawn(_Lines):
+    """The same line with a bar under a notebook's cell, redrawn in place; nested jobs share the outermost's output."""
+
+    running: list[_Redrawn] = []  # outermost first
+
+    def __init__(self, total: int | None, label: str, unit: str, initial: int) -> None:
+        super().__init__(total, label, unit, initial)
+        self.display_id, self.notes = "", []
+        self.running.append(self)
+
+    def update(self, n: int = 1) -> None:
+        self.done += n
+        now = time.monotonic()
+        if now - self.last_line >= _REDRAW_EVERY and now - self.running[0].started > _WORTH_A_LINE:
+            self._draw_all()
+
+    def note(self, text: str) -> None:
+        self.running[0].notes.append(text)
+        self._draw_all()
+
+    def close(self) -> None:
+        self.running.remove(self)
+        if not self.running and (self.display_id or time.monotonic() - self.started > _WORTH_A_LINE):
+            self._draw([self.text(left=False)])
+
+    def _draw_all(self) -> None:
+        for job in self.running:
+            job.last_line = time.monotonic()
+        self.running[0]._draw([job._bar() + job.text(left=True) for job in self.running])
+
+    def _bar(self) -> str:
+        full = min(20, 20 * self.done // self.total) if self.total else 0
+        return "█" * full + "░" * (20 - full) + " " if self.total else ""
+
+    def _draw(self, lines: list[str]) -> None:
+        from IPython.display import display
+
+        known, self.display_id = bool(self.display_id), self.display_id or f"mathb-{uuid.uuid4().hex}"
+        said = {"text/plain": "\n".join([*self.notes[-_NOTES_KEPT:], *lines])}
+        display(said, raw=True, display_id=self.display_id, update=known)

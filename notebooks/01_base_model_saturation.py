@@ -2,12 +2,16 @@
 # # 01 · How far do base models get with enough attempts?
 #
 # MATH-Beyond starts from an observation: give an ordinary base model 1,024 attempts, and it solves nearly every
-# problem of the sets that RL is usually judged on. Here the same question is asked of tiny language models that ship
-# with this project, on two sets of arithmetic problems. Every attempt is really sampled and really graded.
+# problem of the sets that RL is usually judged on. Is that so for tiny language models on arithmetic, and is it luck?
 #
-# You will see pass@k of three base models up to the largest k of the profile, with an interval, what mere guessing is
-# worth on the same problems, and what the adaptive plan saved. On two CPU cores this takes a few minutes; a second run
-# only reads what the first one stored.
+# **You will see** what the models write, pass@k of all base models up to the largest k of the profile, with an interval
+# and a slider over k, what mere guessing is worth on the same problems, and what the adaptive plan saved.
+#
+# **Time** Notebooks 01 to 03 together take 4:23 minutes on two CPU cores, this one less than a minute of it, and 1:04
+# once everything is stored (`./reproduce.sh`; [how it was measured](../README.md#two-commands)).
+#
+# **Profile** `mini` (the default), or any profile: `course`, `single-gpu`, `paper`. The next cell changes it; `quick`
+# takes k up to 256 only, and `rehearse` lets tiny models act a large study out.
 
 # %% tags=["parameters"]
 profile: str = "mini"  # which models, sets and plan; see `mathb reproduce --help`
@@ -16,6 +20,7 @@ rehearse: bool = False  # tiny models act under the names of the profile's model
 
 # %%
 import mathb_kit as mb
+from mathb_kit.plots import course
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.figures_folder(study)
@@ -23,7 +28,8 @@ print(f"{study.note}\nplan: {study.plan}\nfigures: {folder}")
 
 # %% [markdown]
 # ## The problems
-# `mini-math` plays the part of MATH-500 (ordinary problems), `mini-aime` that of AIME (harder ones).
+# The first set plays the part of MATH-500 (ordinary problems), the last that of AIME (harder ones). Every problem has a
+# **gold**, its reference answer. Words in bold are in the [glossary](../docs/glossary.md).
 
 # %%
 sets = {name: study.problems(name) for name in study.sets}
@@ -32,10 +38,15 @@ for name, problems in sets.items():
     for problem in (problems[0], problems[-1]):
         print(f"   {problem.statement}   gold {problem.gold}")
 
+# %%
+longest = {name: max(len(problem.gold) for problem in problems) for name, problems in sets.items()}
+course.you_should_see(*(f"The longest gold of {name} has {length} characters." for name, length in longest.items()))
+
 # %% [markdown]
-# ## Sample, grade, count
-# The plan is adaptive: a problem that has been solved often enough after a round gets no more attempts. The counts of
-# each model and set: attempts `n`, correct ones `c`, and what else became of them.
+# ## Sample and grade
+# Every **attempt** is really sampled and really graded. How many there are is up to the **plan**, and this one is
+# *adaptive*: all problems get a first round of attempts; one that has been solved often enough (the plan's *stop*) gets
+# no more, the others go on to the next round.
 
 # %%
 import pandas as pd
@@ -46,25 +57,36 @@ evaluations = {
     for name, problems in sets.items()
 }
 outcomes = pd.concat([e.outcomes for e in evaluations.values()])
+
+# %% [markdown]
+# The counts of each model and set: attempts `n`, correct ones `c`, and what else became of them. An adaptive plan
+# spends most attempts on hard problems, so `c / n` over all of them says little; pass@k below weighs all problems
+# alike.
+
+# %%
 counts = ["n", "c", "no_answer", "grader_failed", "truncated", "tokens"]
 outcomes.groupby(["set", "name"], sort=False)[counts].sum()
 
+# %%
+course.you_should_see(course.counts_sentence(outcomes))
+
 # %% [markdown]
-# What attempts look like: the first few of one base model at one problem, with the answer read from each and the
-# verdict on it.
+# ## What attempts look like
+# Attempts of one base model at the harder set, with the answer read from each and the **verdict** on it. Where widgets
+# work, choose a problem and read on; elsewhere the first few are shown.
 
 # %%
-name = study.sets[0]
-first = evaluations[study.bases[0], name]
-problem = sets[name][-1]
-print(problem.statement, "  gold", problem.gold)
-first.completions(problem, count=8).style.hide(axis="index")
+from mathb_kit.widgets import browse_completions, slide_k
+
+first = evaluations[study.bases[0], study.sets[-1]]
+browse_completions(first)
+
+# %%
+course.you_should_see(f"{study.bases[0]} on {study.sets[-1]}. {course.counts_sentence(first.outcomes)}")
 
 # %% [markdown]
 # ## pass@k
-# A problem's estimate is exactly unbiased under the adaptive plan (path counting: Girshick, Mosteller and Savage 1946;
-# for a fixed number of attempts it is the estimator of Chen et al. 2021). The band is a 95 % bootstrap over problems:
-# it answers what other problems of the same kind would give.
+# **pass@k** is the chance that at least one of k attempts at a problem is correct, averaged over the problems.
 
 # %%
 curves = mb.pass_at_k_curve(outcomes, study.ks, by=["set", "name"])
@@ -76,9 +98,38 @@ caption = (
 mb.save_figure(figure, curves, folder, "01_base_saturation", caption)
 print(caption)
 
+# %%
+course.you_should_see(course.ends_sentence(curves, "name", "set"))
+
 # %% [markdown]
-# The ends of the curves as numbers, one attempt and the largest k, with the intervals of both questions: had the
-# *problems* been others of their kind, and had *exactly these problems* been attempted afresh. The second is narrower.
+# A set is **saturated** where its curves are flat near 1: more attempts bring nothing, and it can no longer tell models
+# apart.
+
+# %%
+course.you_should_see(course.last_step_sentence(curves, "name", "set"))
+
+# %% [markdown]
+# One k at a time, with the intervals: move the slider and watch the models change places, or not.
+
+# %%
+slide_k(curves[curves["set"] == study.sets[-1]], title=f"pass@k on {study.sets[-1]} ({study.name})")
+
+# %%
+ranks = curves[curves["set"] == study.sets[-1]].pivot(index="name", columns="k", values="estimate").rank()
+leaders = list(dict.fromkeys(ranks.idxmax()))
+course.you_should_see(f"In the lead, from k = 1 to {max(study.ks):,}: {', then '.join(leaders)}.")
+
+# %% [markdown]
+# **How it is computed.** With $c$ correct among a fixed number of $n$ attempts, a problem's estimate is
+# $1 - \binom{n-c}{k} / \binom{n}{k}$ (Chen et al. 2021): the share of choices of $k$ attempts that hold a correct one.
+# Under an adaptive plan $n$ depends on luck and that formula would be wrong; then sampling paths are counted instead
+# (Girshick, Mosteller and Savage 1946), which is exactly unbiased, too.
+# [Notebook 05](05_pass_at_k_from_first_principles.ipynb) takes both apart.
+
+# %% [markdown]
+# ## Two intervals for two questions
+# The ends of the curves as numbers, with the intervals of both questions: had the *problems* been others of their kind
+# (a bootstrap: problems drawn again and again from these), and had *exactly these problems* been attempted afresh.
 
 # %%
 afresh = mb.pass_at_k_curve(outcomes, study.ks, by=["set", "name"], interval="attempts")
@@ -87,12 +138,15 @@ ends = ends[ends["k"].isin([1, max(study.ks)])].sort_values(["set", "name", "k"]
 ends.to_csv(folder / "01_ends.csv", index=False, lineterminator="\n", float_format="%.4g")
 ends.style.hide(axis="index").format(precision=3)
 
+# %%
+course.you_should_see(course.widths_sentence(ends))
+
 # %% [markdown]
 # ## What guessing is worth
 # A short answer can be hit by chance. So one base's answers to each problem are also held against the golds of *other*
 # problems whose golds have as many digits: no mathematics can help there. This needs a fixed number of attempts at
-# every problem (an adaptive plan stops by the true gold), a draw of its own. Beside it, for every k, uniform guessing
-# among the numbers with as many digits as the gold.
+# every problem (an adaptive plan stops by the true gold), and a **draw** of its own: a named sequence of fresh
+# attempts. Beside it, for every k, uniform guessing among the numbers with as many digits as the gold.
 
 # %%
 guesser = study.model(study.bases[0])
@@ -103,6 +157,8 @@ for name, problems in sets.items():
     solved = curves[(curves["set"] == name) & (curves["name"] == guesser.name)]
     lines.append(mb.chance_lines(guesses, problems, solved).assign(set=name))
 chance = pd.concat(lines, ignore_index=True)
+
+# %%
 figure = mb.plot_pass_at_k(chance, by="what", panel="set", title=f"{guesser.name} and chance ({study.name})")
 caption = (
     f"pass@k of {guesser.name}; its answers held against the golds of other problems with as many digits, at a fixed "
@@ -112,8 +168,12 @@ caption = (
 mb.save_figure(figure, chance, folder, "01_chance", caption)
 print(caption)
 
+# %%
+course.you_should_see(course.ends_sentence(chance, "what", "set"))
+
 # %% [markdown]
-# Saturation after chance, at the largest k: (pass@k - chance) / (1 - chance), with uniform guessing as chance.
+# What is left of saturation after chance, at the largest k: $(\text{pass@}k - \text{chance}) / (1 - \text{chance})$,
+# with uniform guessing as chance.
 
 # %%
 guessing = chance[chance["what"] == mb.UNIFORM].set_index(["set", "k"])["estimate"].rename("chance")
@@ -122,6 +182,9 @@ left["corrected"] = mb.chance_corrected(left["estimate"], left["chance"])
 left = left[["set", "name", "k", "estimate", "chance", "corrected"]]
 left.to_csv(folder / "01_saturation_after_chance.csv", index=False, lineterminator="\n", float_format="%.4g")
 left.style.hide(axis="index").format(precision=3)
+
+# %%
+course.you_should_see(course.after_chance_sentence(left))
 
 # %% [markdown]
 # ## What the adaptive plan saved
@@ -132,10 +195,26 @@ saved = mb.attempts_saved(outcomes, by=["set", "name"])
 saved.to_csv(folder / "01_attempts_saved.csv", index=False, lineterminator="\n", float_format="%.4g")
 saved.style.hide(axis="index").format(precision=2)
 
-# %% [markdown]
-# ## Try it yourself
-# How much of a model's pass@k hangs on a single correct attempt? Count the problems that were solved exactly once.
+# %%
+course.you_should_see(course.saved_sentence(saved))
 
-# %% tags=["solution"]
-once = outcomes[outcomes["c"] == 1]
-once.groupby(["set", "name"]).size().rename("problems solved exactly once").to_frame()
+# %% [markdown]
+# ## Exercise
+# How much of a model's pass@k hangs on a single correct attempt? Count the problems that were solved exactly once. Why
+# can there be such problems at all, if the plan stops only after several correct attempts?
+#
+# <details><summary>Answer</summary>
+#
+# A problem with fewer correct attempts than the plan's stop count was never stopped: it took all attempts that the plan
+# allows, and one of them was right. If the grader erred there, or luck had been a little different, it would count as
+# unsolved. [Notebook 04](04_verifiers_under_the_lens.ipynb) reads these completions.
+# ```python
+# once = outcomes[outcomes["c"] == 1]
+# print(once.groupby(["set", "name"]).size().rename("problems solved exactly once").to_frame())
+# ```
+# </details>
+
+# %% [markdown]
+# ## Next
+# If bases solve nearly everything, what do they *not* solve?
+# [02 · Building a set that the bases do not solve](02_building_math_b.ipynb)

@@ -1,12 +1,18 @@
 # %% [markdown]
 # # 02 · Building a set that the bases do not solve
 #
-# MATH-Beyond was made by filtering a large pool down to problems that base models do not solve in 1,024 attempts. Here
-# the same is done in small: `mini-pool`, candidates with the dirt of real pools, goes through filters, a check of its
-# golds, a cheap screen and a sieve.
+# MATH-Beyond was made by filtering a large pool down to problems that base models do not solve in 1,024 attempts. What
+# is left when the same is done in small, and is it impossible for those models?
 #
-# You will see the funnel, what the sieve left of each base model, that the set shipped as `mini-math-b` is what comes
-# out, and what a **fresh draw** makes of the selected problems: 0 of 1,024 is not "impossible".
+# **You will see** the funnel from a pool with the dirt of real pools to the hard set, what the sieve left of each base
+# model, that the set shipped as `mini-math-b` is what comes out, and what a **fresh draw** makes of the selected
+# problems: 0 of 1,024 is not "impossible".
+#
+# **Time** Notebooks 01 to 03 together take 4:23 minutes on two CPU cores, this one the largest part of it, and 1:04
+# once everything is stored (`./reproduce.sh`; [how it was measured](../README.md#two-commands)).
+#
+# **Profile** `mini` (the default) or `course`: profiles with a pool to build from. The next cell changes it; with
+# `quick` the sieve stops at 256 attempts, so that more problems are left.
 
 # %% tags=["parameters"]
 profile: str = "mini"  # which models, sets and plan; see `mathb reproduce --help`
@@ -18,6 +24,7 @@ import pandas as pd
 
 import mathb_kit as mb
 from mathb_kit import construction
+from mathb_kit.plots import course
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.figures_folder(study)
@@ -29,10 +36,16 @@ print(f"{study.note}\nfigures: {folder}\n{study.pool}: {len(pool)} candidates")
 # The paper screens with a model first. Here all that costs seconds comes first, and golds are checked before anything
 # is sampled: hardly any attempt hits a wrong gold, so it would cost every model all of its attempts and then look like
 # a problem beyond all of them. Golds are checked by an exact evaluator of the statement, never by a model under study.
+#
+# A **funnel** is the list of stages with what each leaves and why it dropped the rest
+# ([glossary](../docs/glossary.md#building-a-hard-set)).
 
 # %%
 cheap = funnel = construction.funnel_before_sampling(study)
 funnel.to_frame().style.hide(axis="index")
+
+# %%
+course.you_should_see(course.funnel_sentence(funnel.to_frame()))
 
 # %% [markdown]
 # Some of what was dropped, and why.
@@ -42,10 +55,16 @@ dropped = funnel.dropped.groupby("reason", sort=False).head(1).head(12)
 texts = pool.to_frame()[["problem", "statement", "gold"]]
 dropped.merge(texts, on="problem")[["reason", "statement", "gold"]].style.hide(axis="index")
 
+# %%
+course.you_should_see(
+    f"{len(dropped)} of {len(funnel.dropped):,} dropped problems. Every one has its reason, and what repeats another "
+    "problem names it."
+)
+
 # %% [markdown]
 # ## A cheap screen, then the sieve
-# One model gets 16 attempts: what it solves is too easy. Then every base gets up to the largest k on what is left, and
-# a problem stays if at least one base never solved it.
+# One model gets 16 attempts: what it solves is too easy (the **screen**). Then every base gets up to the largest k on
+# what is left, and a problem stays if at least one base never solved it (the **sieve**).
 
 # %%
 bases = [study.model(name) for name in study.bases]
@@ -54,7 +73,6 @@ funnel = funnel.then(construction.prescreen(funnel.kept, study.model(study.scree
 sieve = construction.sieve(funnel.kept, bases, k, draw=construction.DRAW)
 funnel = funnel.then(sieve.filtered())
 counts = funnel.to_frame().assign(pool=study.pool)
-counts[["stage", "kept", "dropped", "reasons"]].style.hide(axis="index")
 
 # %%
 figure = mb.plot_funnel(counts, title=f"From {study.pool} to {study.hard_set}")
@@ -65,8 +83,17 @@ caption = (
 mb.save_figure(figure, counts, folder, "02_funnel", caption)
 print(caption)
 
+# %%
+course.you_should_see(course.funnel_sentence(counts))
+
 # %% [markdown]
-# Unsolved by each base, by any of them (union), by all of them (intersection):
+# The same with the reasons:
+
+# %%
+counts[["stage", "kept", "dropped", "reasons"]].style.hide(axis="index")
+
+# %% [markdown]
+# Unsolved by each base, by any of them (**union**), by all of them (**intersection**):
 
 # %%
 sizes = {name: len(sieve.unsolved_by(name)) for name in study.bases}
@@ -75,13 +102,23 @@ table = pd.DataFrame({"unsolved by": sizes.keys(), "problems": sizes.values(), "
 table.to_csv(folder / "02_unsolved.csv", index=False, lineterminator="\n")
 table.style.hide(axis="index")
 
+# %%
+course.you_should_see(course.unsolved_sentence(table))
+
 # %% [markdown]
 # ## Beside the paper
 # The stages and counts of MATH-Beyond as published, with how well each is known. `not run`: this study did not sample
 # those models.
 
 # %%
-mb.beside_published(study, ["Construction", "Table 4"]).style.hide(axis="index").format(precision=2, na_rep="")
+beside = mb.beside_published(study, ["Construction", "Table 4"])
+beside.style.hide(axis="index").format(precision=2, na_rep="")
+
+# %%
+course.you_should_see(
+    f"{len(beside)} published numbers; this study has its own beside {beside['ours'].notna().sum()} of them. The "
+    "miniature's counts are about other models and problems, and are never set beside the paper's."
+)
 
 # %% [markdown]
 # ## The frozen set
@@ -93,10 +130,14 @@ frozen, found = {problem.statement for problem in hard}, {problem.statement for 
 print(f"{study.hard_set} as shipped: {len(frozen)} problems")
 print(f"this run's union: {len(found)}; in both: {len(frozen & found)}")
 
+# %%
+course.you_should_see(course.overlap_sentence(frozen, found))
+
 # %% [markdown]
 # ## The selected problems under a fresh draw
-# Selection by a bad draw is flattering: problems that were unlucky once are solved the next time. Of the problems that
-# each base left unsolved, a fresh draw of the same frozen model solves:
+# A **draw** is a named sequence of attempts. The sieve's draw selected the problems, and selection by a bad draw is
+# flattering: problems that were unlucky once are solved the next time. Of the problems that each base left unsolved, a
+# fresh draw of the same frozen model solves:
 
 # %%
 fresh = {base.name: mb.evaluate(base, hard, study.plan).outcomes for base in bases}
@@ -105,12 +146,22 @@ retest = retest.rename(columns={"solved": "solved by a fresh draw"})
 retest.to_csv(folder / "02_retest.csv", index=False, lineterminator="\n", float_format="%.6g")
 retest.style.hide(axis="index").format(precision=3)
 
+# %%
+solved, selected = retest["solved by a fresh draw"].sum(), retest["selected"].sum()
+course.you_should_see(
+    f"Of {selected:,} times that a base had left a problem unsolved, a fresh draw of the very same base solves "
+    f"{solved:,} ({course.percent(solved / selected)}). `low` and `high` bound each share with 95 % confidence."
+)
+
 # %% [markdown]
 # ## Could that have been foreseen?
-# Two ways to know it without a fresh draw, both from the sieve's own attempts at *all* its candidates. The split-half
-# null: of the problems missed in half the attempts, the share that the other half solves. And a prediction for the full
-# number of attempts: how success rates are spread over the candidates is fitted before selection (empirical Bayes with
-# a mass at zero), then asked about problems with no success.
+# Two ways to know it without a fresh draw, both from the sieve's own attempts at *all* its candidates.
+#
+# - The **split-half null**: of the problems missed in half the attempts, the share that the other half solves. A *null*
+#   is what an instrument shows where nothing is to be seen; here, what an untrained model gains over itself.
+# - A **prediction** for the full number of attempts: how success rates are spread over the candidates is fitted before
+#   selection (empirical Bayes with a mass at zero: some problems may never be solved), then asked about problems with
+#   no success.
 
 # %%
 rows = []
@@ -130,6 +181,9 @@ foreseen = pd.DataFrame(
 )  # fmt: skip
 foreseen.to_csv(folder / "02_foreseen.csv", index=False, lineterminator="\n", float_format="%.6g")
 foreseen.style.hide(axis="index").format(precision=3)
+
+# %%
+course.you_should_see(course.foreseen_sentence(foreseen))
 
 # %% [markdown]
 # ## Real pools
@@ -156,3 +210,25 @@ else:
     )
     mb.save_figure(figure, real, folder, "02_real_pools", caption)
     print(caption)
+    course.you_should_see(*(f"{p.name}: {course.funnel_sentence(f)}" for p, f in zip(real_pools, frames)))
+
+# %% [markdown]
+# ## Exercise
+# A problem is solved once in 2,000 attempts on average. How likely is it that 1,024 attempts miss it, and that a fresh
+# draw of 1,024 then solves it? What follows for a tuned model that "expands" by solving some of the selected problems?
+#
+# <details><summary>Answer</summary>
+#
+# It is missed with $(1 - 1/2000)^{1024} = 0.60$ and solved by the next draw with 0.40, whatever happened before: draws
+# are independent. So a set selected by one draw holds problems that its own base solves the next time, and a tuned
+# model must be compared with that, not with zero.
+# ```python
+# missed = (1 - 1 / 2000) ** 1024
+# print(f"missed {missed:.2f}, then solved {1 - missed:.2f}")
+# ```
+# </details>
+
+# %% [markdown]
+# ## Next
+# The hard set is there. Who reaches into it?
+# [03 · Do tuned models reach what their base does not?](03_rl_models_on_math_b.ipynb)

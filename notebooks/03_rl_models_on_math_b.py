@@ -1,12 +1,18 @@
 # %% [markdown]
 # # 03 · Do tuned models reach what their base does not?
 #
-# `mini-math-b` holds problems that base models did not solve in 1,024 attempts (notebook 02). Here models that were
-# tuned from those bases meet them: outcome-reward RL (GRPO, several seeds, none chosen by its results) and, as a
-# positive control, a model trained on written solutions of a method that no base saw.
+# The hard set holds problems that base models did not solve in all their attempts (notebook 02). Do models that were
+# tuned from those bases solve them, more than the bases would by simply trying again?
 #
-# You will see Expansion on each base's own unsolved set beside a **re-drawn base**: because "0 of 1,024" was one draw,
-# a frozen model solves some of these problems too, and only what goes beyond that is news.
+# **You will see** *Expansion*, the share of its base's unsolved problems that a tuned model reaches, beside a *re-drawn
+# base*: because "0 of 1,024" was one draw, a frozen model solves some of these problems too, and only what goes beyond
+# that is news. Then which problems were truly gained, and what tuning did to ordinary problems.
+#
+# **Time** Notebooks 01 to 03 together take 4:23 minutes on two CPU cores, this one about a third of it, and 1:04 once
+# everything is stored (`./reproduce.sh`; [how it was measured](../README.md#two-commands)).
+#
+# **Profile** `mini` (the default), or any profile with a hard set: `course`, `single-gpu`, `paper`. The next cell
+# changes it; `quick` takes k up to 256 and fewer seeds, and `rehearse` lets tiny models act a large study out.
 
 # %% tags=["parameters"]
 profile: str = "mini"  # which models, sets and plan; see `mathb reproduce --help`
@@ -18,6 +24,8 @@ import pandas as pd
 from IPython.display import display
 
 import mathb_kit as mb
+from mathb_kit.plots import course
+from mathb_kit.widgets import browse_completions
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.figures_folder(study)
@@ -26,6 +34,10 @@ print(f"{study.note}\nplan: {study.plan}\n{study.hard_set}: {len(problems)} prob
 
 # %% [markdown]
 # ## Everybody meets the hard set
+# In the miniature the tuned models are of two kinds: outcome-reward RL (GRPO, several seeds, none chosen by its
+# results) and, as a **positive control**, a model trained on written solutions of a method that no base saw. If the
+# instrument works, the control must show.
+#
 # The bases are drawn afresh: these attempts are others than those which selected the problems. Some models (`partial`:
 # further seeds) meet only the part that they are judged on, to save attempts.
 
@@ -38,60 +50,18 @@ on_hard = {
     for name in names
 }
 outcomes = pd.concat([e.outcomes for name, e in on_hard.items() if name not in study.partial])
+
+# %% [markdown]
+# The counts of those that met the whole set: attempts `n`, correct ones `c`, and what else became of them.
+
+# %%
 outcomes.groupby("name", sort=False)[["n", "c", "no_answer", "grader_failed", "truncated", "tokens"]].sum()
 
 # %% [markdown]
 # ## Expansion, beside a re-drawn base
-# For every tuned model: the problems that its own base left unsolved, how many of them it reaches, and how many a fresh
-# draw of the base reaches.
-
-# %%
-k = max(study.ks)
-judged = [mb.judge(on_hard[name], on_hard[base], problems, k) for name, base in study.tuned.items()]
-for judgement in judged:
-    print(judgement.sentence, end="\n\n")
-table = pd.concat([judgement.to_frame() for judgement in judged], ignore_index=True)
-table = table[table["metric"] == "expansion"].drop_duplicates().drop(columns="metric")
-table.to_csv(folder / "03_reach.csv", index=False, lineterminator="\n", float_format="%.6g")
-table.style.hide(axis="index").format(precision=3, na_rep="")
-
-# %% [markdown]
-# ## Beside the paper's Table 2
-# As published, never mixed with ours. `not run`: this study has no attempts of that model on these problems.
-
-# %%
-mb.beside_published(study, ["Table 2"]).style.hide(axis="index").format(precision=2, na_rep="")
-
-# %% [markdown]
-# ## More than one lucky attempt
-# A problem that counts as reached only with at least m correct attempts of all k cannot hang on a single lucky answer.
-# The plan stops asking at its stop count, so larger m than that cannot be told.
-
-# %%
-ms = range(1, study.plan.stop + 1)
-at_least = pd.concat([judgement.at_least(ms).assign(tuned_model=judgement.tuned) for judgement in judged])
-columns = ["tuned_model", "m", "of", "tuned", "tuned_low", "tuned_high", "base", "base_low", "base_high", "p"]
-at_least = at_least[columns]
-at_least.to_csv(folder / "03_at_least.csv", index=False, lineterminator="\n", float_format="%.6g")
-at_least.style.hide(axis="index").format(precision=3)
-
-# %% [markdown]
-# ## Which problems were truly gained
-# Problem by problem, the tuned model against the re-drawn base: an exact one-sided test that is valid under plans which
-# stop early, adjusted over the problems (Benjamini and Hochberg) so that 5 % of the discoveries are expected to be
-# false. The sentence names the smallest gain that would have shown.
-
-# %%
-gains = [judgement.gains().assign(tuned_model=judgement.tuned) for judgement in judged]
-for judgement, found in zip(judged, gains):
-    print(f"{judgement.tuned}: {mb.gains_sentence(found)}.", end="\n\n")
-gains = pd.concat(gains, ignore_index=True)
-gains.to_csv(folder / "03_gains.csv", index=False, lineterminator="\n", float_format="%.6g")
-shown = ["tuned_model", "problem", "base_c", "base_n", "tuned_c", "tuned_n", "gain_adjusted"]
-gains[gains["gained"] | gains["lost"]].head(12)[shown].style.hide(axis="index").format(precision=4)
-
-# %% [markdown]
-# ## Expansion against k
+# For every tuned model: of the problems that its own base left unsolved, the share that it **reaches**, which means
+# solves at least once in its first k attempts. Beside it the same for a fresh draw of the base: the **null**, what
+# "expansion" looks like without any training.
 
 # %%
 curves = mb.expansion_curves(on_hard, study.tuned, problems, study.ks)
@@ -107,8 +77,89 @@ caption = (
 mb.save_figure(figure, curves, folder, "03_expansion", caption)
 print(caption)
 
+# %%
+course.you_should_see(course.ends_sentence(curves, "who", "base"))
+
+# %% [markdown]
+# The right ends of the curves as counts. The intervals (Clopper and Pearson) are those of a share in so few problems;
+# the test (McNemar) looks only at problems that one of the two models solved and the other did not. Words are in the
+# [glossary](../docs/glossary.md#a-tuned-model-beside-its-base).
+
+# %%
+k = max(study.ks)
+judged = [mb.judge(on_hard[name], on_hard[base], problems, k) for name, base in study.tuned.items()]
+table = pd.concat([judgement.to_frame() for judgement in judged], ignore_index=True)
+table = table[table["metric"] == "expansion"].drop_duplicates().drop(columns="metric")
+table.to_csv(folder / "03_reach.csv", index=False, lineterminator="\n", float_format="%.6g")
+table.style.hide(axis="index").format(precision=3, na_rep="")
+
+# %%
+course.you_should_see(*(judgement.sentence for judgement in judged))
+
+# %% [markdown]
+# ## What the model that reaches most wrote
+# Read how it solves problems that its base left unsolved: choose a problem and `correct` where widgets work, or see the
+# first attempts.
+
+# %%
+widest = max(judged, key=lambda judgement: judgement.comparison.expansion.count)
+browse_completions(on_hard[widest.tuned])
+
+# %%
+gained = widest.comparison.expansion
+course.you_should_see(
+    f"{widest.tuned} reaches {gained.count} of the {gained.of} problems that {widest.base} left unsolved.",
+    course.counts_sentence(on_hard[widest.tuned].outcomes),
+)
+
+# %% [markdown]
+# ## Beside the paper's Table 2
+# As published, never mixed with ours. `not run`: this study has no attempts of that model on these problems.
+
+# %%
+beside = mb.beside_published(study, ["Table 2"])
+beside.style.hide(axis="index").format(precision=2, na_rep="")
+
+# %%
+course.you_should_see(
+    f"{len(beside)} published numbers; this study has its own beside {beside['ours'].notna().sum()} of them."
+)
+
+# %% [markdown]
+# ## More than one lucky attempt
+# A problem that counts as reached only with at least m correct attempts of all k cannot hang on a single lucky answer.
+# The plan stops asking at its stop count, so larger m than that cannot be told.
+
+# %%
+ms = range(1, study.plan.stop + 1)
+at_least = pd.concat([judgement.at_least(ms).assign(tuned_model=judgement.tuned) for judgement in judged])
+columns = ["tuned_model", "m", "of", "tuned", "tuned_low", "tuned_high", "base", "base_low", "base_high", "p"]
+at_least = at_least[columns]
+at_least.to_csv(folder / "03_at_least.csv", index=False, lineterminator="\n", float_format="%.6g")
+at_least.style.hide(axis="index").format(precision=3)
+
+# %%
+course.you_should_see(course.at_least_sentence(at_least))
+
+# %% [markdown]
+# ## Which problems were truly gained
+# Problem by problem, the tuned model against the re-drawn base: an exact one-sided test that is valid under plans which
+# stop early, adjusted over the problems (Benjamini and Hochberg) so that 5 % of the discoveries are expected to be
+# false. Not every gain would have shown; the sentences name the smallest that would.
+
+# %%
+by_model = {judgement.tuned: judgement.gains() for judgement in judged}
+gains = pd.concat([found.assign(tuned_model=name) for name, found in by_model.items()], ignore_index=True)
+gains.to_csv(folder / "03_gains.csv", index=False, lineterminator="\n", float_format="%.6g")
+shown = ["tuned_model", "problem", "base_c", "base_n", "tuned_c", "tuned_n", "gain_adjusted"]
+gains[gains["gained"] | gains["lost"]].head(12)[shown].style.hide(axis="index").format(precision=4)
+
+# %%
+course.you_should_see(*(f"{name}: {mb.gains_sentence(found)}." for name, found in by_model.items()))
+
 # %% [markdown]
 # ## pass@k of everybody on the whole of the hard set
+# Not every base left every problem of the set unsolved, so on the whole set bases start above zero.
 
 # %%
 union = mb.pass_at_k_curve(outcomes, study.ks, by=["name"])
@@ -120,15 +171,21 @@ caption = (
 mb.save_figure(figure, union, folder, "03_pass_at_k_on_math_b", caption)
 print(caption)
 
+# %%
+course.you_should_see(course.ends_sentence(union, "name"))
+
 # %% [markdown]
 # ## What 64 more attempts bring
 # The share of the hard set newly reached with each further 64 attempts (all of them, where there are fewer), averaged
 # over the models above.
 
 # %%
-gains = mb.gain_per_step(outcomes, step=min(64, k), k_max=k)
-gains.to_csv(folder / "03_gain_per_64.csv", index=False, lineterminator="\n", float_format="%.6g")
-gains.style.hide(axis="index").format(precision=4)
+steps = mb.gain_per_step(outcomes, step=min(64, k), k_max=k)
+steps.to_csv(folder / "03_gain_per_64.csv", index=False, lineterminator="\n", float_format="%.6g")
+steps.style.hide(axis="index").format(precision=4)
+
+# %%
+course.you_should_see(course.steps_sentence(steps))
 
 # %% [markdown]
 # ## Sharper on ordinary problems, and at what price
@@ -148,7 +205,10 @@ caption = (
     f"across, of the tuned model upwards. Triangles: problems reached at k = {k:,} by only one of the two."
 )
 mb.save_figure(figure, changes, folder, "03_sharpening", caption)
-changes.groupby(["name", "change"]).size().unstack(fill_value=0)
+print(caption)
+
+# %%
+course.you_should_see(course.changes_sentence(changes))
 
 # %% [markdown]
 # The same as a difference of the two curves' ends, problem by problem on the same problems: at one attempt and at the
@@ -166,9 +226,13 @@ differences = differences.rename(columns={"a": "base pass@k", "b": "tuned pass@k
 differences.to_csv(folder / "03_differences.csv", index=False, lineterminator="\n", float_format="%.6g")
 differences.style.hide(axis="index").format(precision=3)
 
+# %%
+course.you_should_see(course.differences_sentence(differences))
+
 # %% [markdown]
 # ## Which way of solving they use
-# Shares of the solution modes before and after tuning, and the correct part of each.
+# The tiny models solve a problem in one of a few **modes**, which can be told from the text: with care, directly,
+# sloppily, or by columns as on paper. Their shares before and after tuning, and the correct part of each.
 
 # %%
 if not study.miniature:
@@ -183,3 +247,25 @@ else:
     mb.save_figure(figure, shares, folder, "03_solution_modes", caption)
     table = shares.pivot(index="name", columns="mode", values="share").reindex(names)
     display(table.style.format(precision=3, na_rep="0"))
+    course.you_should_see(course.modes_sentence(shares))
+
+# %% [markdown]
+# ## Exercise
+# A tuned model solves 3 of 30 problems that its base left unsolved in 1,024 attempts. A colleague concludes that RL
+# taught it three problems. What would you ask for before you agree?
+#
+# <details><summary>Answer</summary>
+#
+# At least three things. How many of the 30 does a *fresh draw of the base* solve? If it is 2 or 3, nothing is left to
+# explain. Do the three rest on one correct attempt each, or on many? And is the difference more than chance: an
+# interval, or a test problem by problem that is adjusted for there being 30 of them. A number that would make you
+# disagree should be named before looking. How wide the uncertainty of 3 of 30 is by itself:
+# ```python
+# low, high = mb.proportion_interval(3, 30)
+# print(f"3 of 30: {3 / 30:.0%}, 95 % interval {low:.0%} to {high:.0%}")
+# ```
+# </details>
+
+# %% [markdown]
+# ## Next
+# All of this hangs on verdicts. [04 · Verifiers under the lens](04_verifiers_under_the_lens.ipynb) asks who gives them.

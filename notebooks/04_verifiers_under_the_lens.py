@@ -2,14 +2,18 @@
 # # 04 · Verifiers under the lens
 #
 # Whether a problem counts as solved in 1,024 attempts is decided by single completions, and the verdict on each of them
-# by a verifier: code that finds the answer in a text and compares it with the gold. The paper looked at eight of them
-# and found seven ways to fail (its Tables 1 and 3).
+# by a **verifier**: code that finds the answer in a text and compares it with the gold. How often does that go wrong,
+# and does it matter? The paper looked at eight verifiers and found seven ways to fail (its Tables 1 and 3).
 #
-# You will see the same question asked anew: our grader, a plain string match, raw math-verify, and the graders of TRL,
-# verl, lm-eval, SCORE and lighteval on the same completions. Every cell below is a verdict that the framework's own
-# code gave; what could not be run says so. `./reproduce.sh verifiers` makes an environment for each framework and runs
-# it; without that, three of them still run here. Then the same lens is held over the miniature study: how much of it
-# hangs on one completion, on computer algebra, or on the rule for reading answers?
+# **You will see** our grader, a plain string match, raw math-verify, and the graders of TRL, verl, lm-eval, SCORE and
+# lighteval on the same completions; then how much of this study hangs on one completion, on computer algebra, or on the
+# rule for reading answers.
+#
+# **Time** Minutes, fewer where notebooks 01 to 03 have run before, because it reads their attempts from the store.
+#
+# **Profile** `mini` (the default) or `course`; the next cell changes it, and `quick` takes fewer labelled completions.
+# Every cell of the tables is a verdict that the framework's own code gave; what could not be run says so.
+# `./reproduce.sh verifiers` makes an environment for each framework; without that, three of them still run here.
 
 # %% tags=["parameters"]
 profile: str = "mini"  # which models, sets and plan; see `mathb reproduce --help`
@@ -20,6 +24,7 @@ import pandas as pd
 
 import mathb_kit as mb
 from mathb_kit import verifiers
+from mathb_kit.plots import course
 from mathb_kit.plots.verifiers import plot_agreement, plot_frameworks, style_failures
 
 study = mb.load_profile(profile, quick=quick)
@@ -38,6 +43,12 @@ evaluations = mb.study_evaluations(study)
 rows = verifiers.comparison_rows(evaluations, few=quick)
 verifiers.count_rows(rows).style.hide(axis="index")
 
+# %%
+course.you_should_see(
+    f"{len(rows):,} completions of {rows['source'].nunique()} kinds; {rows['label'].notna().sum():,} of them carry a "
+    "label, that is, somebody's verdict to compare with."
+)
+
 # %% [markdown]
 # ## Who takes part
 # The first three need no environment of their own and are run now. The others are read from their last run.
@@ -46,6 +57,11 @@ verifiers.count_rows(rows).style.hide(axis="index")
 verifiers.run_verifiers(rows, only=["main"])
 verdicts, reasons = verifiers.read_comparison(rows)
 verifiers.overview(verdicts, reasons).style.hide(axis="index")
+
+# %%
+course.you_should_see(
+    f"{verdicts['verifier'].nunique()} verifiers have verdicts on these completions; {len(reasons)} have not run."
+)
 
 # %% [markdown]
 # ## What each verifier says (the paper's Table 1)
@@ -63,6 +79,13 @@ said.to_csv(folder / "04_table_1.csv", index=False, lineterminator="\n")
 
 style_failures(said.drop(columns="problem"))
 
+# %%
+ours = (said["mathb_kit"] == "correct") == (said["reader"] == "right")
+course.you_should_see(
+    f"Red is a verdict that is not the reader's. Our own grader is not free of it: on {(~ours).sum()} of {len(said)} "
+    "completions it differs."
+)
+
 # %% [markdown]
 # ## Frameworks against failure modes (the paper's Table 3)
 # On how many of the completions of each kind a verifier agrees with the careful reader. The paper's own cells were not
@@ -79,6 +102,9 @@ caption = (
 mb.save_figure(figure, table, folder, "04_table_3", caption)
 print(caption)
 
+# %%
+course.you_should_see(course.verifiers_sentence(table))
+
 # %% [markdown]
 # ## Where our own grader goes astray
 # A policy that is declared beforehand has blind spots. Ours: boxes far apart are not one answer, a box outranks a
@@ -91,27 +117,47 @@ pd.DataFrame(
     columns=["mode", "gold", "snippet", "our verdict", "a reader says", "why"],
 ).style.hide(axis="index")
 
+# %%
+accepted = sum(case.expected == "correct" for case in blind)
+course.you_should_see(
+    f"{len(blind)} known blind spots. In {accepted} of them we accept a wrong answer, in {len(blind) - accepted} we "
+    "miss a right one."
+)
+
 # %% [markdown]
 # ## Agreement with labels
-# Calling a wrong answer right is the worse fault by far when one attempt in 1,024 decides; so the two kinds of faults
-# are counted apart. It is not a fair race: our grader was built with the labelled rows in view, the others were not.
-# Bare answers of the test cases were put into a box, and every verifier got the same text.
+# Calling a wrong answer right (a **false equal**) is the worse fault by far when one attempt in 1,024 decides; so the
+# two kinds of faults are counted apart. It is not a fair race: our grader was built with the labelled rows in view, the
+# others were not. Bare answers of the test cases were put into a box, and every verifier got the same text.
 
 # %%
 agreement = verifiers.agreement(verdicts)
 labelled = agreement[agreement["source"] != "monsters"]
-figure = plot_agreement(labelled, title="Faults in percent of the labelled rows (counts at the right)")
+figure = plot_agreement(labelled, title="Faults in percent of the labelled rows (counts at the bars' ends)")
 caption = (
     "Left of the axis: called right, though the label says wrong; right of it: called wrong or not judged, though the "
-    "label says right. Numbers at the right: the two counts."
+    "label says right. Numbers at the bars: the counts."
 )
 mb.save_figure(figure, labelled, folder, "04_agreement", caption)
 print(caption)
 
 # %%
+wrongly = labelled.groupby("verifier", sort=False)[["false_equals", "false_differences"]].sum()
+course.you_should_see(
+    *(
+        f"{name} calls {row.false_equals:,} wrong answers right and misses {row.false_differences:,} right ones."
+        for name, row in wrongly.iterrows()
+    )
+)
+
+# %% [markdown]
+# The same as a table, with the monsters:
+
+# %%
 agreement.drop(columns=["seconds", "slowest"]).style.hide(axis="index").format(precision=3, na_rep="")
 
 # %% [markdown]
+# ## Faults to read
 # Completions that a verifier called right though they are wrong, up to four of each verifier and source (all of them
 # are in `04_faults.csv`). Some frameworks call numbers within 0.01 % of one another equal, so that a near miss on a
 # long integer counts; the miniature's golds are longer than those of AIME, and show it more.
@@ -122,12 +168,22 @@ faults.to_csv(folder / "04_faults.csv", index=False, lineterminator="\n")
 equals = faults[faults["fault"] == "false equal"]
 equals.groupby(["verifier", "source"], sort=False).head(4).style.hide(axis="index")
 
+# %%
+by_verifier = ", ".join(f"{name} {count:,}" for name, count in equals["verifier"].value_counts().items())
+course.you_should_see(f"{len(equals):,} false equals: {by_verifier or 'none called a wrong answer right'}.")
+
 # %% [markdown]
 # And some that were called wrong, though they are right: two of each verifier and source.
 
 # %%
 differences = faults[faults["fault"] == "false difference"]
 differences.groupby(["verifier", "source"], sort=False).head(2).style.hide(axis="index")
+
+# %%
+course.you_should_see(
+    f"{len(differences):,} right answers were missed, {(differences['said'] == 'wrong').sum():,} of them called wrong "
+    "outright; for the others no verdict came."
+)
 
 # %% [markdown]
 # ## Time
@@ -143,7 +199,24 @@ times.to_csv(folder / "04_seconds.csv", lineterminator="\n", float_format="%.4g"
 times.style.format(precision=2)
 
 # %%
-verifiers.slowest(verdicts, 12).style.hide(axis="index").format(precision=2)
+total = times.drop(columns="hangs").sum(axis=1)
+course.you_should_see(
+    f"{total.idxmin()} takes {total.min():.1f} s for everything, {total.idxmax()} {total.max():.1f} s; "
+    f"{times['hangs'].sum()} rows hung."
+)
+
+# %% [markdown]
+# The rows that took longest:
+
+# %%
+slowest = verifiers.slowest(verdicts, 12)
+slowest.style.hide(axis="index").format(precision=2)
+
+# %%
+course.you_should_see(
+    f"{(slowest['source'] == 'monsters').sum()} of the {len(slowest)} slowest are monsters; the slowest took "
+    f"{slowest['seconds'].iloc[0]:.1f} s."
+)
 
 # %% [markdown]
 # ## What hangs on one completion
@@ -155,6 +228,12 @@ on_one, completions = verifiers.resting_on_one(evaluations)
 on_one.to_csv(folder / "04_resting_on_one.csv", index=False, lineterminator="\n", float_format="%.4g")
 on_one.style.hide(axis="index").format(precision=3, na_rep="")
 
+# %%
+course.you_should_see(
+    f"{on_one['on_one'].sum()} of {on_one['solved'].sum():,} solved problems, over all models and sets, rest on one "
+    "completion."
+)
+
 # %% [markdown]
 # These completions, for reading:
 
@@ -162,13 +241,26 @@ on_one.style.hide(axis="index").format(precision=3, na_rep="")
 completions.to_csv(folder / "04_single_completions.csv", index=False, lineterminator="\n")
 completions.head(30).style.hide(axis="index")
 
+# %%
+course.you_should_see(
+    f"{(completions['rung'] == 'text').sum()} of {len(completions)} were equal to the gold letter by letter, so that "
+    "no verifier could have erred in comparing; whether the way there is sound is for you to read."
+)
+
 # %% [markdown]
 # ## What hangs on computer algebra
-# Attempts decided by each rung of our ladder, cheapest first. Where golds are integers, as in MATH-Beyond, hardly any
-# pair should need the symbolic rungs.
+# Our grader is a **ladder**: comparisons of gold and answer, cheapest first, and the first **rung** that can tell
+# decides. Attempts decided by each; where golds are integers, as in MATH-Beyond, hardly any pair should need the
+# symbolic rungs.
 
 # %%
-verifiers.rung_shares(evaluations).style.hide(axis="index").format({"share": "{:.3%}"})
+rungs = verifiers.rung_shares(evaluations)
+top = rungs.loc[rungs["attempts"].idxmax()]
+rungs.style.hide(axis="index").format({"share": "{:.3%}"})
+
+# %%
+total = rungs["attempts"].sum()
+course.you_should_see(f"'{top['rung']}' decides {course.percent(top['share'])} of {total:,} attempts.")
 
 # %% [markdown]
 # Every pair that only the symbolic rung decided:
@@ -178,6 +270,13 @@ symbolic = verifiers.decided_symbolically(evaluations)
 symbolic.to_csv(folder / "04_symbolic_pairs.csv", index=False, lineterminator="\n")
 symbolic.style.hide(axis="index")
 
+# %%
+accepted = symbolic.loc[symbolic["verdict"] == "correct", "attempts"].sum()
+course.you_should_see(
+    f"{len(symbolic)} pairs in {symbolic['attempts'].sum():,} attempts. {accepted:,} of these attempts count as "
+    "correct only because computer algebra said so."
+)
+
 # %% [markdown]
 # ## What hangs on the rule for reading answers
 # Problems reached at the largest k if the first box counted instead of the last, or if any box might be right. `open`
@@ -186,18 +285,38 @@ symbolic.style.hide(axis="index")
 # %%
 policies = verifiers.reach_by_policy(evaluations, max(study.ks))
 policies.to_csv(folder / "04_reach_by_policy.csv", index=False, lineterminator="\n")
-policies[policies["policy"] != "last_box"].style.hide(axis="index")
+others = policies[policies["policy"] != "last_box"]
+others.style.hide(axis="index")
+
+# %%
+moved = others.groupby("policy", sort=False)[["gained", "lost"]].sum()
+course.you_should_see(
+    *(
+        f"Under {policy} {row.gained} problems more would be reached and {row.lost} fewer, over all models and sets."
+        for policy, row in moved.iterrows()
+    )
+)
 
 # %% [markdown]
-# ## Try it yourself
+# ## Exercise
 # Write a completion that our grader and raw math-verify judge differently, with an integer as the gold. Which of the
 # two is right?
+#
+# <details><summary>Answer</summary>
+#
+# For example one that boxes a number on its way and says the answer in a sentence. For us a box outranks a sentence;
+# math-verify reads the sentence, and here it is right. With the roles of the two numbers exchanged it would be wrong.
+# ```python
+# from math_verify import parse, verify
+#
+# gold = "12"
+# completion = r"One row has $\boxed{4}$ seats, and there are three rows. The final answer is 12."
+# print("ours:       ", mb.grade(gold, completion).verdict)
+# print("math-verify:", "correct" if verify(parse(gold), parse(completion)) else "wrong")
+# ```
+# </details>
 
-# %% tags=["solution"]
-from math_verify import parse, verify
-
-gold = "12"
-completion = r"One row has $\boxed{4}$ seats, and there are three rows. The final answer is 12."
-print("ours:       ", mb.grade(gold, completion).verdict)
-print("math-verify:", "correct" if verify(parse(gold), parse(completion)) else "wrong")
-# For us a box outranks a sentence; math-verify read the sentence, and here it is right.
+# %% [markdown]
+# ## Next
+# [05 · pass@k from first principles](05_pass_at_k_from_first_principles.ipynb): what the numbers of notebooks 01 to 03
+# estimate, and when a difference means anything.

@@ -1,11 +1,18 @@
 # %% [markdown]
 # # 05 · pass@k from first principles
 #
-# What does pass@k estimate, why do tools get it wrong, and when does a difference mean anything? Each section is a
-# question, a picture from real attempts or an exact calculation, and an exercise with its answer folded away.
+# What does pass@k estimate, why do tools get it wrong, and when does a difference mean anything?
 #
-# The models are the tiny ones of this project; where real counts of a 1.5-billion-parameter-class run are at hand
-# (`MATHB_DATA_DIR`), they are shown beside them. Calculations that assume success rates say so.
+# **You will see** eight short sections, each a picture or table from real attempts or an exact calculation, with a
+# sentence below it that is computed from what came out, and an exercise whose answer is folded away. One widget: a
+# slider over k.
+#
+# **Time** Minutes where notebooks 01 and 02 have run before, because it reads their attempts from the store; a fresh
+# start samples them first and takes that much longer.
+#
+# **Profile** `mini` (tiny models of this project; the default), `course`, or any profile with a hard set. The next cell
+# changes it; `quick` takes k up to 256 only. Where real counts of a larger model are at hand (`MATHB_DATA_DIR`), they
+# are shown beside ours. Words are in the [glossary](../docs/glossary.md#estimating).
 
 # %% tags=["parameters"]
 profile: str = "mini"  # which models, sets and plan; see `mathb reproduce --help`
@@ -20,6 +27,8 @@ from IPython.display import display
 import mathb_kit as mb
 from mathb_kit import construction
 from mathb_kit import statistics as st
+from mathb_kit.plots.course import percent, you_should_see
+from mathb_kit.widgets import slide_k
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.figures_folder(study)
@@ -28,9 +37,8 @@ print(f"{study.note}\nfigures: {folder}")
 
 # %% [markdown]
 # ## 1. What pass@k estimates
-# A model solves a problem in one attempt with some probability p. Over k independent attempts it solves it at least
-# once with probability 1 - (1 - p)^k: on a logarithmic axis every problem draws the same S, further right the smaller
-# its p. The pass@k curve of a set is the mean of many such S curves.
+# A model has many tries at every problem of a hard set. How many problems does it solve at least once in k tries? First
+# four single problems and the mean over the set.
 
 # %%
 base = study.model(study.bases[0])
@@ -52,9 +60,28 @@ caption = (
 mb.save_figure(figure, lines, folder, "05_one_problem_many_problems", caption)
 print(caption)
 
+# %%
+first, last = mean.iloc[0], mean.iloc[-1]
+half = lines[lines["what"].ne(first["what"]) & lines["estimate"].ge(0.5)].groupby("what")["k"].min()
+you_should_see(
+    f"The mean climbs from {percent(first['estimate'])} at one attempt to {percent(last['estimate'])} "
+    f"[{percent(last['low'])}, {percent(last['high'])}] at {k_max:,}: slower than any single problem that is solved. "
+    + " ".join(f"{name.capitalize()} reaches one half at k = {k:,}." for name, k in half.items())
+    + f" Below one half to the end: {len(chosen) - len(half)} of the four."
+)
+
 # %% [markdown]
-# Real counts, where they are at hand: 800 problems with 128 attempts each by one language model, which finds most of
-# them easy.
+# **The formula behind it.** A model solves a problem in one attempt with some probability $p$. In $k$ independent
+# attempts it solves it at least once with probability $1 - (1 - p)^k$: on a logarithmic axis every problem draws the
+# same S, further right the smaller its $p$. The curve of a set is the mean of many such S.
+#
+# **The band** is a 95 % interval for the mean over *problems as a sample*: had they been others of their kind. It is
+# made by drawing the problems again with replacement thousands of times (a *bootstrap*); *BCa*, bias-corrected and
+# accelerated, shifts the percentiles that are read off, because such means are skewed where most problems are near 0
+# or 1.
+
+# %% [markdown]
+# Real counts, where they are at hand: 800 problems with 128 attempts each by one language model.
 
 # %%
 import os
@@ -69,22 +96,32 @@ else:
     real = read_counts(file)
     real = real[real["n"] == 128].rename(columns={"problem_id": "problem"})
     real = real.assign(model="real counts", draw="main", plan="fixed 128")
-    display(mb.pass_at_k_curve(real, [1, 2, 4, 16, 128]).drop(columns=["model", "draw"]).round(4))
+    table = mb.pass_at_k_curve(real, [1, 2, 4, 16, 128]).drop(columns=["model", "draw"]).round(4)
+    display(table)
+    rise = table["estimate"].iloc[-1] - table["estimate"].iloc[0]
+    you_should_see(
+        f"This model finds {percent(table['estimate'].iloc[0])} at once; from one attempt to 128 the mean rises by "
+        f"{100 * rise:.1f} points in all."
+    )
 
 # %% [markdown]
 # **Exercise.** A set has pass@1 = 10 %. Between which values can its pass@1,024 lie?
-
-# %% tags=["solution"]
-# Every problem at p = 0.1: nearly 1. A tenth of the problems at p = 1 and the rest at 0: still 0.1.
-for what, p, share in (("all alike", [0.1], [1.0]), ("all or nothing", [0.0, 1.0], [0.9, 0.1])):
-    world = st.SuccessRates(np.array(p), np.array(share))
-    print(f"{what}: pass@1 and pass@1,024 =", world.pass_at_k([1, 1024]).round(4))
+#
+# <details><summary>Answer</summary>
+#
+# Between 0.1 and nearly 1. If a tenth of the problems have $p = 1$ and the rest $p = 0$, it stays at 0.1; if all have
+# $p = 0.1$, it is $1 - 0.9^{1024}$. pass@1 says nothing about how the rates are spread:
+# ```python
+# for what, p, share in (("all alike", [0.1], [1.0]), ("all or nothing", [0.0, 1.0], [0.9, 0.1])):
+#     print(what, st.SuccessRates(np.array(p), np.array(share)).pass_at_k([1, 1024]).round(4))
+# ```
+# </details>
 
 # %% [markdown]
 # ## 2. Why the plug-in is biased
-# With c correct of n attempts it is tempting to put c/n for p: 1 - (1 - c/n)^k. The mean of that over all outcomes of n
-# attempts is not pass@k. Below both are computed exactly (a sum over c = 0 to n with binomial weights; nothing is
-# simulated): the estimator of Chen et al. 2021, 1 - C(n-c, k)/C(n, k), is right on average for every k up to n.
+# With c correct of n attempts it is tempting to put c/n for p: $1 - (1 - c/n)^k$, the *plug-in*. What does it give on
+# average, over all that could come out of n attempts? Nothing is simulated below: a sum over c = 0 to n with binomial
+# weights.
 
 # %%
 from scipy.stats import binom
@@ -103,18 +140,31 @@ caption = f"Exact means over the binomial outcomes of n = {n} attempts at succes
 mb.save_figure(figure, bias, folder, "05_plug_in_bias", caption)
 bias.pivot(index="k", columns="estimator", values="estimate").style.format(precision=4)
 
-# %% [markdown]
-# **Exercise.** Is the plug-in too low or too high, and why always that way?
+# %%
+wide = bias.pivot(index="k", columns="estimator", values="estimate")
+gap = wide["plug-in, on average"] - wide["true"]
+you_should_see(
+    f"The plug-in is off by up to {gap[gap.abs().idxmax()]:+.3f}, at k = {gap.abs().idxmax()}; "
+    f"the unbiased one by at most {(wide['unbiased, on average'] - wide['true']).abs().max():.0e}, which is rounding."
+)
 
-# %% tags=["solution"]
-# Too low for k > 1: 1 - (1 - x)^k is concave in x, so by Jensen its mean lies below its value at the mean x = p.
-print((weight @ (1 - (1 - c / n) ** 64)).round(4), "on average, but truly", round(1 - (1 - p) ** 64, 4))
+# %% [markdown]
+# The *unbiased* estimate is that of [Chen et al. 2021](https://arxiv.org/abs/2107.03374), $1 - \binom{n-c}{k} /
+# \binom{n}{k}$: the share of all ways of choosing k of the n attempts that hold a correct one. It is right on average
+# for every k up to n.
+#
+# **Exercise.** Is the plug-in too low or too high, and why always that way?
+#
+# <details><summary>Answer</summary>
+#
+# Too low for $k > 1$: $1 - (1 - x)^k$ is concave in $x$, so by Jensen's inequality its mean over estimates of $p$ lies
+# below its value at the mean of the estimates, which is $p$.
+# </details>
 
 # %% [markdown]
 # ## 3. Why curves cross
-# RL raises the chance of what a model already finds now and then, and may drop the rest. Then pass@1 rises and pass@k
-# for large k falls: the curves cross, although no problem became harder "in general". First two made-up worlds, then a
-# base and its RL-tuned descendant.
+# Two made-up worlds. In one the success rates of problems are spread out; in the other the middle ones have become
+# high, and a third of the problems is never solved.
 
 # %%
 spread = st.beta_success_rates(0.3, 1.2)
@@ -134,42 +184,74 @@ mb.save_figure(figure, worlds, folder, "05_crossing_made_up", caption)
 print(caption)
 
 # %%
+both = worlds.pivot(index="k", columns="world", values="estimate")
+behind = both.index[both["sharpened"] < both["spread out"]]
+you_should_see(
+    f"At k = 1 the sharpened world is ahead, {both['sharpened'].iloc[0]:.2f} to "
+    f"{both['spread out'].iloc[0]:.2f}; from k = {behind.min()} on it is behind. Which is better depends on k."
+)
+
+# %% [markdown]
+# Now a real pair: a base and its RL-tuned descendant on an ordinary set. RL raises the chance of what a model already
+# finds now and then, and may drop the rest; whether it did so here is what the picture and the table ask.
+
+# %%
 ordinary = study.problems(study.sets[0])
 tuned_name, its_base = next(iter(study.tuned.items()))
 pair = {name: mb.evaluate(study.model(name), ordinary, study.plan).outcomes for name in (its_base, tuned_name)}
 curves = mb.pass_at_k_curve(pd.concat(pair.values()), ks, by=["name"])
 figure = mb.plot_pass_at_k(curves, by="name", title=f"{study.sets[0]}: base and RL")
-caption = (
-    f"{its_base} and {tuned_name} on {study.sets[0]} ({study.note}). Bands: {curves['interval'].iloc[0]}, 95 %."
-)
+caption = f"{its_base} and {tuned_name} on {study.sets[0]} ({study.note}). Bands: {curves['interval'].iloc[0]}, 95 %."
 mb.save_figure(figure, curves, folder, "05_base_and_rl", caption)
 difference = st.paired_difference(pair[its_base], pair[tuned_name], [1, k_max])
 difference.style.hide(axis="index").format(precision=3)
 
+# %%
+told = [
+    f"At k = {row.k:,}, {tuned_name} less {its_base} is {row.estimate:+.3f}, and the interval [{row.low:+.3f}, "
+    f"{row.high:+.3f}] {'leaves out 0.' if row.low * row.high > 0 else 'holds 0: the two cannot be told apart.'}"
+    for row in difference.itertuples()
+]
+you_should_see(*told)
+
+# %% [markdown]
+# Move k and see who is ahead where. (In a page without a running kernel, some values of k side by side.)
+
+# %%
+slide_k(curves, by="name", title=f"{study.sets[0]}: base and RL")
+
 # %% [markdown]
 # **Exercise.** The two bands overlap at some k. Does that mean that the models do not differ there?
-
-# %% tags=["solution"]
-# No: both models met the same problems, so their errors move together. The interval on the paired difference (above) is
-# what answers the question; it can exclude 0 where the bands overlap.
-print(difference[["k", "estimate", "low", "high"]].to_string(index=False))
+#
+# <details><summary>Answer</summary>
+#
+# No. Both models met the same problems, so what a problem does to one it does to the other, and much of it cancels in
+# the *paired* difference. Its interval, in the table above, is what answers the question; it can leave out 0 where the
+# bands overlap:
+# ```python
+# print(st.paired_difference(pair[its_base], pair[tuned_name], ks)[["k", "estimate", "low", "high"]])
+# ```
+# </details>
 
 # %% [markdown]
 # ## 4. The winner's curse of "0 of 1,024"
-# A problem with no success in 1,024 attempts need not be impossible: p below 0.3 % is all that is known. What a fresh
-# draw makes of it depends on how success rates are spread over such problems. A flat prior on each problem by itself
-# gives an answer without looking at any data; fitting the spread to the whole pool of candidates (empirical Bayes)
-# uses what the pool shows.
+# A problem with no success in 1,024 attempts need not be impossible: p below 0.3 % is all that is known. Here the
+# problems that a base left unsolved meet *the same base* in fresh attempts, and two forecasts of that are held
+# against it.
+#
+# A flat prior on each problem by itself (Jeffreys: Beta(1/2, 1/2)) forecasts without looking at any other problem.
+# Fitting the spread of success rates to the whole pool of candidates (*empirical Bayes*) uses what the pool shows.
 
 # %%
 candidates = construction.candidate_outcomes(study)
 spreads = {name: st.fit_success_rates(outcomes) for name, outcomes in candidates.items()}
-jeffreys = st.beta_success_rates(0.5, 0.5).given(k_max, 0).pass_at_k([k_max])[0]
+selected_in = 1024  # attempts in which these problems were left unsolved, whatever plan is used here
+jeffreys = st.beta_success_rates(0.5, 0.5).given(selected_in, 0).pass_at_k([k_max])[0]
 hard = study.problems(study.hard_set)
 rows = []
 for name in study.bases:
     keys = {problem.key for problem in mb.unsolved_by(hard, name)}
-    missed = candidates[name][candidates[name]["c"] == 0]
+    missed = pd.DataFrame({"n": selected_in, "c": 0}, index=range(len(keys)))
     fresh = mb.evaluate(study.model(name), hard, study.plan).outcomes
     predicted = st.redraw_interval(missed, [k_max], spreads[name]).iloc[0]
     solved = mb.reach(fresh, k_max) & keys
@@ -184,23 +266,37 @@ curse = pd.DataFrame(rows)
 curse.to_csv(folder / "05_winners_curse.csv", index=False, lineterminator="\n", float_format="%.6g")
 curse.style.hide(axis="index").format(precision=1)
 
+# %%
+held = curse["solved by a fresh draw"].between(curse["low"], curse["high"])
+far = curse["a Jeffreys prior per problem says"] - curse["solved by a fresh draw"]
+you_should_see(
+    f"Fresh attempts of the very same models solve {curse['solved by a fresh draw'].sum()} of the "
+    f"{curse['problems left unsolved'].sum()} problems that they had left unsolved. The interval of the forecast from "
+    f"the pool holds the count for {held.sum()} of {len(held)} bases; the Jeffreys prior is off by {far.min():+.1f} to "
+    f"{far.max():+.1f} problems."
+)
+
 # %% [markdown]
 # **Exercise.** The predictions use the candidates *before* selection. What would go wrong with a prior fitted to the
 # selected problems alone?
-
-# %% tags=["solution"]
-# There every problem shows 0 of k: the best fit is p = 0 for all, and the prediction is that nothing is ever solved.
-name = study.bases[-1]
-selected = candidates[name][candidates[name]["c"] == 0]
-circular = st.redraw_interval(selected, [k_max], st.fit_success_rates(selected))
-print(f"{name}: {circular['estimate'].iloc[0]:.2f} of {len(selected)} expected to be solved by a fresh draw")
+#
+# <details><summary>Answer</summary>
+#
+# There every problem shows 0 of k: the best fit is $p = 0$ for all, and the forecast is that nothing is ever solved.
+# Selection has removed the very problems that say what small success rates look like.
+# ```python
+# name = study.bases[-1]
+# selected = candidates[name][candidates[name]["c"] == 0]
+# circular = st.redraw_interval(selected, [k_max], st.fit_success_rates(selected))
+# print(f"{name}: {circular['estimate'].iloc[0]:.2f} of {len(selected)} expected to be solved by a fresh draw")
+# ```
+# </details>
 
 # %% [markdown]
 # ## 5. Plans that stop early
-# Most attempts of a fixed n go to problems that were settled after the first few. An adaptive plan stops a problem at
+# Most attempts of a fixed n go to problems that were settled after the first few. An *adaptive plan* stops a problem at
 # the end of a round once it has enough successes. But then c/n is no longer fair: the plan stops *because* it was
-# lucky. Counting the paths that lead to where the plan stopped (Girshick, Mosteller and Savage 1946) repairs that
-# exactly. Below the mean of both estimates of pass@4, summed over every end point of a small plan.
+# lucky. Below the mean of two estimates of pass@4, summed over every end point of a small plan.
 
 # %%
 from mathb_kit.statistics.adaptive import count_paths, is_end_point
@@ -220,7 +316,21 @@ for p in (0.01, 0.03, 0.1, 0.3):
 stopped = pd.DataFrame(rows, columns=["p", "true pass@4", "as if n were fixed", "path counting", "attempts", "fixed n"])
 stopped.style.hide(axis="index").format(precision=4)
 
+# %%
+off = stopped[["as if n were fixed", "path counting"]].sub(stopped["true pass@4"], axis=0)
+you_should_see(
+    f"Taken as if n were fixed, the estimate is off by up to "
+    f"{off['as if n were fixed'].loc[off['as if n were fixed'].abs().idxmax()]:+.3f}; path counting by at most "
+    f"{off['path counting'].abs().max():.0e}. An easy problem (p = {stopped['p'].iloc[-1]}) costs "
+    f"{stopped['attempts'].iloc[-1]:.1f} attempts instead of {plan.n_max}, a hard one (p = {stopped['p'].iloc[0]}) "
+    f"{stopped['attempts'].iloc[0]:.1f}."
+)
+
 # %% [markdown]
+# *Path counting*: an order of successes and failures is a path from (0, 0) to where the plan stopped. Of all paths that
+# the plan allows to that point, the share with a success among the first k attempts is an unbiased estimate of pass@k
+# ([Girshick, Mosteller and Savage 1946](https://doi.org/10.1214/aoms/1177731018)).
+#
 # What a plan costs depends on how hard the problems are. With the spread of success rates fitted above:
 
 # %%
@@ -235,21 +345,36 @@ for name, (rates, count) in assumed.items():
         wide = cost[cost["question"] == "problems as a sample"].set_index("k")["width"]
         rows.append((name, str(plan), cost["attempts"].iloc[0] / count, wide[1], wide[k_max]))
 columns = ["spread of", "plan", "attempts per problem", "width at k = 1", f"width at k = {k_max:,}"]
-pd.DataFrame(rows, columns=columns).style.hide(axis="index").format(precision=3)
+prices = pd.DataFrame(rows, columns=columns)
+prices.style.hide(axis="index").format(precision=3)
+
+# %%
+of_plan = prices.groupby("plan", sort=False)[columns[2:]].mean()
+ours, fixed_n = of_plan.loc[str(study.plan)], of_plan.loc[str(plans[0])]
+you_should_see(
+    f"On average over the spreads above, the plan of this study ({study.plan}) costs "
+    f"{percent(ours.iloc[0] / fixed_n.iloc[0])} of the attempts of {plans[0]}. Its interval at k = 1 is "
+    f"{ours.iloc[1] / fixed_n.iloc[1]:.2f} times as wide, at k = {k_max:,} {ours.iloc[2] / fixed_n.iloc[2]:.2f} times."
+)
 
 # %% [markdown]
 # **Exercise.** At the largest k all plans give the same width. Why?
-
-# %% tags=["solution"]
+#
+# <details><summary>Answer</summary>
+#
 # There the estimate is 1 if a problem was ever solved and 0 if not, whatever the stop count, and whether it was solved
 # does not depend on when the plan stopped.
-for n, c in ((4, 1), (8, 2), (16, 1), (16, 0)):
-    print(f"{c} of {n}: pass@16 =", st.exact_pass_at_k(mb.Plan(rounds=(4, 8, 16), stop=1, chunk=4), n, c, 16))
+# ```python
+# for n, c in ((4, 1), (8, 2), (16, 1), (16, 0)):
+#     print(f"{c} of {n}: pass@16 =", st.exact_pass_at_k(mb.Plan(rounds=(4, 8, 16), stop=1, chunk=4), n, c, 16))
+# ```
+# </details>
 
 # %% [markdown]
 # ## 6. Nulls: what a frozen model gains over itself
 # Give a model k attempts, take the problems it missed, and give *the same model* k more: what it now solves is
-# "expansion" without any training. This is computed from one draw, without bias, for every k up to half the attempts.
+# "Expansion" without any training. Such a number, what comes out although nothing happened, is called a *null*. This
+# one is computed from one draw without bias, for every k up to half the attempts (*split-half*).
 
 # %%
 rows = []
@@ -267,49 +392,82 @@ caption = (
 mb.save_figure(figure, nulls, folder, "05_frozen_null", caption)
 print(caption)
 
+# %%
+ends = nulls[nulls["k"] == nulls["k"].max()]
+you_should_see(
+    f"With k = {ends['k'].iloc[0]:,} attempts a frozen model still reaches, of what it missed, "
+    + ", ".join(
+        f"{percent(row.estimate)} [{percent(row.low)}, {percent(row.high)}] ({row.model})" for row in ends.itertuples()
+    )
+    + ". None of that was learned."
+)
+
 # %% [markdown]
-# On the real counts of section 1 the null is far larger, because what is missed there is mostly bad luck: `unsolved` is
-# the number of problems expected to be missed in the first k attempts.
+# The same on the real counts of section 1. `unsolved` is the number of problems expected to be missed in the first k
+# attempts.
 
 # %%
-if real is not None:
+if real is None:
+    print("Left out: no real counts.")
+else:
     halves = [mb.frozen_null(real, k) for k in (1, 2, 4)]
     rows = [(null.k, null.unsolved, null.rate, null.low, null.high) for null in halves]
     display(pd.DataFrame(rows, columns=["k", "unsolved", "solved the next time", "low", "high"]).round(3))
+    you_should_see(
+        f"Of what {halves[0].k} attempt misses here, {percent(halves[0].rate)} is solved by another one: the larger "
+        "this share, the more of the misses were bad luck."
+    )
 
 # %% [markdown]
 # **Exercise.** Published expansions of RL models over their base's unsolved problems are 5 % to 21 % at k = 1,024. What
 # must stand beside such a number?
-
-# %% tags=["solution"]
-# The same number for a fresh draw of the base itself, on the same problems and k: only what goes beyond it is news.
-# What single runs of "select, then try again" report for a frozen base, over random splits of a fixed draw:
-fixed = mb.evaluate(base, problems, mb.Plan.fixed(study.chance), draw="chance")
-runs = st.frozen_null_runs(fixed.outcomes, study.chance // 2)
-print(runs[["unsolved", "reached", "rate"]].describe().round(3).to_string())
+#
+# <details><summary>Answer</summary>
+#
+# The same number for a fresh draw of the base itself, on the same problems and k, and both with intervals: only what
+# goes beyond it is news. What single runs of "select, then try again" report for a frozen base, over random splits of a
+# fixed draw:
+# ```python
+# draw = mb.evaluate(base, problems, mb.Plan.fixed(study.chance), draw="chance").outcomes
+# print(st.frozen_null_runs(draw, study.chance // 2)[["unsolved", "reached", "rate"]].describe().round(3))
+# ```
+# </details>
 
 # %% [markdown]
 # ## 7. Chance
-# Short answers can be guessed. Guessing AIME's 1,000 possible answers uniformly has pass@1,024 of 64 %, with no
-# mathematics at all. What a given model's own guesses are worth shows when its answers to a problem are held against
-# the golds of *other* problems whose golds have as many digits. That needs a fixed number of attempts: an adaptive plan
-# stops by the true gold, and so leaves more wrong answers where the problems are hard.
+# Short answers can be guessed, with no mathematics at all. What a given model's own guesses are worth shows when its
+# answers to a problem are held against the golds (reference answers) of *other* problems whose golds have as many
+# digits. That needs a fixed number of attempts: an adaptive plan stops by the true gold, and so leaves more wrong
+# answers where the problems are hard.
 
 # %%
-print(f"AIME, uniform guessing: pass@1,024 = {st.uniform_chance(1000, 1024):.3f}")
+fixed = mb.evaluate(base, problems, mb.Plan.fixed(study.chance), draw="chance")
 held = st.chance_curve(mb.chance_of(fixed, problems, [k for k in ks if k <= study.chance]))
 held[["k", "estimate", "low", "high", "problems", "interval"]].style.hide(axis="index").format(precision=4)
 
+# %%
+last = held.iloc[-1]
+real_pass = mb.pass_at_k_curve(fixed.outcomes, [int(last["k"])]).iloc[0]
+you_should_see(
+    f"At k = {last['k']:,} the model's answers hit a foreign gold of the same length in "
+    f"{percent(last['estimate'])} of cases [{percent(last['low'])}, {percent(last['high'])}], the right one in "
+    f"{percent(real_pass['estimate'])}. Guessing AIME's 1,000 possible answers uniformly has pass@1,024 of "
+    f"{percent(st.uniform_chance(1000, 1024))}."
+)
+
 # %% [markdown]
 # **Exercise.** A set has pass@1,024 of 80 % and a chance level of 64 %. How much saturation is left after chance?
-
-# %% tags=["solution"]
-print(f"(0.80 - 0.64) / (1 - 0.64) = {st.chance_corrected(0.80, 0.64):.2f}")
+#
+# <details><summary>Answer</summary>
+#
+# $(0.80 - 0.64) / (1 - 0.64) = 0.44$ of what guessing leaves over; `st.chance_corrected(0.80, 0.64)`.
+# </details>
 
 # %% [markdown]
 # ## 8. The neighbours
 # pass@k asks whether an answer can be found, majority voting (maj@k) whether it can be found *without knowing which is
-# right*, Cover@τ and G-Pass@k whether it is found reliably. All from the same attempts:
+# right*, Cover@τ and G-Pass@k whether it is found reliably: in at least a share τ of the attempts. All from the same
+# attempts:
 
 # %%
 from mathb_kit.outcomes import answer_counts
@@ -317,11 +475,25 @@ from mathb_kit.outcomes import answer_counts
 table = st.neighbours(fixed.outcomes, answer_counts(fixed.verdicts), k=16)
 table.drop(columns=["model", "draw"]).style.hide(axis="index").format(precision=3)
 
+# %%
+found = fixed.outcomes["c"] > 0
+scores = table.set_index("metric")["estimate"]
+you_should_see(
+    f"{found.sum()} of {len(found)} problems are found at least once in {study.chance} attempts; "
+    f"the highest of these scores is {scores.idxmax()} with {percent(scores.max())}, the lowest {scores.idxmin()} with "
+    f"{percent(scores.min())}. Same attempts, another question."
+)
+
 # %% [markdown]
 # **Exercise.** Which of these can RL raise without a single new problem becoming solvable?
-
-# %% tags=["solution"]
+#
+# <details><summary>Answer</summary>
+#
 # All but pass@k for large k: a model that always gives the answer it used to give one time in ten has perfect maj@k,
-# Cover and G-Pass, and solves not one problem more.
-found = fixed.outcomes["c"] > 0
-print(f"{found.sum()} of {len(found)} problems found in {study.chance} attempts: all that sharpening can bring")
+# Cover and G-Pass, and solves not one problem more. That is *sharpening*, and the problems found above are all that it
+# can bring.
+# </details>
+
+# %% [markdown]
+# ## Next
+# [06 · Curating a pool](06_curating_a_pool.ipynb): where the problems come from, and what cleaning them buys.

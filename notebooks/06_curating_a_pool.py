@@ -5,13 +5,19 @@
 # wrong golds, and problems of the very benchmarks that one wants to be judged on. MATH-Beyond and DeepMath-103K spend
 # most of their work here.
 #
-# You will see what a pool is made of, what each filter takes and why, why no model under study may check answers, and
-# what curation **buys**: the same RL recipe on a raw pool, on the same pool curated, and on one with wrong golds. Where
-# the files of real pools are at hand, the same filters run over them.
+# **You will see** what a pool is made of, what each filter takes and why, why no model under study may check answers,
+# and what curation **buys**: the same RL recipe on a raw pool, on the same pool curated, and on one with wrong golds.
+# Where the files of real pools are at hand (`MATHB_DATA_DIR`), the same filters run over them. An exercise each.
+#
+# **Time** Minutes: nine short RL runs are trained (three pools, three seeds) and kept in `runs/`, so that a second time
+# nothing is trained. `quick` trains three much shorter ones.
+#
+# **Profile** `course`: it says where figures go, and nothing else. The pool is synthetic and the models are the tiny
+# ones, always. Words are in the [glossary](../docs/glossary.md#building-a-hard-set).
 
 # %% tags=["parameters"]
 profile: str = "course"  # where figures go
-quick: bool = False  # a short training with one seed instead of three
+quick: bool = False  # a short training with one seed instead of three: everything runs, little is learned
 
 # %%
 import os
@@ -22,6 +28,7 @@ from IPython.display import display
 import mathb_kit as mb
 from mathb_kit import construction
 from mathb_kit.lab import curation
+from mathb_kit.plots.course import funnel_sentence, percent, you_should_see
 
 study = mb.load_profile(profile, quick=quick)
 folder = mb.figures_folder(study)
@@ -30,7 +37,7 @@ print(f"{study.note}\nfigures: {folder}")
 # %% [markdown]
 # ## What is in it?
 # A synthetic pool: arithmetic of the miniature with a declared share of dirt, far more of it than a real pool has. The
-# table says what its golds look like and how many rows are copies.
+# table says, by kind of problem (family), what its golds (reference answers) look like and how many rows are copies.
 
 # %%
 raw = curation.raw_pool()
@@ -38,9 +45,17 @@ ordinary = [mb.load_problems(name) for name in ("mini-math", "mini-aime")]
 analysis = construction.source_analysis([raw], ordinary, by="family")
 analysis.loc[:, (analysis != 0).any()].style.hide(axis="index").format(precision=2)
 
+# %%
+whole = (analysis["integer"] * analysis["rows"]).sum() / len(raw)
+you_should_see(
+    f"{len(raw):,} problems in {len(analysis)} families. {percent(whole)} of the golds are whole numbers, and "
+    f"{analysis['copies'].sum()} rows are typed like an earlier one. What else is wrong the table cannot say: "
+    "that takes filters."
+)
+
 # %% [markdown]
 # ## What each filter takes
-# Every dropped row has a reason. Here one example of each.
+# The pool through all stages that need no attempts.
 
 # %%
 funnel = curation.curation_funnel(raw)
@@ -51,8 +66,24 @@ caption = (
     "dirt; golds are checked by an exact evaluator of the statement."
 )
 mb.save_figure(figure, counts, folder, "06_funnel", caption)
+print(caption)
+
+# %%
+you_should_see(funnel_sentence(counts))
+
+# %% [markdown]
+# Every dropped row has a reason. One example of each:
+
+# %%
 examples = funnel.dropped.assign(category=funnel.dropped["reason"].str.split(":").str[0]).groupby("category").head(1)
 examples.merge(raw.to_frame()[["problem", "statement", "gold"]], on="problem")[["reason", "statement", "gold"]]
+
+# %%
+reasons = funnel.dropped["reason"].str.split(":").str[0].value_counts()
+you_should_see(
+    f"{len(reasons)} kinds of reasons for {reasons.sum()} dropped rows; the commonest is '{reasons.index[0]}' "
+    f"({reasons.iloc[0]}), the rarest '{reasons.index[-1]}' ({reasons.iloc[-1]})."
+)
 
 # %% [markdown]
 # How much of the declared dirt was found, and was anything clean dropped? The filters do not see `kind`.
@@ -64,6 +95,16 @@ found = pd.crosstab(kinds, kept.map({True: "kept", False: "dropped"}))
 found.to_csv(folder / "06_dirt_found.csv", lineterminator="\n")
 found
 
+# %%
+dirty = found.drop(index="clean")
+missed = dirty.index[dirty.get("kept", 0) > 0]
+you_should_see(
+    f"Of {dirty.to_numpy().sum()} dirty rows {dirty['dropped'].sum()} are dropped, and of {found.loc['clean'].sum()} "
+    f"clean ones {found.loc['clean'].get('dropped', 0)}.",
+    f"Kept though dirty: {', '.join(missed)}." if len(missed) else "Nothing dirty is kept.",
+    "Golds were checked by an exact evaluator of the statement, which real pools do not have.",
+)
+
 # %% [markdown]
 # ## Who may check answers?
 # Real statements have no exact evaluator. Then independent solvers check golds: MATH-Beyond keeps a problem if one of
@@ -74,7 +115,7 @@ found
 try:
     construction.refuse_evaluated([mb.get_model("mini-base-1")], [mb.get_model("mini-rl-1")])
 except mb.MathbError as refusal:
-    print(refusal)
+    you_should_see(f"A refusal, and what to do instead: {refusal}")
 
 # %% [markdown]
 # The price of that check: a gold that is wrong is dropped, and so is every problem that the solvers cannot solve. The
@@ -91,23 +132,21 @@ except mb.MathbError as refusal:
 
 # %% [markdown]
 # ## What curation buys
-# The same RL recipe (GRPO), the same budget of sampled tokens, the same base: on the raw pool, on the curated one, and
-# on the curated one with every second gold off by a carry. Then every model tries two sets that no pool holds a problem
-# of. Training runs are kept in `runs/`; the first time takes some minutes.
+# The same RL recipe (GRPO, explained in [notebook 07](07_rl_lab.ipynb)), the same budget of sampled tokens, the same
+# base: on the raw pool, on the curated one, and on the curated one with every second gold off by a carry.
 
 # %%
 budget, seeds = (40_000, (1,)) if quick else (300_000, (1, 2, 3))
 checkpoints = curation.train_arms(tokens=budget, seeds=seeds)
 print(*(f"{arm}, seed {seed}: {path.name}" for (arm, seed), path in checkpoints.items()), sep="\n")
 
+# %% [markdown]
+# Then every model tries two sets that no pool holds a problem of, and so does the untrained base.
+
 # %%
 ks = [1, 16]
 tried = curation.evaluate_arms(checkpoints, "mini-base-1", ("mini-math", "mini-aime"), attempts=16 if quick else 64)
 bought = curation.what_curation_buys(tried, ks)
-bought.to_csv(folder / "06_what_curation_buys.csv", index=False, lineterminator="\n", float_format="%.6g")
-bought.style.hide(axis="index").format(precision=3)
-
-# %%
 figure = mb.plot_differences(bought, by="arm", panel="set", title="What curation buys: change of pass@k over the base")
 caption = (
     f"Mean pass@k less that of the base ({study.note}), GRPO with {budget:,} sampled tokens on each pool, "
@@ -115,6 +154,22 @@ caption = (
 )
 mb.save_figure(figure, bought, folder, "06_what_curation_buys", caption)
 print(caption)
+
+# %% [markdown]
+# The same as numbers. An interval over *problems and seeds* draws both again: other problems of their kind, and other
+# runs of the same recipe.
+
+# %%
+bought.style.hide(axis="index").format(precision=3)
+
+# %%
+you_should_see(
+    *(
+        f"{row.arm} on {row.set} at k = {row.k}: {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]."
+        for row in bought[bought["arm"] != "base"].itertuples()
+    ),
+    f"That is {len(seeds)} run(s) an arm: intervals made from so few seeds are rather too narrow than too wide.",
+)
 
 # %% [markdown]
 # The same against the raw pool: is the step from raw to curated one that other seeds and problems would show, too?
@@ -125,9 +180,33 @@ beside_raw = beside_raw[~beside_raw["arm"].isin(["raw", "base"])]
 beside_raw.to_csv(folder / "06_beside_raw.csv", index=False, lineterminator="\n", float_format="%.6g")
 beside_raw.style.hide(axis="index").format(precision=3)
 
+# %%
+clear = beside_raw[beside_raw["low"] * beside_raw["high"] > 0]
+you_should_see(
+    f"{len(clear)} of {len(beside_raw)} intervals leave out 0 (were there nothing to find, "
+    f"{0.05 * len(beside_raw):.1f} would on average)"
+    + "".join(f"; {row.arm}, {row.set}, k = {row.k}: {row.difference:+.3f}" for row in clear.itertuples()) + ".",
+    "Where an interval holds 0, this experiment cannot say whether curation mattered: its half width is about the "
+    f"smallest difference that would have shown, here {(beside_raw['high'] - beside_raw['low']).min() / 2:.3f} to "
+    f"{(beside_raw['high'] - beside_raw['low']).max() / 2:.3f}.",
+)  # fmt: skip
+
 # %% [markdown]
-# What to look for: whether the raw pool's interval lies below the curated one's, and what wrong golds do to one attempt
-# and to sixteen. Rows without a usable gold teach nothing but cost tokens; wrong golds reward the mistake they carry.
+# **Exercise.** Rows of the raw pool without a usable gold are never solved by anybody. What do they do to a GRPO run of
+# a fixed budget of tokens, and what do wrong golds do that these do not?
+#
+# <details><summary>Answer</summary>
+#
+# GRPO weighs an attempt against the mean of its *group*, the attempts at the same problem. A group in which all fail
+# is not *mixed* and teaches nothing, but its tokens are spent: the run is a shorter one. With a wrong gold the right
+# answer is no longer rewarded, which is the same loss; and a mistake that happens to hit the wrong gold *is* rewarded.
+# How often that happens can be measured before any training:
+# ```python
+# wrong = list(curation.pools()["wrong golds"])[1::2]
+# hit = mb.evaluate(mb.get_model("mini-base-1"), wrong, mb.Plan.fixed(16), draw="lab").outcomes
+# print(f"{hit['c'].sum() / hit['n'].sum():.2%} of attempts")
+# ```
+# </details>
 
 # %% [markdown]
 # ## Real pools
@@ -143,6 +222,11 @@ else:
     real = construction.source_analysis(real_pools, benchmarks)
     real.to_csv(folder / "06_real_sources.csv", index=False, lineterminator="\n", float_format="%.6g")
     display(real.loc[:, (real != 0).any()].style.hide(axis="index").format(precision=3))
+    most = real.loc[(real["copies"] / real["rows"]).idxmax()]
+    you_should_see(
+        f"{real['rows'].sum():,} rows. The largest share of copies is in {most['pool']}: {most['copies']:,} of its "
+        f"{most['rows']:,} rows are typed like an earlier one."
+    )
 
 # %% [markdown]
 # Copies that are typed alike are easy. Reworded ones are found by a fingerprint of their words (MinHash), and then held
@@ -151,13 +235,17 @@ else:
 
 # %%
 if os.environ.get("MATHB_DATA_DIR"):
-    overlap = pd.concat(
-        [construction.overlaps(list(each), benchmarks).assign(pool=each.name) for each in real_pools]
-    )
+    overlap = pd.concat([construction.overlaps(list(each), benchmarks).assign(pool=each.name) for each in real_pools])
     overlap = overlap.groupby(["pool", "benchmark", "typed_alike"])["benchmark_id"].nunique().unstack(fill_value=0)
     overlap = overlap.rename(columns={True: "typed alike", False: "reworded"}).reset_index()
     overlap.to_csv(folder / "06_real_overlaps.csv", index=False, lineterminator="\n")
     display(overlap.style.hide(axis="index"))
+    most = overlap.loc[overlap[["typed alike", "reworded"]].sum(axis=1).idxmax()]
+    you_should_see(
+        f"The pool that comes nearest to a benchmark is {most['pool']}: {most['typed alike']} problems of "
+        f"{most['benchmark']} stand in it typed alike, {most['reworded']} reworded. Who trains on it and is judged "
+        "there is judged on what was learnt by heart."
+    )
 
 # %% [markdown]
 # Broken LaTeX that can be mended without guessing is mended before the funnel; a mended problem is another problem and
@@ -170,6 +258,16 @@ if os.environ.get("MATHB_DATA_DIR"):
         print(f"{real_pool.name}: {len(mended.table):,} of {len(real_pool):,} statements mended")
 
 # %% [markdown]
+# **Exercise.** A filter finds 99 % of contaminated problems and wrongly drops 1 % of clean ones. Of a pool of 10,000,
+# 100 stand in a benchmark. Of what it drops, which share was contaminated?
+#
+# <details><summary>Answer</summary>
+#
+# $99 / (99 + 99) = 50\,\%$: 99 of the 100, and 1 % of 9,900. For a training pool that is a fair price; for a small
+# benchmark one reads what is dropped, which is why every row has a reason.
+# </details>
+
+# %% [markdown]
 # ## Your own benchmark
 # A whole construction is a small TOML file: pool, benchmarks, screen, verifiers, models. `mathb construct my-set.toml
 # --plan` says what it would sample; with `--to FOLDER` it builds the set, resumes where it was stopped, and leaves a
@@ -180,4 +278,15 @@ settings = construction.Construction(
     name="my-set", pool=("mini-pool",), benchmarks=("mini-math", "mini-aime"), exact_answers=True,
     screen="mini-base-3", models=("mini-base-1", "mini-base-2", "mini-base-3"), attempts=256,
 )  # fmt: skip
-construction.attempts_at_most(settings).style.hide(axis="index")
+price = construction.attempts_at_most(settings)
+price.style.hide(axis="index")
+
+# %%
+you_should_see(
+    f"At most {price['attempts'].sum():,} attempts, {percent(price['attempts'].iloc[0] / price['attempts'].sum())} of "
+    f"them for the screen, which drops what is easy before {price['model'].nunique()} models get their many attempts."
+)
+
+# %% [markdown]
+# ## Next
+# [07 · The RL lab](07_rl_lab.ipynb): a model is trained on a pool while you watch.

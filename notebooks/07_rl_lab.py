@@ -1,17 +1,22 @@
 # %% [markdown]
-# # 07 · The RL lab: what outcome reward does to a model, in two minutes
+# # 07 · The RL lab: what outcome reward does to a model
 #
 # A production stack of RL needs GPUs, and teaching code stops at a falling loss. Here a language model of 10^5
-# parameters is trained on the verdicts of its own attempts while you watch, and then looked at the way a study would:
-# which way of solving it now prefers, which problems it gained and which it lost.
+# parameters is trained on the verdicts of its own attempts while you watch: what does that change in it?
 #
-# You will see a group of attempts become advantages; a live run; the modes of solution shift from step to step; every
-# problem before against after; and what OREAL's token reward model makes of single tokens. Whether RL makes *new*
-# problems solvable is the question of notebook 08.
+# **You will see** a group of attempts become advantages; a live run; the modes of solution shift from step to step;
+# every problem before against after, with the completions to browse; and what OREAL's token reward model makes of
+# single tokens. An exercise each. Whether RL makes *new* problems solvable is the question of notebook 08.
+#
+# **Time** The training at the default parameters takes about two minutes; the rest is minutes, too. A finished run is
+# read again, never trained again.
+#
+# **Profile** `mini`, always: the tiny models. The next cell chooses the objective and the seed; `quick` trains a fifth
+# of the steps, with which little is learned. Words are in the [glossary](../docs/glossary.md#the-rl-lab).
 
 # %% tags=["parameters"]
 profile: str = "mini"  # the call that this notebook belongs to; it always uses the tiny models
-quick: bool = False  # a tenth of the training: everything runs, little is learned
+quick: bool = False  # a fifth of the training: everything runs, little is learned
 objective: str = "grpo"  # try raft, nsr, pass-at-k, oreal, ...: `mathb lab objectives` lists them
 seed: int = 1  # a finished run is read; another seed trains anew
 
@@ -20,12 +25,14 @@ import pandas as pd
 
 import mathb_kit as mb
 from mathb_kit.lab.many import train_all
-from mathb_kit.lab.objectives import OBJECTIVES, Batch, get_objective
+from mathb_kit.lab.objectives import get_objective
 from mathb_kit.lab.run_folder import read_log
 from mathb_kit.lab.token_credit import learn_credit
 from mathb_kit.lab.trainer import train
+from mathb_kit.plots.course import changes_sentence, modes_sentence, percent, you_should_see
 from mathb_kit.plots.scoreboard import plot_token_credit, plot_training
 from mathb_kit.store import runs_root
+from mathb_kit.widgets import browse_completions
 
 base = mb.get_model("mini-base-1")
 steps, k = (20, 16) if quick else (100, 64)
@@ -36,49 +43,71 @@ print(f"{objective} from {base.name}, {steps} steps of 8 problems with 16 attemp
 
 # %% [markdown]
 # ## 1. A group of attempts, and what becomes of it
-# The model tries one training problem 16 times; the grader says right or wrong, and nothing else is known. There is no
-# value network: an attempt is judged against the other attempts at its problem.
+# The model tries one training problem 16 times: a *group*. The grader says right or wrong, the *reward* 1 or 0, and
+# nothing else is known.
+
+# %%
+problem = mb.load_problems("mini-train")[130]
+tried = mb.evaluate(base, [problem], mb.Plan.fixed(16), draw="lab")
+group = tried.completions(problem, 16)[["text", "verdict"]]
+print(problem.statement, "  gold", problem.gold)
+group.head(8).style.hide(axis="index")
+
+# %% [markdown]
+# How good is an attempt? Good *compared with what*? There is no value network that would know what to expect; an
+# attempt is judged against the other attempts at its problem. Two ways of doing so, side by side: its reward less the
+# mean of the others (*leave one out*), and its reward less the mean of all, in units of their spread (GRPO's
+# *advantage*).
 
 # %%
 import torch
 
 from mathb_kit.lab.objectives.batch import leave_one_out, standardized
 
-problem = mb.load_problems("mini-train")[130]
-tried = mb.evaluate(base, [problem], mb.Plan.fixed(16), draw="lab")
-group = tried.completions(problem, 16)[["text", "verdict"]]
 rewards = (torch.tensor((group["verdict"] == "correct").tolist())).float()
 same = torch.zeros(16, dtype=torch.long)
-group = group.assign(
-    reward=rewards, leave_one_out=leave_one_out(rewards, same), grpo=standardized(rewards, same)
+group = group.assign(reward=rewards, leave_one_out=leave_one_out(rewards, same), grpo=standardized(rewards, same))
+group.groupby("verdict")[["reward", "leave_one_out", "grpo"]].first().style.format(precision=3)
+
+# %%
+mixed = 0 < rewards.sum() < len(rewards)
+you_should_see(
+    f"{int(rewards.sum())} of {len(rewards)} attempts are right: "
+    + ("there are both, the group is *mixed*." if mixed else "all verdicts are the same, the group is not *mixed*."),
+    f"The advantages add up to {abs(group['leave_one_out'].sum()):.2f} and {abs(group['grpo'].sum()):.2f}: what right "
+    "attempts gain, wrong ones lose. In a group that is not mixed all are 0, and nothing is learned from its tokens.",
 )
-print(problem.statement, "  gold", problem.gold)
-group.head(8).style.hide(axis="index").format(precision=2)
 
 # %% [markdown]
-# The objective is one function from log-probabilities, rewards and groups to a loss. Its documentation says where it
-# comes from and where it departs from it.
+# The *objective* makes a loss of it: one function from log-probabilities, rewards and groups. Its documentation has the
+# formula, says where it comes from, and where it departs from its source.
 
 # %%
 loss = get_objective(objective).loss
 print(getattr(loss, "func", loss).__doc__)
 
 # %% [markdown]
-# **Exercise.** All 16 attempts are right. What is the gradient of GRPO, of RAFT, and of negative-only reinforcement?
-# Write a `Batch` of two attempts with two tokens each and look.
-
-# %% tags=["solution"]
-for name in ("grpo", "raft", "nsr"):
-    log_probs = torch.full((2, 2), -0.5, requires_grad=True)
-    batch = Batch(log_probs, log_probs.detach(), torch.ones(2), torch.ones(2, 2), torch.zeros(2, dtype=torch.long))
-    OBJECTIVES[name].loss(batch).backward()
-    print(f"{name:5} {log_probs.grad.tolist()}")
-# RAFT goes on cloning what is right already; the other two have nothing to say about a problem that is solved.
+# **Exercise.** All 16 attempts are right. What is the gradient of GRPO, of RAFT (cloning of right attempts), and of NSR
+# (negative-only reinforcement: wrong attempts are pushed off, right ones ignored)?
+#
+# <details><summary>Answer</summary>
+#
+# RAFT goes on cloning what is right already; the other two have nothing to say about a problem that is solved. Two
+# attempts with two tokens each show it:
+# ```python
+# from mathb_kit.lab.objectives import OBJECTIVES, Batch
+# for name in ("grpo", "raft", "nsr"):
+#     log_probs = torch.full((2, 2), -0.5, requires_grad=True)
+#     batch = Batch(log_probs, log_probs.detach(), torch.ones(2), torch.ones(2, 2), torch.zeros(2, dtype=torch.long))
+#     OBJECTIVES[name].loss(batch).backward()
+#     print(name, log_probs.grad.tolist())
+# ```
+# </details>
 
 # %% [markdown]
 # ## 2. Train
-# Rollouts at temperature 1 from the whole distribution, verdicts by our grader, two updates per batch where the loss is
-# clipped. The log has a row per step.
+# A step: draw problems, sample attempts (*rollouts*) at temperature 1 from the whole distribution, grade them, update.
+# Where the loss is clipped, two updates per batch of rollouts, else clipping never acts. The log has a row per step.
 
 # %%
 trained = train(objective, to=folder / f"{objective}-{seed}-{steps}", steps=steps, **choices)
@@ -89,14 +118,31 @@ caption = (
     "entropy, KL to the base, tokens per attempt; running means of five steps."
 )
 mb.save_figure(figure, log, figures, "07_training", caption)
+print(caption)
+
+# %%
+begin, end = log.head(5).mean(numeric_only=True), log.tail(5).mean(numeric_only=True)
+you_should_see(
+    f"From the first five steps to the last the mean reward goes from {begin['reward']:.2f} to {end['reward']:.2f}.",
+    f"The *entropy*, how open the choice of a next token is, goes from {begin['entropy']:.3f} to {end['entropy']:.3f} "
+    f"nats; the *KL*, how far the model has moved from its base, from {begin['kl']:.3f} to {end['kl']:.3f}.",
+    f"Of {log['groups'].sum():,.0f} groups {percent(log['mixed'].sum() / log['groups'].sum())} were mixed, "
+    f"{percent(begin['mixed'] / begin['groups'])} at first and {percent(end['mixed'] / end['groups'])} at last. Where "
+    "an objective compares within a group, the others cost tokens and taught nothing.",
+)
+
+# %% [markdown]
+# Where the time goes:
+
+# %%
 seconds = log[["sampling", "grading", "update"]].sum()
-print((100 * seconds / seconds.sum()).round().astype(int).to_frame("% of the time").T.to_string())
+(100 * seconds / seconds.sum()).round().astype(int).to_frame("% of the time").T
 
 # %% [markdown]
 # ## 3. Which way of solving it takes
-# The base mixes three ways of writing a solution: carefully, at once, and quickly (which drops carries). Every random
-# choice of a run is a function of seed and step, so a run of fewer steps *is* the beginning of the longer one: we train
-# some and ask each for 16 attempts at every problem of `mini-math`.
+# The base mixes three ways of writing a solution, *modes*: carefully, directly, and sloppily (which drops carries).
+# Every random choice of a run is a function of seed and step, so a run of fewer steps *is* the beginning of the longer
+# one: we train some and ask each for 16 attempts at every problem of `mini-math`.
 
 # %%
 stops = [steps // 8, steps // 4, steps // 2]
@@ -118,16 +164,26 @@ caption = (
     "attempts at each problem); hatched: correct."
 )
 mb.save_figure(figure, shares, figures, "07_modes", caption)
-shares.pivot(index="name", columns="mode", values="share").reindex(shares["name"].unique()).style.format(
-    precision=3, na_rep="0"
+print(caption)
+
+# %%
+share = shares.pivot(index="mode", columns="name", values="share").fillna(0)
+moved = share[f"step {steps}"] - share["step 0"]
+most = moved.abs().idxmax()
+you_should_see(
+    modes_sentence(shares[shares["name"].isin(["step 0", f"step {steps}"])]),
+    f"From the base to step {steps} the {most} mode moves most, by {100 * moved[most]:+.0f} points of all attempts.",
 )
 
 # %% [markdown]
 # **Exercise.** pass@1 of a problem rises from 0.3 to 0.9 because the careful mode, which was taken in a third of the
 # attempts, is now always taken. How much does pass@64 rise?
-
-# %% tags=["solution"]
-print(f"from {1 - (1 - 0.3) ** 64:.6f} to {1 - (1 - 0.9) ** 64:.6f}: it was there all along. That is sharpening.")
+#
+# <details><summary>Answer</summary>
+#
+# Hardly: from $1 - 0.7^{64} > 0.999999$ to 1. The solution was there all along, it is only taken more often. That is
+# *sharpening*.
+# </details>
 
 # %% [markdown]
 # ## 4. Every problem, before and after
@@ -139,33 +195,63 @@ changes = mb.change_by_problem(evaluations[0], evaluations[steps], k).assign(nam
 figure = mb.plot_sharpening(changes)
 caption = f"Problems of mini-math before and after {steps} steps of {objective} (seed {seed}); reach at k = {k}."
 mb.save_figure(figure, changes, figures, "07_before_after", caption)
+print(caption)
+
+# %%
 difference = mb.paired_difference(evaluations[0].outcomes, evaluations[steps].outcomes, [1, k])
-difference[["k", "a", "b", "estimate", "low", "high"]].style.hide(axis="index").format(precision=3)
+you_should_see(
+    changes_sentence(changes),
+    *(
+        f"Over the whole set pass@{row.k} changes by {row.estimate:+.3f} [{row.low:+.3f}, {row.high:+.3f}]."
+        for row in difference.itertuples()
+    ),
+)
+
+# %% [markdown]
+# Read what became of the solutions. First the base, then the trained model: choose the same problem in both.
+
+# %%
+browse_completions(evaluations[0], attempts=16)
+
+# %%
+browse_completions(evaluations[steps], attempts=16)
+
+# %%
+texts = {step: evaluations[step].first_attempts(16).groupby("problem")["text"].nunique().mean() for step in (0, steps)}
+you_should_see(
+    f"In 16 attempts at a problem the base writes {texts[0]:.1f} different texts on average, the trained model "
+    f"{texts[steps]:.1f}. The fewer, the more often it only repeats itself, and the less further attempts can bring."
+)
 
 # %% [markdown]
 # **Exercise.** One run was trained and one set looked at. Name three reasons why this is no evidence yet that the
 # objective is good, or bad.
-
-# %% tags=["solution"]
-print("another seed may differ more than another objective: notebook 08 has five")
-print("the learning rate was nobody's choice: there each objective tries the same ones and validation problems choose")
-print("on problems that the base solves anyway nothing can be gained at large k: there are harder ones")
+#
+# <details><summary>Answer</summary>
+#
+# Another seed may differ more than another objective (notebook 08 has several). The learning rate was nobody's choice:
+# there each objective tries the same ones, and validation problems choose. And on problems that the base solves anyway
+# nothing can be gained at large k: there are harder ones.
+# </details>
 
 # %% [markdown]
 # ## 5. Which tokens deserve the credit
-# OREAL trains a second network that scores every token, from the verdict on the whole attempt alone: the mean score is
-# to say whether the attempt is right. Its running mean becomes a weight: above 0 a token of a right attempt is cloned
-# so strongly, below 0 a token of a wrong attempt is pushed off. Here the policy stays the base, and the reward model
-# learns from its attempts, as in OREAL's warm-up.
+# One verdict for a whole attempt, but some of its tokens did it. OREAL trains a second network that scores every token,
+# from nothing but these verdicts: the mean score over an attempt is to say whether it is right. How the running mean
+# moves along an attempt is *token credit*. Here the policy stays the base, and the reward model learns from its
+# attempts, as in OREAL's warm-up.
 
 # %%
 credit_model = learn_credit("mini-base-1", steps=steps, seed=seed)
 losses = pd.Series(credit_model.losses)
-print(f"loss of the reward model: {losses.head(5).mean():.3f} at first (ln 2 = 0.693 is no knowledge), "
-      f"{losses.tail(5).mean():.3f} at last")  # fmt: skip
+you_should_see(
+    f"The loss of the reward model starts at {losses.head(5).mean():.3f} (ln 2 = 0.693 is no knowledge) and ends at "
+    f"{losses.tail(5).mean():.3f}, over five steps each."
+)
 
 # %% [markdown]
-# Attempts at a problem that it was not trained on, one strip each.
+# Attempts at a problem that it was not trained on, one strip each. In one colour what OREAL would clone if the attempt
+# is right, in the other what it would push off if it is wrong.
 
 # %%
 unseen = mb.load_problems("mini-math")[45]
@@ -181,37 +267,66 @@ caption = (
     f"of mini-math ({unseen.statement}): the first three right and the first three wrong ones of 64."
 )
 mb.save_figure(figure, strip, figures, "07_token_credit", caption)
+print(caption)
+
+# %%
 last = credit.groupby("attempt").last()
-right, wrong = (last.loc[last["correct"] == which, "mean_score"].mean() for which in (True, False))
-print(f"{unseen.statement}  gold {unseen.gold}\nmean score of right attempts {right:.2f}, of wrong ones {wrong:.2f}")
+right, wrong = (last.loc[last["correct"] == which, "mean_score"] for which in (True, False))
+you_should_see(
+    f"{len(right)} of {len(last)} attempts are right. Their mean score is {right.mean():.2f}, that of wrong ones "
+    f"{wrong.mean():.2f}; {percent((right > 0).mean())} of the right ones are above 0, {percent((wrong < 0).mean())} "
+    "of the wrong ones below."
+)
 
 # %% [markdown]
+# **From score to weight.** With $m_t$ the running mean of the scores up to token $t$ and $\sigma$ the logistic
+# function, a token of a right attempt is cloned with weight $\max(2\sigma(m_t) - 1, 0)$, and a token of a wrong one is
+# pushed off with $\max(1 - 2\sigma(m_t), 0)$. That is what the strips show.
+#
 # **Exercise.** Where along an attempt do right and wrong ones part? Average the running score by place.
-
-# %% tags=["solution"]
-by_place = credit.groupby(["place", "correct"])["mean_score"].mean().unstack().head(24)
-by_place.columns = ["right" if each else "wrong" for each in by_place]
-by_place.round(2).T.style.format(precision=2)
-# A method that announces itself shows its worth at the first token; a slip in the arithmetic only where it happens.
-
-# %% [markdown]
-# **Exercise.** The reward model's head starts at zero. Show that OREAL then has no gradient at all, which is why its
-# first steps train the reward model alone.
-
-# %% tags=["solution"]
-log_probs = torch.full((2, 3), -0.5, requires_grad=True)
-batch = Batch(
-    log_probs, log_probs.detach(), torch.tensor([1.0, 0.0]), torch.ones(2, 3), torch.zeros(2, dtype=torch.long),
-    token_scores=torch.zeros(2, 3), kept=torch.tensor([True, True]),
-)  # fmt: skip
-OBJECTIVES["oreal"].loss(batch).backward()
-print(log_probs.grad.abs().max())
-
-# %% [markdown]
+#
+# <details><summary>Answer</summary>
+#
+# ```python
+# by_place = credit.groupby(["place", "correct"])["mean_score"].mean().unstack().head(24)
+# print(by_place.rename(columns={True: "right", False: "wrong"}).round(2).T.to_string())
+# ```
+# A method that announces itself can show its worth at the first token; a slip in the arithmetic only where it happens.
+# </details>
+#
+# **Exercise.** The reward model's head starts at zero. Why does OREAL then have no gradient at all, and what follows
+# for its first steps?
+#
+# <details><summary>Answer</summary>
+#
+# All scores are 0, $\sigma(0) = 1/2$, and both weights are 0. So the first steps train the reward model alone
+# (*warm-up*).
+# ```python
+# from mathb_kit.lab.objectives import OBJECTIVES, Batch
+# log_probs = torch.full((2, 3), -0.5, requires_grad=True)
+# batch = Batch(
+#     log_probs, log_probs.detach(), torch.tensor([1.0, 0.0]), torch.ones(2, 3), torch.zeros(2, dtype=torch.long),
+#     token_scores=torch.zeros(2, 3), kept=torch.tensor([True, True]),
+# )
+# OBJECTIVES["oreal"].loss(batch).backward()
+# print(log_probs.grad.abs().max())
+# ```
+# </details>
+#
 # **Exercise.** Train on wrong attempts alone (`nsr`) for as many steps. What happens to the entropy?
+#
+# <details><summary>Answer</summary>
+#
+# Look for yourself; it trains as long as the run above. What is pushed off has to go somewhere, and not to one place:
+# the literature finds that negatives keep entropy up longer. Whether they do here, your run says.
+# ```python
+# other = train("nsr", to=folder / f"nsr-{seed}-{steps}", steps=steps, **choices)
+# logs = {objective: log, "nsr": read_log(other)}
+# plot_training(logs, title=f"{objective} and nsr")
+# print(pd.DataFrame({name: each[["reward", "entropy", "kl"]].tail(5).mean() for name, each in logs.items()}).round(3))
+# ```
+# </details>
 
-# %% tags=["solution"]
-other = train("nsr", to=folder / f"nsr-{seed}-{steps}", steps=steps, **choices)
-logs = {objective: log, "nsr": read_log(other)}
-figure = plot_training(logs, title=f"{objective} and nsr")
-pd.DataFrame({name: each[["reward", "entropy", "kl"]].tail(5).mean() for name, each in logs.items()}).round(3)
+# %% [markdown]
+# ## Next
+# [08 · What expands?](08_what_expands.ipynb): many objectives, several seeds, a frozen base beside them.

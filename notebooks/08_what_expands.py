@@ -2,11 +2,19 @@
 # # 08 · What expands? The scoreboard, read critically
 #
 # Several objectives, one base, the same number of sampled tokens, the same learning rates to choose from, several
-# seeds, the last checkpoint. Each is judged by pass@1 *and* by what it reaches that its base does not, beside a frozen
-# base that is merely drawn again.
+# seeds, the last checkpoint. Which of them reaches problems that its base does not, and how much of what the board says
+# can it bear?
 #
-# `./reproduce.sh scoreboard` trains it (about an hour on two cores). Without that this notebook makes the quick one,
-# with a budget too small to learn anything: it shows how the reading works, and its numbers mean nothing.
+# **You will see** everything that was tried; the board with intervals, and a frozen base beside every number; what a
+# board of this size could *not* have seen; the same rows at matched pass@1; two controls; and a template for an
+# objective of your own. Every sentence below a picture is computed from the board that was found.
+#
+# **Time** Minutes, most of it for the objective of your own at the end. The board itself is made by `./reproduce.sh
+# scoreboard`, in about 70 minutes; without it this notebook makes the quick board, again minutes, once.
+#
+# **Profile** `mini`, always: the tiny models. `quick` reads (or makes) the quick board even where the full one is
+# there: a budget too small to learn anything, so it shows how the reading works, and its numbers mean nothing. Words
+# are in the [glossary](../docs/glossary.md#a-tuned-model-beside-its-base).
 
 # %% tags=["parameters"]
 profile: str = "mini"  # the call that this notebook belongs to; it always uses the tiny models
@@ -17,23 +25,21 @@ from IPython.display import display
 
 import mathb_kit as mb
 from mathb_kit.lab import reading, scores
-from mathb_kit.lab.composition import BASE, composition_table
 from mathb_kit.lab.objectives import Objective
+from mathb_kit.plots.course import percent, you_should_see
 from mathb_kit.plots.scoreboard import plot_learning_rates, plot_plane, plot_scores
 
 result = scores.finished_or_quick(quick)
 board, k = result.board, result.board.plan.n_max
-folder = board.folder / "figures"
+folder = result.figures
 folder.mkdir(parents=True, exist_ok=True)
-is_full = board.name == "scoreboard"
-note = (
-    f"{board.base}, {board.tokens:,} sampled tokens a run, seeds {', '.join(map(str, board.seeds))}"
-    + ("" if is_full else "; QUICK: a budget with which nothing is learned")
+note = f"{board.base}, {board.tokens:,} sampled tokens a run, seeds {', '.join(map(str, board.seeds))}" + (
+    "" if result.is_full else "; QUICK: a budget with which nothing is learned"
 )
 print(f"{board.name}: {note}\n{len(board.problems)} held-out problems, plan {board.plan}; figures: {folder}")
 
 # %% [markdown]
-# ## Everything that was tried
+# ## 1. Everything that was tried
 # The same learning rates for every objective, each once under a seed of its own; validation problems split from the
 # training set choose, never the held-out ones. Runs that failed are listed.
 
@@ -42,21 +48,28 @@ figure = plot_learning_rates(result.tried, title="Validation reward by learning 
 caption = f"Mean of the last three validations by learning rate, one run each ({note}); a ring marks the choice."
 mb.save_figure(figure, result.tried, folder, "08_learning_rates", caption)
 display(result.failures.style.hide(axis="index"))
-result.tried.pivot(index="row", columns="learning_rate", values="validation").style.format(precision=3, na_rep="failed")
+print(caption)
+
+# %%
+chosen = result.tried[result.tried["chosen"]].set_index("row")["learning_rate"]
+edge = chosen[chosen.isin([min(board.learning_rates), max(board.learning_rates)])]
+you_should_see(
+    f"{len(result.tried)} runs were tried to choose {len(chosen)} rates; {len(result.failures)} runs failed.",
+    f"For {len(edge)} of {len(chosen)} rows ({', '.join(edge.index)}) the choice lies at an end of the grid: a better "
+    "rate may lie beyond it." if len(edge) else "No choice lies at an end of the grid.",
+    "One run a rate: a choice between two close ones is mostly luck.",
+)  # fmt: skip
 
 # %% [markdown]
-# ## The board
-# Expansion: held-out problems that a run reaches in k attempts and one draw of the base does not; Shrinkage: the other
-# way round. A **frozen base drawn afresh** has both (dashed), and only what goes beyond it is news.
+# ## 2. The board
+# *Expansion*: the share of held-out problems that a run reaches in k attempts and one draw of the base does not;
+# *Shrinkage*: the other way round. A model that learned nothing has both, by luck alone. So beside every one of them
+# stands its *null*: a **frozen base drawn afresh** (dashed). Only what goes beyond it is news.
 
 # %%
 final = scores.score_table(result)
 matched = scores.score_table(result, "matched")
 final.to_csv(folder / "08_scores.csv", index=False, lineterminator="\n", float_format="%.6g")
-for sentence in reading.sentences(result):
-    print(sentence)
-
-# %%
 figure = plot_scores(final, matched if len(matched) else None, title=f"What each objective gains and loses, k = {k:,}")
 caption = (
     f"Same budget ({note}), {len(board.problems)} held-out problems, k = {k:,}. Dashed: a frozen base. Hollow: the "
@@ -66,8 +79,74 @@ caption = (
 mb.save_figure(figure, final, folder, "08_scoreboard", caption)
 print(caption)
 
+# %%
+you_should_see(*reading.sentences(result))
+
 # %% [markdown]
-# ## Against the yardstick
+# "More than" and "less than" are said only where the 95 % interval of the difference from the null leaves out 0. That
+# is the reading of most papers. The next section asks what it is worth.
+#
+# **Exercise.** An objective shows Expansion 3 of 48 and a frozen base 2 of 48. Its authors report "6 % of previously
+# unsolvable problems". What do you ask?
+#
+# <details><summary>Answer</summary>
+#
+# How many of them a second draw of the base solves: 2 of 48, so the problems were not unsolvable. And whether the
+# difference has an interval without 0:
+# ```python
+# for name, count in (("tuned", 3), ("frozen", 2)):
+#     low, high = mb.proportion_interval(count, 48)
+#     print(f"{name}: {count / 48:.1%} [{low:.1%}, {high:.1%}]")
+# ```
+# </details>
+
+# %% [markdown]
+# ## 3. What this board could not have seen
+# The differences from the frozen base that all these words rest on:
+
+# %%
+told = reading.comparisons(result)
+figure = mb.plot_differences(told, by="row", panel="question", x_label="difference", title="Less a frozen base")
+caption = (
+    f"Every row less a frozen base: gain of pass@1, Expansion and Shrinkage beyond the null ({note}). Bars: 95 %, "
+    f"{scores.INTERVAL}."
+)
+mb.save_figure(figure, told, folder, "08_beside_frozen_base", caption)
+print(caption)
+
+# %%
+you_should_see(reading.verdicts_sentence(result))
+
+# %% [markdown]
+# "Not told apart" is no result about the objective as long as nobody says which effect *would* have shown. That follows
+# from the number of problems, seeds, draws and comparisons:
+
+# %%
+you_should_see(*reading.limits(result))
+
+# %%
+shows = told[told["question"] != "pass@1"].pivot(index="row", columns="question", values="shows_mostly")
+(shows * len(board.problems)).loc[list(final["row"])].style.format(precision=1).set_caption(
+    "Problems beyond the null that would show in four of five boards"
+)
+
+# %% [markdown]
+# **Exercise.** You want to see an Expansion of half the size in four of five boards. Which buys it: twice the seeds, or
+# four times the problems?
+#
+# <details><summary>Answer</summary>
+#
+# An interval's width falls with the square root of what is sampled, so half the effect takes four times as much of
+# whatever makes it wide. More seeds narrow only the part that comes from seeds: the problems stay the same few. Four
+# times the problems halve the part that comes from problems, and leave that of the seeds. Which part is larger, the
+# spread of the single runs says:
+# ```python
+# print(scores.by_run(result).groupby(["row", "stage"])[["pass_1", "expansion", "shrinkage"]].std().round(3))
+# ```
+# </details>
+
+# %% [markdown]
+# ## 4. Against the yardstick
 # Row minus GRPO on the same problems. Rows differ in pass@1 too, so a difference in reach may only say that one of them
 # learned less. That is what the next section is for.
 
@@ -77,18 +156,28 @@ against.to_csv(folder / "08_against_yardstick.csv", index=False, lineterminator=
 columns = [name for name in against if name != "interval"]
 against[columns].style.hide(axis="index").format(precision=3)
 
+# %%
+you_should_see(*(reading.yardstick_sentence(result, row) for row in against["row"]))
+
 # %% [markdown]
-# ## At matched pass@1
+# ## 5. At matched pass@1
 # Each run stopped where its validation reward had first gained a declared share of what GRPO gains in the end. Runs
-# that never got there are missing: `seeds` says how many remain, and these are the luckier ones.
+# that never got there are missing, and the others are the luckier ones.
 
 # %%
-print(f"validation reward {result.matched_level:.3f}")
 if len(matched):
-    display(matched[["row", "seeds", "pass_1", "reach", "expansion", "expansion_null", "shrinkage", "shrinkage_null"]]
-            .style.hide(axis="index").format(precision=3))  # fmt: skip
-else:
-    print("No run gained that much.")
+    shown = ["row", "seeds", "pass_1", "reach", "expansion", "expansion_null", "shrinkage", "shrinkage_null"]
+    display(matched[shown].style.hide(axis="index").format(precision=3))
+
+# %%
+trained = final[~final["row"].isin(board.beside)]
+you_should_see(
+    reading.matched_sentence(result),
+    f"Gains of pass@1 on the held-out problems lie between {matched['pass_1'].min():+.3f} and "
+    f"{matched['pass_1'].max():+.3f} there, and between {trained['pass_1'].min():+.3f} and "
+    f"{trained['pass_1'].max():+.3f} at the end: so far the matching worked." if len(matched) else "Nothing is left.",
+    *(reading.sentences(result, "matched") if len(matched) else ()),
+)  # fmt: skip
 
 # %% [markdown]
 # Every run as a point: to the right is sharper, upwards is wider. A base drawn again and again shows how much of the
@@ -101,10 +190,34 @@ caption = f"Every run and every draw of the base ({note}). Hollow: stopped at ma
 mb.save_figure(figure, runs, folder, "08_plane", caption)
 print(caption)
 
+# %%
+draws, ends = runs[runs["stage"] == "base"], runs[runs["stage"] == "final"]
+low, high = draws["reach"].min(), draws["reach"].max()
+you_should_see(
+    f"{len(draws)} draws of one frozen base reach between {percent(low)} and {percent(high)}. Of {len(ends)} finished "
+    f"runs {(ends['reach'] > high).sum()} lie above that range and {(ends['reach'] < low).sum()} below; "
+    f"{(ends['pass_1'] > draws['pass_1'].max()).sum()} have a higher pass@1 than any draw."
+)
+
 # %% [markdown]
-# ## Why: which way of solving is left
-# In this world a solution announces its method with its first token. Sharpening is, to a large part, the choice of that
-# token: it can at most triple a success rate.
+# **Exercise.** Which row would you choose if only pass@1 counted, and which if only reach did?
+#
+# <details><summary>Answer</summary>
+#
+# The best of each, with intervals; where the interval of the best holds the second best, the choice is a toss-up. And
+# the best of many is always luckier than it is good.
+# ```python
+# ours = final[~final["row"].isin(board.beside)]
+# for what in ("pass_1", "reach"):
+#     best = ours.loc[ours[what].idxmax()]
+#     print(f"{what}: {best['row']} {best[what]:+.3f} [{best[f'{what}_low']:+.3f}, {best[f'{what}_high']:+.3f}]")
+# ```
+# </details>
+
+# %% [markdown]
+# ## 6. Why: which way of solving is left
+# In this world a solution announces its method (its *mode*) with its first words. Sharpening is, to a large part, the
+# choice of these.
 
 # %%
 modes = result.modes[result.modes["stage"].isin(["base", "final", "beside"])]
@@ -112,80 +225,67 @@ table = modes.groupby(["row", "mode"])["share"].mean().unstack(fill_value=0)
 entropy = result.runs[result.runs["stage"] == "final"].groupby("row")[["entropy", "kl"]].mean()
 table.join(entropy).loc[list(dict.fromkeys(modes["row"]))].style.format(precision=3, na_rep="")
 
+# %%
+of_base = modes[modes["row"] == board.base].groupby("mode")[["share", "correct_share"]].mean()
+best = (of_base["correct_share"] / of_base["share"]).idxmax()
+taken = table.drop(index=[board.base, *board.beside], errors="ignore")[best]
+often = of_base.loc[best, "share"]
+you_should_see(
+    f"On these problems the base is right most often in its {best} mode, and takes it in {percent(often)} of attempts. "
+    f"Always taking it would multiply the right answers of that mode by {1 / often:.1f} and no more.",
+    f"The rows take it in {percent(taken.min())} ({taken.idxmin()}) to {percent(taken.max())} ({taken.idxmax()}).",
+)
+
 # %% [markdown]
-# ## The positive control: a world where RL should expand
-# If nothing expands, is it RL or the instrument? Here the choice between careful and quick is made anew at every step,
+# ## 7. Controls: can the instrument see an Expansion at all?
+# If nothing expands, is it RL or the instrument? A *positive control* is a case in which Expansion must show. The
+# first: models taught a method that no base saw, by *distillation* (training on written solutions).
+
+# %%
+you_should_see(reading.distillation_sentence(result))
+
+# %% [markdown]
+# The second: a world where RL itself should expand. The choice between careful and quick is made anew at every step,
 # problems have several steps, and a single quick one spoils the answer. RL trains on problems of one and two steps; the
 # held-out ones have more, and the base hardly ever gets through them.
 
 # %%
-control = composition_table(result.composition, k)
-control.to_csv(folder / "08_composition.csv", index=False, lineterminator="\n", float_format="%.6g")
-for row in control.to_dict("records"):
-    who = "the base, drawn afresh" if row["row"] == BASE else row["row"]
-    print(f"{who}: reaches {row['reach']:.0%} [{row['reach_low']:.0%}, {row['reach_high']:.0%}] of {row['problems']} "
-          f"problems of {board.composition.parts} steps, pass@1 {row['pass_1']:.4f} ({row['seeds']} runs)")  # fmt: skip
+you_should_see(*reading.composition_sentences(result))
 
 # %% [markdown]
-# The same objective, on a choice that recurs: what is sharpening for one step is expansion for who counts whole
-# problems. Reach at some k never says by itself whether something new was learned.
+# What is sharpening for one step is Expansion for who counts whole problems: if p is the chance of a careful step,
+# problems of four steps come out right with p to the fourth. Reach at some k never says by itself whether something new
+# was learned.
+#
+# **Exercise.** A step is taken carefully with chance 0.15, and RL makes it 0.9. By which factor does the success rate
+# rise on problems of one step, and of four? What do 256 attempts reach of the latter before and after?
+#
+# <details><summary>Answer</summary>
+#
+# By 6, and by $6^4 = 1296$: from $0.15^4 = 0.0005$ to $0.66$. With 256 attempts that is pass@256 from
+# $1 - (1 - 0.0005)^{256} = 12\,\%$ to practically 100 %. A problem "reached" only after RL, without any new skill.
+# </details>
 
 # %% [markdown]
-# ## An idea of this project, reported whether or not it works
+# ## 8. An idea of this project, reported whether or not it works
 # `grpo-early`: GRPO on the first four tokens, where a method is chosen, and a leash to the base on all later ones, so
 # that the steps of the method keep their spread. Tried for reach at the same budget:
 
 # %%
 if "grpo-early" in set(final["row"]):
-    for stage in scores.STAGES:
-        print(reading.yardstick_sentence(result, "grpo-early", stage))
+    you_should_see(*(reading.yardstick_sentence(result, "grpo-early", stage) for stage in scores.STAGES))
 else:
     print("This scoreboard has no row grpo-early.")
 
 # %% [markdown]
 # It is tailored to a world whose methods announce themselves; a model whose method shows later needs another cut.
+#
+# Two more cautions that no number above contains. **The same tokens are not the same updates**: OREAL learns from two
+# attempts a prompt, and GRPO takes two steps per batch; with equal updates the order may change. **One world**: the
+# base was trained to mix three methods, so there is a mode to collapse into by construction.
 
 # %% [markdown]
-# ## How not to read a scoreboard
-# * **Three words per row, one in twenty wrong.** With eight rows a false "more than" or "less than" is to be expected.
-# * **What would have shown?** Half the width of an interval is about the smallest difference that could be seen. A
-#   "not told apart" with a wide interval says little.
-# * **The same tokens are not the same updates.** OREAL learns from two attempts a prompt, and GRPO takes two steps per
-#   batch; with equal updates the order may change.
-# * **One world.** The base was trained to mix three methods, so there is a mode to collapse into by construction.
-
-# %%
-width = final.assign(
-    smallest_pass_1=(final["pass_1_high"] - final["pass_1_low"]) / 2,
-    smallest_expansion=(final["expansion_beyond_high"] - final["expansion_beyond_low"]) / 2,
-    smallest_shrinkage=(final["shrinkage_beyond_high"] - final["shrinkage_beyond_low"]) / 2,
-)
-width[["row", "seeds", *(name for name in width if name.startswith("smallest"))]].style.hide(axis="index").format(
-    precision=3
-)
-
-# %% [markdown]
-# **Exercise.** An objective shows Expansion 3 of 48 and a frozen base 2 of 48. Its authors report "6 % of previously
-# unsolvable problems". What do you ask?
-
-# %% tags=["solution"]
-for name, count in (("tuned", 3), ("frozen", 2)):
-    low, high = mb.proportion_interval(count, 48)
-    print(f"{name}: {count / 48:.1%} [{low:.1%}, {high:.1%}]")
-print("how many of them a second draw of the base solves, and whether the difference has an interval without 0")
-
-# %% [markdown]
-# **Exercise.** Which row would you choose if only pass@1 counted, and which if only reach did?
-
-# %% tags=["solution"]
-ours = final[~final["row"].isin(board.beside)]
-for what in ("pass_1", "reach"):
-    best = ours.loc[ours[what].idxmax()]
-    low, high = best[f"{what}_low"], best[f"{what}_high"]
-    print(f"{what}: {best['row']} ({best[what]:+.3f}, interval {low:+.3f} to {high:+.3f})")
-
-# %% [markdown]
-# ## Your own objective in twenty lines
+# ## 9. Your own objective in twenty lines
 # A loss is a function of a `Batch`: log-probabilities of the sampled tokens (what is differentiated), rewards, groups
 # and a mask. Change it, run the cell, and it stands beside the others: one seed, a learning rate that nobody tuned.
 
@@ -204,15 +304,31 @@ mine = Objective("rare-first", rare_first)
 with_mine = reading.with_objective(result, mine, learning_rate=1e-3)
 table = scores.score_table(with_mine)
 shown = ["row", "seeds", "pass_1", "pass_1_low", "pass_1_high", "expansion", "expansion_null", "shrinkage"]
-display(table[table["row"].isin([mine.name, board.yardstick])][[*shown, "shrinkage_null"]]
-        .style.hide(axis="index").format(precision=3))  # fmt: skip
-print(reading.yardstick_sentence(with_mine, mine.name))
+table[table["row"].isin([mine.name, board.yardstick])][[*shown, "shrinkage_null"]].style.hide(axis="index").format(
+    precision=3
+)
+
+# %%
+you_should_see(
+    reading.yardstick_sentence(with_mine, mine.name),
+    f"That is one run beside {len(board.seeds)}: another seed may say otherwise.",
+)
 
 # %% [markdown]
 # **Exercise.** Give your objective an exploration of its own by sampling otherwise: fewer problems a step with more
 # attempts each. What does it cost?
+#
+# <details><summary>Answer</summary>
+#
+# Rare right answers are seen more often, but fewer problems are seen at all; the budget is the same. It trains once
+# more:
+# ```python
+# wide = reading.with_objective(result, Objective("rare-first-wide", rare_first), prompts=2, group=4 * board.group)
+# print(reading.yardstick_sentence(wide, "rare-first-wide"))
+# ```
+# </details>
 
-# %% tags=["solution"]
-wide = reading.with_objective(result, Objective("rare-first-wide", rare_first), prompts=2, group=4 * board.group)
-print(reading.yardstick_sentence(wide, "rare-first-wide"))
-# Rare right answers are seen more often, but fewer problems are seen at all; the budget is the same.
+# %% [markdown]
+# ## Next
+# [09 · The paper's figures from its released table](09_the_released_table.ipynb): the same questions, asked of the
+# paper's own data.

@@ -2,11 +2,18 @@
 # # 09 · The paper's figures from its released table
 #
 # MATH-Beyond was released with what 21 models made of its 181 problems: for each of them whether 1,024 attempts left it
-# unsolved, and pass@k on a grid of k. That is enough to redraw most of the paper without sampling anything.
+# unsolved, and pass@k on a grid of k. How much of the paper can be redrawn from that without sampling anything, and
+# what does the paper not say?
 #
-# You will see the table checked against what the paper publishes, the paper's Tables 2 and 4 and Figures 3, 5, 6 and 7
-# with intervals, and one thing the paper does not have: what a **frozen base reaches against itself**, from the
-# released numbers alone.
+# **You will see** the table checked against what the paper publishes; the paper's Tables 2 and 4 and Figures 3, 5, 6
+# and 7 with intervals; and one thing that the paper does not have: what a **frozen base reaches against itself**, from
+# the released numbers alone.
+#
+# **Time** About a minute, mostly drawing; nothing is sampled. The table is read from the hub at a pinned revision, or
+# from a copy in the folder that `MATHB_DATA_DIR` names.
+#
+# **Profile** `released`, always; `quick` changes nothing. A table that a program made up for tests says so in every
+# caption. Words are in the [glossary](../docs/glossary.md#a-tuned-model-beside-its-base).
 
 # %% tags=["parameters"]
 profile: str = "released"  # the call that this notebook belongs to; nothing is sampled
@@ -16,6 +23,7 @@ quick: bool = False  # without effect: there is nothing to shorten
 import mathb_kit as mb
 from mathb_kit import released
 from mathb_kit.plots import released as plots
+from mathb_kit.plots.course import last_step_sentence, percent, steps_sentence, you_should_see
 from mathb_kit.published import agreement, published, published_stages
 from mathb_kit.report.released import figures_folder
 from mathb_kit.report.status import status_table
@@ -34,7 +42,7 @@ for remark in table.remarks:
 
 # %%
 kind = released.detect_kind(table)
-print(kind.sentence)
+you_should_see(kind.sentence)
 
 # %% [markdown]
 # What can be recovered: from estimates the number of successes in 1,024 attempts, from indicators the 64 attempts in
@@ -54,6 +62,17 @@ else:
 recovered.sample(5, random_state=0) if recovered is not None else None
 
 # %% [markdown]
+# **Exercise.** A problem was solved in 3 of 1,024 attempts. What is its pass@64 as an unbiased estimate, and what could
+# it be as an indicator?
+#
+# <details><summary>Answer</summary>
+#
+# As an estimate $1 - \binom{1021}{64} / \binom{1024}{64} = 0.176$, the share of all ways to choose 64 of the attempts
+# that hold one of the three: `mb.pass_at_k(1024, 3, 64)`. As an indicator 0 or 1, depending on whether one of the three
+# came among the first 64.
+# </details>
+
+# %% [markdown]
 # ## Does the table say what the paper says?
 # `yes`: the same number as far as it was printed. `not run`: needs sampling, or stages before the table. Where the
 # paper's number is not known, there is nothing to compare with.
@@ -62,18 +81,33 @@ recovered.sample(5, random_state=0) if recovered is not None else None
 compared = agreement(released.as_published(table)).query("paper == 'MATH-Beyond'").drop(columns="paper")
 folder.mkdir(parents=True, exist_ok=True)
 compared.to_csv(folder / "09_agreement.csv", index=False, lineterminator="\n", float_format="%.6g")
-print(compared["agrees"].value_counts().to_string())
 compared.drop(columns="source").style.hide(axis="index").format(precision=2, na_rep="", thousands=",")
 
+# %%
+differ = compared[compared["agrees"] == "no"]
+you_should_see(
+    f"{(compared['agrees'] == 'yes').sum()} of {len(compared)} published numbers come out of this table again, "
+    f"{len(differ)} do not, and {(~compared['agrees'].isin(['yes', 'no'])).sum()} it cannot say.",
+    *(f"{row.subject}, {row.metric}: published {row.published:g}, here {row.ours:g}." for row in differ.itertuples()),
+)
+
 # %% [markdown]
-# One known difference: the paper counts 41 problems that all eleven bases left unsolved, the table has 40. A single
-# verdict is enough for that. These problems were left unsolved by all bases but one:
+# The paper counts 41 problems that all eleven bases left unsolved (the *intersection*, MATH-B-I). A single verdict is
+# enough to change that number. These problems were left unsolved by all bases but one:
 
 # %%
 unsolved = released.unsolved_table(table)
 ours = unsolved.set_index("subject").loc["intersection of the eleven bases (MATH-B-I)"]
-print(f"by the flags: {ours['unsolved']}; by pass@1024 = 0: {ours['zero_pass']}; as published: 41")
-released.nearly_intersection(table).style.hide(axis="index").format(precision=4)
+nearly = released.nearly_intersection(table)
+nearly.style.hide(axis="index").format(precision=4)
+
+# %%
+rare = nearly.sort_values("pass@1024").iloc[:1]
+you_should_see(
+    f"By the table's flags {ours['unsolved']} problems were left unsolved by all eleven, by pass@1024 = 0 "
+    f"{ours['zero_pass']}; 41 are published. {len(nearly)} problems lack one verdict only.",
+    *(f"The nearest miss is {row[1]}, solved by {row[2]} alone." for row in rare.itertuples()),
+)
 
 # %% [markdown]
 # ## Table 4: what each model leaves unsolved
@@ -87,10 +121,19 @@ caption = (
 mb.save_figure(figure, unsolved, folder, "09_table_4", caption)
 print(caption)
 
+# %%
+models = unsolved[unsolved["kind"] == "base"]
+fewest, most = models.loc[models["unsolved"].idxmin()], models.loc[models["unsolved"].idxmax()]
+you_should_see(
+    f"Of {fewest['of']} problems, {fewest['subject']} leaves the fewest of all bases unsolved, {fewest['unsolved']} "
+    f"[{percent(fewest['low'])}, {percent(fewest['high'])}], and {most['subject']} the most, {most['unsolved']} "
+    f"[{percent(most['low'])}, {percent(most['high'])}]."
+)
+
 # %% [markdown]
 # ## Table 2: Expansion at k = 1,024
-# Each tuned model on the problems that its own base left unsolved. The three RL models of 1.5B cannot be told apart.
-# The last four rows are not in the paper: its instruct models, treated alike.
+# *Expansion* here: each tuned model on the problems that its own base left unsolved. The rows that are not in the paper
+# are its instruct models, treated alike.
 
 # %%
 expansion = released.expansion_table(table)
@@ -103,8 +146,21 @@ caption = (
 mb.save_figure(figure, expansion, folder, "09_table_2", caption)
 print(caption)
 
+# %%
+top = expansion.loc[expansion["rate"].idxmax()]
+of_base = expansion[expansion["base"] == "r1-1.5b"]
+you_should_see(
+    f"The largest Expansion is that of {top['tuned']}: {top['count']} of {top['of']}, {percent(top['rate'])} "
+    f"[{percent(top['low'])}, {percent(top['high'])}].",
+    f"The models tuned from r1-1.5b lie between {percent(of_base['rate'].min())} and {percent(of_base['rate'].max())}; "
+    f"the highest lower end of their intervals is {percent(of_base['low'].max())}, the lowest upper end "
+    f"{percent(of_base['high'].min())}: where the first is the smaller, all these intervals overlap.",
+)
+
 # %% [markdown]
 # ## Figure 5: Expansion against k
+# *BCa* in the caption: a bootstrap over problems whose percentiles are corrected for bias and skew
+# ([notebook 05](05_pass_at_k_from_first_principles.ipynb)).
 
 # %%
 curves = released.expansion_curves(table, kind)
@@ -118,6 +174,9 @@ caption = (
 )
 mb.save_figure(figure, curves, folder, "09_figure_5", caption)
 print(caption)
+
+# %%
+you_should_see(last_step_sentence(curves.assign(panel="over " + curves["base"]), by="tuned", panel="panel"))
 
 # %% [markdown]
 # ## Figure 6: pass@k of all 21 models
@@ -135,6 +194,14 @@ caption = (
 mb.save_figure(figure, curves, folder, "09_figure_6", caption)
 print(caption)
 
+# %%
+at_end = curves[curves["k"] == curves["k"].max()].set_index("model")["estimate"]
+you_should_see(
+    f"At k = {curves['k'].max():,} the models lie between {percent(at_end.min())} ({at_end.idxmin()}) and "
+    f"{percent(at_end.max())} ({at_end.idxmax()}); {(at_end < 0.5).sum()} of {len(at_end)} solve less than half. Every "
+    "problem of this set was missed by some of these very models: that is how the set was made."
+)
+
 # %% [markdown]
 # ## Figure 7: what 64 more attempts bring
 
@@ -148,6 +215,9 @@ caption = (
 mb.save_figure(figure, gains, folder, "09_figure_7", caption)
 print(caption)
 
+# %%
+you_should_see(steps_sentence(gains))
+
 # %% [markdown]
 # ## Figure 3, topics and sources
 # Difficulty and topic are GPT-5's ratings.
@@ -160,6 +230,15 @@ mb.save_figure(figure, difficulty, folder, "09_figure_3", caption)
 print(caption)
 
 # %%
+means = [
+    f"{name} {(rows['difficulty'] * rows['problems']).sum() / rows['problems'].sum():.1f}"
+    for name, rows in difficulty.groupby("set", sort=False)
+]
+you_should_see(
+    f"Mean rating: {', '.join(means)}. What one model rates as hard others may solve, and the other way round."
+)
+
+# %%
 topics = released.topic_counts(table)
 figure = plots.plot_topics(topics, title=f"Topics ({table.label})")
 caption = (
@@ -170,14 +249,25 @@ mb.save_figure(figure, topics, folder, "09_topics", caption)
 print(caption)
 
 # %%
+first = [
+    f"{name} {rows.iloc[0]['topic']} ({percent(rows.iloc[0]['share'])})"
+    for name, rows in topics.sort_values("problems", ascending=False, kind="stable").groupby("set", sort=False)
+]
+you_should_see(f"The commonest topic: {', '.join(first)}.")
+
+# %%
 sources = released.source_counts(table)
 sources.to_csv(folder / "09_sources.csv", index=False, lineterminator="\n", float_format="%.6g")
 sources.style.hide(axis="index").format(precision=3)
 
+# %%
+you_should_see(", ".join(f"{percent(row.share)} from {row.source}" for row in sources.itertuples()) + ".")
+
 # %% [markdown]
 # ## What a frozen base reaches against itself
-# "Unsolved in 1,024 attempts" was one draw. How much would the same frozen model reach in other attempts? One answer
-# lies in the table: of the problems that one half of a base's attempts missed, the share that its other half solved.
+# "Unsolved in 1,024 attempts" was one draw. How much would the same frozen model reach in other attempts? That number
+# is the *null* of an Expansion: what comes out although nobody trained. One answer lies in the table: of the problems
+# that one half of a base's attempts missed, the share that its other half solved.
 #
 # It needs candidates that were not selected by these attempts, and nearly has them: of the 184 candidates before the
 # sieve only three are not in the table, those that all 21 models solved. `rate_if_dropped` says what these three could
@@ -199,6 +289,12 @@ else:
     mb.save_figure(figure, beside, folder, "09_beside_null", caption)
     null.to_csv(folder / "09_null.csv", index=False, lineterminator="\n", float_format="%.6g")
     print(caption)
+    above = beside["expansion"] > beside["null_high"]
+    you_should_see(
+        f"{above.sum()} of {len(beside)} tuned models lie above the whole interval of their frozen base's own share, "
+        f"{(~above).sum()} within or below it. A frozen base reaches {percent(beside['null'].min())} to "
+        f"{percent(beside['null'].max())} of what it missed."
+    )
 
 # %% [markdown]
 # At the full 1,024 attempts a half is not enough. But counts say how success rates are spread over the candidates, and
@@ -212,12 +308,23 @@ if kind.name != "estimates":
 else:
     foreseen = released.foreseen_redraw(table, kind)
     foreseen.to_csv(folder / "09_foreseen.csv", index=False, lineterminator="\n", float_format="%.6g")
-    for row in foreseen.itertuples():
-        print(
-            f"A re-drawn {row.base} would reach {row.estimate:.1f} of its {row.of} ({row.low} to {row.high}; "
-            f"{row.estimate_if_dropped:.1f} with the three dropped candidates as problems solved once)."
-        )
+    told = (
+        f"A re-drawn {row.base} would reach {row.estimate:.1f} of its {row.of} ({row.low} to {row.high}; "
+        f"{row.estimate_if_dropped:.1f} with the three dropped candidates as problems solved once)."
+        for row in foreseen.itertuples()
+    )
+    you_should_see(*told)
 foreseen
+
+# %% [markdown]
+# **Exercise.** At k = 512 the frozen base's own share is simply counted. Why not at 1,024, where Table 2 stands?
+#
+# <details><summary>Answer</summary>
+#
+# Counting it takes one draw that misses the problems and another, of as many attempts, that tries them again: 2,048
+# attempts, and the table has 1,024. So at 1,024 it is a forecast from how success rates are spread. A re-drawn base,
+# 1,024 attempts on its own unsolved problems, would replace the forecast by a count; `mathb evaluate --base` draws one.
+# </details>
 
 # %% [markdown]
 # ## Figure 1, left: the construction as published
@@ -233,6 +340,13 @@ caption = (
 mb.save_figure(figure, stages, folder, "09_pipeline", caption)
 print(caption)
 
+# %%
+known = stages.dropna(subset="value")
+you_should_see(
+    f"{len(known)} of {len(stages)} stages have a published count: from {known['value'].iloc[0]:,.0f} to "
+    f"{known['value'].iloc[-1]:,.0f} problems."
+)
+
 # %% [markdown]
 # ## What has been redrawn so far, and from what
 # One column per call of `mathb reproduce`: `sampled` from attempts of the paper's models, `miniature` from tiny ones,
@@ -242,6 +356,10 @@ print(caption)
 status = status_table()
 status.style.hide(axis="index")
 
+# %%
+made = [f"{status.isin([how]).any(axis=1).sum()} {how}" for how in ("sampled", "miniature", "released", "schematic")]
+you_should_see(f"Of {len(status)} figures and tables of the paper there are by now: {', '.join(made)}.")
+
 # %% [markdown]
 # All published numbers that were found, of the three papers:
 
@@ -249,15 +367,24 @@ status.style.hide(axis="index")
 published().groupby(["paper", "item", "confidence"], sort=False).size().rename("numbers").reset_index()
 
 # %% [markdown]
-# ## Try it yourself
-# The two Nemotron models are versions 1 and 2 of one recipe. Is the second better? Count the problems that only one of
-# them reaches.
+# **Exercise.** The two Nemotron models are versions 1 and 2 of one recipe. Is the second better? Count the problems
+# that only one of them reaches.
+#
+# <details><summary>Answer</summary>
+#
+# Problems that both reach, or neither, say nothing about the difference; of the others an even coin would give half to
+# each (the exact McNemar, or sign, test):
+# ```python
+# from mathb_kit.statistics.null import sign_test
+# chosen = table.unsolved["r1-1.5b"]
+# first = table.pass_at(1024)["nemotron-research-reasoning-qwen-1.5b-v1"][chosen] > 0
+# second = table.pass_at(1024)["nemotron-1.5b"][chosen] > 0
+# gained, lost = int((second & ~first).sum()), int((first & ~second).sum())
+# print(f"only version 2: {gained}; only version 1: {lost}; p = {sign_test(gained, lost):.2f}")
+# ```
+# So few problems can hardly tell two models apart: with n of them, even n to 0 has p = 2 / 2^n.
+# </details>
 
-# %% tags=["solution"]
-from mathb_kit.statistics.null import sign_test
-
-chosen = table.unsolved["r1-1.5b"]
-first = table.pass_at(1024)["nemotron-research-reasoning-qwen-1.5b-v1"][chosen] > 0
-second = table.pass_at(1024)["nemotron-1.5b"][chosen] > 0
-gained, lost = int((second & ~first).sum()), int((first & ~second).sum())
-print(f"only version 2: {gained}; only version 1: {lost}; exact McNemar test: p = {sign_test(gained, lost):.2f}")
+# %% [markdown]
+# ## Next
+# Back to the map: [00 · Start here](00_start_here.ipynb).

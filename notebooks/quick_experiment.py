@@ -1,8 +1,15 @@
 # %% [markdown]
 # # Quick experiment: one model, one set, five cells
 #
-# Any model by name (`mathb models`), hub id or checkpoint folder; any set by name (`mathb problems`) or file. Where the
-# model can be had neither from this machine nor from the hub, a miniature takes its place, and its name says so.
+# What can this model do with many attempts? Any model by name (`mathb models`), hub id or checkpoint folder; any set by
+# name (`mathb problems`) or file.
+#
+# **You will see** counts, pass@k with its interval, and what the model wrote at the problem that it finds hardest.
+#
+# **Time** Seconds with a miniature; minutes to hours with a larger model, which the first line of progress foresees.
+#
+# **Profile** None: the next cell names model, set and attempts. Where the model can be had neither from this machine
+# nor from the hub, a miniature takes its place, and its name says so.
 
 # %% tags=["parameters"]
 model: str = "qwen2.5-1.5b"  # what you want to know about
@@ -14,6 +21,7 @@ engine: str = "transformers"  # what samples; vllm on a GPU
 # %%
 import mathb_kit as mb
 from mathb_kit.models import first_available
+from mathb_kit.plots import course
 
 chosen = first_available(model, "mini-base-1", hub=True)
 chosen_problems = mb.load_problems({"mini-base-1": "mini-aime"}.get(chosen.name, problems))[:first]
@@ -22,14 +30,40 @@ print(f"{model} asked for; {chosen.name} on {chosen_problems.name} ({chosen_prob
 # %%
 plan = mb.Plan.up_to(attempts)
 result = mb.evaluate(chosen, chosen_problems, plan, engine=mb.get_engine(chosen, engine))
+course.you_should_see(course.counts_sentence(result.outcomes))
 result.outcomes[["n", "c", "no_answer", "grader_failed", "truncated", "tokens"]].sum().to_frame("in all")
 
+# %% [markdown]
+# **pass@k** is the chance that at least one of k attempts is correct, averaged over the problems
+# ([glossary](../docs/glossary.md#estimating)).
+
 # %%
-curve = mb.pass_at_k_curve(result.outcomes, [1, *plan.rounds])
-figure = mb.plot_pass_at_k(curve, title=f"{chosen.name} on {chosen_problems.name}, up to {attempts} attempts")
+curve = mb.pass_at_k_curve(result.outcomes, [1, *plan.rounds], by=["name"])
+title = f"{chosen.name} on {chosen_problems.name}, up to {attempts} attempts"
+figure = mb.plot_pass_at_k(curve, by="name", title=title)
+course.you_should_see(course.ends_sentence(curve, "name"))
 curve.style.hide(axis="index").format(precision=3)
 
 # %%
 hardest = {problem.key: problem for problem in chosen_problems}[result.outcomes.set_index("problem")["c"].idxmin()]
 print(hardest.statement, "  gold", hardest.gold)
 result.completions(hardest, count=5).style.hide(axis="index")
+
+# %% [markdown]
+# **Exercise.** The plan stops asking at a problem that was solved a few times. Is `c / n` over all attempts above then
+# the same as pass@1?
+#
+# <details><summary>Answer</summary>
+#
+# No. Hard problems get more attempts than easy ones, so `c / n` over all attempts weighs them more and comes out too
+# low, while pass@1 weighs all problems alike. (And on a single problem, stopping because of luck makes `c / n` too
+# high; counting paths repairs that.)
+# ```python
+# print(result.outcomes["c"].sum() / result.outcomes["n"].sum(), "and", curve["estimate"].iloc[0])
+# ```
+# </details>
+
+# %% [markdown]
+# ## Next
+# [01 · How far do base models get with enough attempts?](01_base_model_saturation.ipynb) does this for a whole study;
+# the map of all notebooks is in [00 · Start here](00_start_here.ipynb).

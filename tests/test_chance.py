@@ -107,6 +107,8 @@ def test_chance_is_refused_without_enough_attempts_at_fixed_n():
         chance_by_problem(outcomes, counts, GOLDS, [1, 4], by_text)
     with pytest.raises(MathbError, match="at least k = 5 attempts"):
         chance_by_problem(*tables(), GOLDS, [5], by_text)
+    with pytest.raises(MathbError, match="needs at least one k"):  # every k asked for lay beyond the plan
+        chance_by_problem(*tables(), GOLDS, [], by_text)
     outcomes, counts = tables()
     with pytest.raises(MathbError, match="Problem c .* 4 attempts but 3 counted"):
         chance_by_problem(outcomes, counts[counts["answer"].notna()], GOLDS, [1], by_text)

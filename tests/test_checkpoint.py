@@ -80,7 +80,10 @@ def test_seen_by_statement_where_the_training_set_can_be_read_and_unknown_withou
     mixed = [Problem("mine", "0", train[3].statement, "1"), Problem("mine", "1", "Find $1 + 1$ in new words.", "2")]
     seen, how = seen_in_training(mixed, Model("m", "hub/m", trained_on=("mini-train",)))
     assert (seen, how) == ({mixed[0].key}, "by statement")
-    assert seen_in_training(mixed, Model("m", "hub/m", trained_on=("never-heard-of",)))[0] is None
+    elsewhere = Model("m", "hub/m", trained_on=("never-heard-of",))
+    assert seen_in_training(mixed, elsewhere)[0] is None
+    nameless = [Problem("mine", str(n), "Find $1$.", "1", {"source": source}) for n, source in enumerate(["", None])]
+    assert seen_in_training(nameless, elsewhere, "source") == (set(), "by source")
 
 
 def test_ordinary_sets_say_what_the_base_alone_reaches(tmp_path):

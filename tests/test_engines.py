@@ -240,6 +240,7 @@ def test_the_command_lines_options_make_an_engine_for_any_model():
     assert (server.endpoint.url, server._asked_name) == ("http://localhost:1/v1", "big")
     ray = engine_factory("ray", workers=3, worker_engine="vllm", tensor_parallel=2)(MODEL)
     assert (ray.workers, ray._gpus) == (3, 2)
+    assert engine_factory("ray", gpus_per_worker=0)(MODEL)._gpus == 0  # given, not left to the cluster
     assert ray._engine(MINI).opened._engine_args["tensor_parallel_size"] == 2
 
 

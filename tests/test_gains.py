@@ -186,5 +186,5 @@ def test_arms_that_do_not_fit_are_refused():
         gains_by_problem(base, outcomes([(64, 1), (16, 1)], plan))
     with pytest.raises(MathbError, match="between 0 and 1, not 5"):
         gains_by_problem(base, base, fdr=5)
-    with pytest.raises(MathbError, match="no problems to test"):
+    with pytest.raises(MathbError, match="no problems to compare"):
         gains_by_problem(base, base, problems=[])

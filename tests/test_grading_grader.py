@@ -180,23 +180,31 @@ def test_a_file_goes_to_standard_output_by_default(tmp_path: Path, capsys: pytes
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (b"{", "valid JSON"),
+        (b"{", "JSON object"),
         (b"[1]", "JSON object"),
         (b'{"gold": "1"}', "prediction"),
         (b'{"prediction": "1"}', "gold"),
         (b'{"gold": null, "prediction": "1"}', "gold"),
         (b'{"gold": "", "prediction": "1"}', "gold is empty"),
         (b'{"gold": "1", "prediction": "1", "kind": "essay"}', "kind"),
-        (b'{"gold": "\xff", "prediction": "1"}', "valid JSON"),
-        (b"[" * 100_000, "valid JSON"),
+        (b'{"gold": "\xff", "prediction": "1"}', "UTF-8"),
+        (b"[" * 100_000, "JSON object"),
     ],
 )
 def test_a_bad_row_is_named_and_nothing_is_written(tmp_path: Path, line: bytes, said: str) -> None:
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_bytes(_lines(ROWS) + line + b"\n")
-    with pytest.raises(MathbError, match=f"in.jsonl, line 6: .*{said}"):
+    with pytest.raises(MathbError, match=f"in.jsonl, line 6.*{said}"):
         grade_file(source, target)
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_compressed_file_that_was_cut_short_is_not_graded_as_a_shorter_one(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl.zst"
+    frames = [zstandard.compress(_lines([row])) for row in ROWS]  # as written by something that appends
+    source.write_bytes(b"".join(frames[:-1]) + frames[-1][:8])
+    with pytest.raises(MathbError, match="in.jsonl.zst is cut short"):
+        grade_file(source, tmp_path / "out.jsonl")
 
 
 def test_a_file_is_never_graded_over_itself(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ CHEAP = {
         ("1/2", "0.5", True),
         ("1/3", "0.333333", False),  # a rounded decimal is another number
         (r"\frac13", r"0.\overline{3}", True),
+        (r"-\frac13", r"-.\overline{3}", True),
+        ("-1/3", "-.333...", True),
         (r"\frac16", "0.1666...", True),
         ("40/7", "5 5/7", True),
         (r"\frac{-1}{2}", r"-\frac12", True),
@@ -85,6 +87,9 @@ CHEAP = {
         ("3:4", "4:3", False),
         (r"4:40 \text{ a.m.}", "4:40 AM", True),
         ("4:40 a.m.", "4:40 p.m.", False),
+        ("16:40", "4:40 p.m.", True),
+        ("16:40", "4:40 a.m.", False),
+        ("12:05 a.m.", "0:05", True),
         ("7", r"18 \pmod{11}", False),
         (r"7 \pmod{11}", r"18 \pmod{11}", True),
         ("9" * 5000, "9" * 5000 + ".0", True),

@@ -30,7 +30,7 @@ from mathb_kit.construction.sources import ANSWER_TYPES, answer_type
 from mathb_kit.construction.tokens import read
 from mathb_kit.errors import MathbError
 from mathb_kit.problems import Problem, ProblemSet, load_problems
-from mathb_kit.problems.loader import read_rows
+from mathb_kit.problems.files import read_rows
 
 
 def score(one: str, other: str) -> float | None:

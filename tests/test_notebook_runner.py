@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 SCRIPTS = sorted((CHECKOUT / "notebooks").glob("[0-9]*.py"))
 
 DEMO = """# %% [markdown]
-# # Demo
+# # Demo, see the [README](../README.md)
 
 # %% tags=["parameters"]
 size: int = 2  # how many
@@ -72,6 +72,15 @@ def test_a_run_uses_this_interpreter_and_nothing_of_the_users_home(demo, tmp_pat
     progress = capfd.readouterr().err
     assert re.search(r"demo: cell 1/4, 0:\d\d\n", progress) and "cell 4/4" in progress and "halfway\n" in progress
     assert demo.read_text() == DEMO and "JUPYTER_PATH" not in os.environ
+
+
+def test_links_out_of_the_folder_lead_to_the_same_file_from_where_the_executed_notebook_lies(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "README.md").touch()
+    (tmp_path / "notebooks" / "demo.py").write_text(DEMO)
+    executed = run_notebook(tmp_path / "notebooks" / "demo.py", {}, tmp_path / "runs" / "mini" / "notebooks")
+    (target,) = re.findall(r'href="([^"#]*README.md)"', executed.with_suffix(".html").read_text())
+    assert (executed.parent / target).resolve() == tmp_path / "README.md"
 
 
 def test_every_cell_that_draws_shows_its_figure(demo, tmp_path):

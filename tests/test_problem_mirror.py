@@ -15,7 +15,7 @@ from hub_copies import COPIES, stand_in
 from mathb_kit.construction import answer_type
 from mathb_kit.errors import MathbError
 from mathb_kit.problems import ProblemSet, fetch, load_problems, loader, quirks
-from mathb_kit.problems.golds import boxes, integer
+from mathb_kit.problems.quirks import boxes, integer
 
 HUB_SETS = [name for name, entry in loader.registry().items() if entry.hub]
 

@@ -10,7 +10,7 @@ import zstandard
 
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature import shipped_sets
-from mathb_kit.problems import files, load_problems, loader, problem_sets
+from mathb_kit.problems import Problem, files, load_problems, loader, problem_sets, write_problems
 
 
 def write(path: Path, *lines: object) -> Path:
@@ -145,6 +145,12 @@ def test_without_a_network_the_sentence_names_both_remedies(tmp_path):
         words in done.stdout
         for words in ("go online", "mathb problems fetch math-500 --to", "MATHB_DATA_DIR", "math500.jsonl")
     ), done.stderr
+
+
+def test_written_problems_are_read_back_whatever_else_their_source_says(tmp_path):
+    meta = {"id": "7", "problem": "other", "answer": "other", "level": 3}
+    (again,) = load_problems(write_problems([Problem("mine", "a", "Find $1$.", "1", meta)], tmp_path / "mine.jsonl"))
+    assert (again.id, again.statement, again.gold, again.meta) == ("a", "Find $1$.", "1", {"level": 3})
 
 
 def test_the_list_says_where_a_set_would_come_from(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,7 +32,31 @@ def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(progress_module, "time", clock)
     monkeypatch.delenv("MATHB_PROGRESS", raising=False)
+    monkeypatch.delenv("MATHB_WIDGETS", raising=False)
     return clock
+
+
+def in_a_terminal(monkeypatch):
+    """A stderr that somebody looks at; to be called in a test, since pytest gives each phase another stderr."""
+    monkeypatch.delenv("MATHB_PROGRESS", raising=False)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """A kernel, as far as `progress` asks; returns what was displayed: (text, display id, whether it replaces)."""
+    shown = []
+
+    def display(said, *, raw, display_id, update):
+        assert raw and list(said) == ["text/plain"]
+        shown.append((said["text/plain"], display_id, update))
+
+    ipython = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    return shown
 
 
 def test_without_a_terminal_a_plain_line_comes_now_and_then_with_rate_and_time_left(clock, capsys):
@@ -89,8 +114,7 @@ def screen(written: str) -> list[str]:
 
 
 def test_a_terminal_keeps_the_outermost_bar_and_the_notes(monkeypatch, capsys):
-    monkeypatch.delenv("MATHB_PROGRESS", raising=False)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    in_a_terminal(monkeypatch)
     with progress(2, "outer", unit="models") as outer:
         for i in range(2):
             with progress(50, "inner", initial=20) as inner:
@@ -99,10 +123,70 @@ def test_a_terminal_keeps_the_outermost_bar_and_the_notes(monkeypatch, capsys):
             outer.update()
     with progress(None, "next") as bar:
         bar.update(3)
-    shown = screen(capsys.readouterr().err)
+    written = capsys.readouterr().err
+    assert not re.search(r"\x1b\[[\d;]*m", written), "no colours"
+    shown = screen(written)
     assert shown[:2] == ["note 0", "note 1"] and len(shown) == 4
     assert re.fullmatch(r"outer: 100%.* 2/2 .* models/s\]", shown[2])
     assert re.fullmatch(r"next: 3 attempts .* attempts/s\]", shown[3])
+
+
+@pytest.mark.parametrize(("name", "value"), [("TERM", "dumb"), ("CI", "true")])
+def test_a_terminal_that_cannot_redraw_and_the_log_of_ci_get_plain_lines(name, value, clock, monkeypatch, capsys):
+    in_a_terminal(monkeypatch)
+    monkeypatch.setenv(name, value)
+    with progress(10, "coin") as bar:
+        clock.now += 5
+        bar.update(10)
+    assert capsys.readouterr().err == "coin: 10 of 10 attempts, 2.0/s, 00:05\n"
+
+
+def test_a_notebook_gets_one_output_that_is_redrawn_twice_a_second_at_most(notebook, clock, capsys):
+    with progress(2, "models", unit="models") as outer:
+        for _ in range(2):
+            with progress(80, "coin") as inner:
+                for _ in range(80):
+                    clock.now += 1 / 16
+                    inner.update()
+            outer.update()
+        outer.note("all there")
+    texts, ids, replaced = zip(*notebook, strict=True)
+    assert 10 <= len(texts) <= 2 * 10 + 2, "10 s in all, the first 2 s without a word"
+    assert len(set(ids)) == 1 and replaced == (False,) + (True,) * (len(texts) - 1)
+    assert texts[0].splitlines()[0].startswith("░" * 20 + " models: 0 of 2 models, 0.0/s, 00:02")
+    assert texts[0].splitlines()[1] == "█" * 8 + "░" * 12 + " coin: 33 of 80 attempts, 16.0/s, 00:02, 00:02 left"
+    assert texts[-1].splitlines() == ["all there", "models: 2 of 2 models, 0.2/s, 00:10"]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_short_job_leaves_no_output_in_a_notebook_and_a_recorded_one_gets_plain_lines(
+    notebook, clock, monkeypatch, capsys
+):
+    with progress(10, "coin") as bar:
+        clock.now += 1
+        bar.update(10)
+    assert notebook == [] and capsys.readouterr().err == ""
+    monkeypatch.setenv("MATHB_WIDGETS", "off")
+    with progress(10, "coin") as bar:
+        clock.now += 5
+        bar.update(10)
+    assert notebook == [] and capsys.readouterr().err == "coin: 10 of 10 attempts, 2.0/s, 00:05\n"
+
+
+@pytest.mark.slow
+def test_a_real_kernel_records_one_output_with_the_last_state(monkeypatch):
+    import nbformat
+    from nbclient import NotebookClient
+
+    for name in ("MATHB_PROGRESS", "MATHB_WIDGETS"):
+        monkeypatch.delenv(name, raising=False)
+    code = (
+        "import time\nfrom mathb_kit.progress import progress\n"
+        "with progress(30, 'coin') as bar:\n    for _ in range(30):\n        time.sleep(0.1)\n        bar.update()"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    (output,) = NotebookClient(notebook, kernel_name="python3").execute().cells[0].outputs
+    assert re.match(r"coin: 30 of 30 attempts, \d+\.\d/s, 00:0\d$", output["data"]["text/plain"])
 
 
 def test_MATHB_PROGRESS_switches_off_and_refuses_other_words(clock, monkeypatch, capsys):

@@ -145,7 +145,7 @@ def test_a_full_disk_leaves_neither_half_a_shard_nor_a_temporary_file(tmp_path, 
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(pq, "write_table", half_then_full)
-    with pytest.raises(MathbError, match=r"attempts/m/main \(No space left on device\); free space.*MATHB_RUNS"):
+    with pytest.raises(MathbError, match=r"attempts/m/main/\S+ \(No space left on device\); free space.*MATHB_RUNS"):
         store.commit_attempts("m", "main", chunk_rows("p", 4))
     monkeypatch.undo()
     assert files(store) == before
@@ -155,7 +155,7 @@ def test_a_full_disk_leaves_neither_half_a_shard_nor_a_temporary_file(tmp_path, 
 
 def test_an_unwritable_folder_is_named(tmp_path):
     (tmp_path / "attempts").write_text("a file in the way")
-    with pytest.raises(MathbError, match="Cannot write to .*attempts/m/main"):
+    with pytest.raises(MathbError, match="Cannot write .*attempts/m/main"):
         Store(tmp_path).commit_attempts("m", "main", chunk_rows("p", 0))
 
 

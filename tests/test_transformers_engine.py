@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from transformers import LlamaConfig, LlamaForCausalLM, TopKLogitsWarper, TopPLogitsWarper
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 from transformers.generation.logits_process import MinPLogitsWarper
 
 from mathb_kit.miniature.tokenizer import build_tokenizer
@@ -113,6 +120,17 @@ def test_stop_strings_end_a_completion_and_are_cut_off(loaded):
             assert stop not in after.text
             assert after.text == before.text.split(stop)[0]
             assert after.finish == ("stop" if stop in before.text else before.finish)
+
+
+def test_a_stop_string_of_several_bytes_a_character_is_found(loaded):
+    tokenizer = Tokenizer(models.BPE({c: i for i, c in enumerate(pre_tokenizers.ByteLevel.alphabet())}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    by_byte = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+    rows = np.array([by_byte("x = 7。")["input_ids"], by_byte("x = 7 ok")["input_ids"]])
+    sampler = engine(loaded)
+    sampler.tokenizer = by_byte
+    assert sampler._has_stop(rows, ("。",)).tolist() == [True, False]
 
 
 def test_token_counts_include_the_end_token_and_length_marks_the_limit(loaded):

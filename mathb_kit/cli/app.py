@@ -1,35 +1,96 @@
-"""The command itself: how a run ends, and the arguments that several verbs share."""
+"""The command itself: its help, how a run ends, and the arguments that several verbs share."""
 
 from __future__ import annotations
 
 import errno
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Annotated, Any
 
 import typer
 
 import mathb_kit as mb
+from mathb_kit.cli.complete import ENGINES, among, model_names, one_of, set_names
 from mathb_kit.errors import MathbError
+
+# In the order of the help. A verb names its panel.
+REPRODUCE, JUDGE, NUMBERS, BUILD, KEPT = (
+    "Reproduce the paper", "Judge a model", "Numbers, without a model", "Build and train", "What was sampled"
+)  # fmt: skip
+
+_EPILOG = """\b
+Every verb has examples: mathb evaluate --help
+
+For scripts: with --json stdout is one JSON document (a table is a list of objects; numbers in full, null for what is
+not known) and everything else goes to stderr. Without it, too, progress and notes go to stderr. An error is one
+sentence on stderr and status 2.
+
+Completion of verbs, options, models and sets: mathb --install-completion, then open a new shell.
+
+\b
+Environment:
+  MATHB_RUNS      folder of everything sampled and drawn; else runs/
+  MATHB_DATA_DIR  folder with local copies of problem sets
+  MATHB_MODELS    a .toml file with models of your own
+  MATHB_PROGRESS  bar, plain (lines) or off; else what fits the place
+"""
+
+# typer shows its usage errors on four lines; its base class of them has no public name.
+_UsageError = typer.BadParameter.__base__
 
 
 class _Verbs(typer.core.TyperGroup):
-    """Turns the expected ends of a run into one sentence on stderr and an exit status."""
+    """Lists the verbs by purpose, and ends every expected failure with one sentence on stderr and an exit status."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        width = max(map(len, self.commands))
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name, verb in self.commands.items():
+            short = verb.get_short_help_str(formatter.width - width - 6)
+            panels.setdefault(verb.rich_help_panel, []).append((name.ljust(width), short))
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        with _one_sentence(ctx):
+            return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        try:
+        with _one_sentence(ctx):
             return super().invoke(ctx)
-        except MathbError as error:
-            _end(f"mathb: {error}", 2)
-        except KeyboardInterrupt:
-            _end("mathb: interrupted; what was finished is kept, the same command goes on from there.", 130)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
+
+
+@contextmanager
+def _one_sentence(ctx: Any) -> Iterator[None]:
+    try:
+        yield
+    except MathbError as error:
+        _end(f"mathb: {error}", 2)
+    except _UsageError as error:
+        said = error.format_message()
+        if said.startswith("Usage:"):  # the help of a group that was called without a verb
+            raise
+        called = error.ctx.command_path if error.ctx else f"{ctx.command_path} {ctx.invoked_subcommand}"
+        _end(f"mathb: {said}{'' if said[-1] in '.?' else '.'} See {called} --help.", 2)
+    except KeyboardInterrupt:
+        _end("mathb: interrupted; what was finished is kept, the same command goes on from there.", 130)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
             _end(
                 f"mathb: no space left on the disk{f' of {error.filename}' if error.filename else ''}; free some, or "
                 "point MATHB_RUNS to another disk, and run the same command again: what was finished is kept.",
                 2,
             )
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
+            raise
+        _end(
+            f"mathb: {error.filename} cannot be used ({os.strerror(error.errno)}); name another path, or point "
+            "MATHB_RUNS to a folder that you may write to.",
+            2,
+        )
 
 
 def _end(message: str, status: int) -> None:
@@ -40,25 +101,59 @@ def _end(message: str, status: int) -> None:
 app = typer.Typer(
     cls=_Verbs,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"max_content_width": 100},
     help="Do RL-tuned language models reach mathematics that their base cannot?",
+    epilog=_EPILOG,
 )
 
-Set = Annotated[str, typer.Option("--on", metavar="SET", help="A problem set (mathb problems) or a .jsonl file.")]
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A model (mathb models) or a checkpoint folder.")]
-Attempts = Annotated[int, typer.Option(min=1, help="Most attempts a problem gets.")]
+
+@contextmanager
+def only_result_on_stdout(as_json: bool) -> Iterator[None]:
+    """With ``--json``, what libraries print meanwhile (Ray forwards its workers' output) goes to stderr."""
+    if as_json:
+        with redirect_stdout(sys.stderr):
+            yield
+    else:
+        yield
+
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for scripts.")]
+
+complete_sets, complete_models = one_of(set_names), one_of(model_names)
+Set = Annotated[
+    str,
+    typer.Option(
+        "--on", metavar="SET", help="A problem set (mathb problems) or a .jsonl file.", autocompletion=complete_sets
+    ),
+]
+ModelName = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL", help="A model (mathb models) or a checkpoint folder.", autocompletion=complete_models
+    ),
+]
+Attempts = Annotated[int, typer.Option(min=1, metavar="N", help="Most attempts a problem gets.")]
 
 EngineName = Annotated[
-    str, typer.Option("--engine", metavar="NAME", help="transformers, vllm, server (any OpenAI-style API) or ray.")
-]
+    str,
+    typer.Option(
+        "--engine", metavar="NAME", help="transformers, vllm, server (any OpenAI-style API) or ray.",
+        autocompletion=among(*ENGINES),
+    ),
+]  # fmt: skip
 Url = Annotated[str | None, typer.Option(metavar="URL", help="Address of the server, e.g. http://host:8000/v1.")]
 ServedName = Annotated[str | None, typer.Option("--name", metavar="NAME", help="What the server calls the model.")]
-TensorParallel = Annotated[int | None, typer.Option(min=1, help="GPUs that share the model (vllm).")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Ray workers, each with an engine of its own.")]
-WorkerEngine = Annotated[str | None, typer.Option(metavar="NAME", help="Their engine: transformers or vllm.")]
-GpusPerWorker = Annotated[float | None, typer.Option(help="GPUs declared for each Ray worker.")]
+TensorParallel = Annotated[int | None, typer.Option(min=1, metavar="N", help="GPUs that share the model (vllm).")]
+Workers = Annotated[int | None, typer.Option(min=1, metavar="N", help="Ray workers, each with an engine of its own.")]
+WorkerEngine = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Their engine: transformers or vllm.", autocompletion=among("transformers", "vllm")
+    ),
+]
+GpusPerWorker = Annotated[float | None, typer.Option(metavar="X", help="GPUs declared for each Ray worker.")]
 Strict = Annotated[bool, typer.Option("--strict", help="The very same texts again on the same machine; slower.")]
 ShardOption = Annotated[
     str | None, typer.Option("--shard", metavar="I/N", help="Only part I of N of the problems, as in a Slurm array.")

@@ -7,32 +7,58 @@ from typing import Annotated
 
 import typer
 
-from mathb_kit.cli.app import app
+from mathb_kit.cli.app import BUILD, Json, app, complete_models, complete_sets, only_result_on_stdout
+from mathb_kit.cli.complete import objective_names, one_of
+from mathb_kit.report.records import to_json
 
-lab = typer.Typer(no_args_is_help=True, help="Train a model by RL on its own graded attempts; list the objectives.")
-app.add_typer(lab, name="lab")
+lab = typer.Typer(no_args_is_help=True, help="Train a model by RL on its own graded attempts.")
+app.add_typer(lab, name="lab", rich_help_panel=BUILD)
 
 
 @lab.command("train")
 def lab_train(
-    objective: Annotated[str, typer.Option(help="What is optimised; mathb lab objectives lists them.")] = "grpo",
+    objective: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="What is optimised; mathb lab objectives lists them.",
+            autocompletion=one_of(objective_names),
+        ),
+    ] = "grpo",
     base: Annotated[
-        str, typer.Option("--from", metavar="MODEL", help="Where to start: a model or a checkpoint folder.")
+        str,
+        typer.Option(
+            "--from", metavar="MODEL", help="Where to start: a model or a checkpoint folder.",
+            autocompletion=complete_models,
+        ),
     ] = "mini-base-1",
-    steps: Annotated[int | None, typer.Option(help="Rollout batches; 200 if no budget is given.")] = None,
-    tokens: Annotated[int | None, typer.Option(help="Or a budget in sampled tokens.")] = None,
-    on: Annotated[str, typer.Option(metavar="SET", help="Training problems, of no evaluation set.")] = "mini-train",
+    steps: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Rollout batches; 200 if no budget is given.")
+    ] = None,
+    tokens: Annotated[int | None, typer.Option(min=1, metavar="N", help="Or a budget in sampled tokens.")] = None,
+    on: Annotated[
+        str,
+        typer.Option(metavar="SET", help="Training problems, of no evaluation set.", autocompletion=complete_sets),
+    ] = "mini-train",
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Checkpoint and log; else runs/lab/.")] = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
-    prompts: Annotated[int, typer.Option(min=1, help="Problems per step.")] = 16,
-    group: Annotated[int, typer.Option(min=2, help="Attempts per problem.")] = 8,
-    updates: Annotated[int | None, typer.Option(help="Optimiser steps per batch; else the objective's own.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="3e-4 for tiny models, else 1e-6.")] = None,
-    validate: Annotated[int, typer.Option(help="Try every tenth problem, held out, every so many steps.")] = 0,
-    threads: Annotated[int | None, typer.Option(help="Processor threads.")] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of everything random.")] = 0,
+    prompts: Annotated[int, typer.Option(min=1, metavar="N", help="Problems per step.")] = 16,
+    group: Annotated[int, typer.Option(min=2, metavar="N", help="Attempts per problem.")] = 8,
+    updates: Annotated[
+        int | None, typer.Option(metavar="N", help="Optimiser steps per batch; else the objective's own.")
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(metavar="X", help="3e-4 for tiny models, else 1e-6.")] = None,
+    validate: Annotated[
+        int, typer.Option(metavar="N", help="Try every tenth problem, held out, every so many steps.")
+    ] = 0,
+    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Processor threads.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Train a model; the result is an ordinary checkpoint. The same command again goes on where a run was stopped.
+    """Train a model; the result is an ordinary checkpoint.
 
+    The same command again goes on where a run was stopped.
+
+    \b
+    Example: mathb lab train --steps 2 --prompts 4 --group 4 --to tried
     Example: mathb lab train --objective oreal --from mini-base-1 --steps 200
     """
     from mathb_kit.lab.trainer import train
@@ -41,21 +67,28 @@ def lab_train(
         import torch
 
         torch.set_num_threads(threads)
-    folder = train(
-        objective, base, steps=steps, tokens=tokens, on=on, to=to, seed=seed, prompts=prompts, group=group,
-        updates=updates, learning_rate=learning_rate, validate=validate,
-    )  # fmt: skip
-    print(f"{folder}\nTry it: mathb evaluate {folder} --base {base} --on mini-math-b")
+    with only_result_on_stdout(as_json):
+        folder = train(
+            objective, base, steps=steps, tokens=tokens, on=on, to=to, seed=seed, prompts=prompts, group=group,
+            updates=updates, learning_rate=learning_rate, validate=validate,
+        )  # fmt: skip
+    told = f"{folder}\nTry it: mathb evaluate {folder} --base {base} --on mini-math-b"
+    print(to_json({"checkpoint": folder, "base": base, "objective": objective}) if as_json else told)
 
 
 @lab.command("objectives")
-def lab_objectives() -> None:
+def lab_objectives(as_json: Json = False) -> None:
     """List the objectives with their sources.
 
+    \b
     Example: mathb lab objectives
     """
     from mathb_kit.lab.objectives import OBJECTIVES
 
-    for name, objective in OBJECTIVES.items():
-        loss = getattr(objective.loss, "func", objective.loss)
-        print(f"{name:16} {(loss.__doc__ or '').strip().splitlines()[0]}")
+    losses = {name: getattr(each.loss, "func", each.loss) for name, each in OBJECTIVES.items()}
+    rows = [{"name": name, "about": (loss.__doc__ or "").strip().splitlines()[0]} for name, loss in losses.items()]
+    if as_json:
+        print(to_json(rows))
+        return
+    for row in rows:
+        print(f"{row['name']:20} {row['about']}")

@@ -9,69 +9,118 @@ from typing import Annotated
 import typer
 
 import mathb_kit as mb
-from mathb_kit.cli.app import app
+from mathb_kit.cli.app import NUMBERS, Json, app
+from mathb_kit.cli.complete import among
 from mathb_kit.errors import MathbError
+from mathb_kit.report.records import to_json
 
 
-@app.command()
+@app.command(rich_help_panel=NUMBERS)
 def grade(
-    file: Annotated[Path, typer.Argument(help="JSON lines with gold, prediction and perhaps kind (response, answer).")],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of to stdout.")] = None,
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="JSON lines with gold, prediction and perhaps kind (response, answer)."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to stdout.")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Grade a file of predictions: the same rows with verdict and answer.
+    """Grade a file of predictions.
 
+    The same rows come back with verdict, answer and the rung of the ladder that decided. With --json and -o the counts
+    are on stdout.
+
+    \b
     Example: mathb grade predictions.jsonl -o graded.jsonl
     """
+    if as_json and output is None:
+        raise MathbError("--json prints the counts; give -o FILE for the graded rows.")
     counts = mb.grade_file(file, output)
-    print(", ".join(f"{count:,} {verdict}" for verdict, count in counts.items()), file=sys.stderr)
+    told = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
+    print(to_json(counts)) if as_json else print(told, file=sys.stderr)
 
 
-@app.command()
+@app.command(rich_help_panel=NUMBERS)
 def passk(
-    file: Annotated[Path | None, typer.Argument(help="CSV or JSON lines with n and c for each problem.")] = None,
-    n: Annotated[int | None, typer.Option("--n", help="Attempts, where there is no file.")] = None,
-    c: Annotated[int | None, typer.Option("--c", help="Correct ones among them.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="CSV or JSON lines with n and c for each problem.")
+    ] = None,
+    n: Annotated[int | None, typer.Option("--n", metavar="N", help="Attempts, where there is no file.")] = None,
+    c: Annotated[int | None, typer.Option("--c", metavar="C", help="Correct ones among them.")] = None,
     k: Annotated[list[int], typer.Option("--k", metavar="K", help="Attempts allowed; may be repeated.")] = [1],
+    as_json: Json = False,
 ) -> None:
-    """pass@k from counts: the unbiased estimate of Chen et al. (2021).
+    """pass@k from counts.
 
-    Example: mathb passk --n 1024 --c 3 --k 1 --k 64, or: mathb passk counts.csv --k 8
+    The unbiased estimate of Chen et al. (2021) at n attempts with c correct ones; with a file its mean over problems
+    and an interval.
+
+    \b
+    Example: mathb passk --n 1024 --c 3 --k 1 --k 64
+    Example: mathb passk counts.csv --k 8
     """
     from mathb_kit.statistics.counts import mean_pass_at_k
 
     if file:
-        print(mean_pass_at_k(file, k).to_string(index=False))
+        table = mean_pass_at_k(file, k)
+        print(to_json(table) if as_json else table.to_string(index=False))
         return
     if n is None or c is None:
         raise MathbError("Give --n and --c, or a file with these columns.")
-    for allowed in k:
-        print(f"pass@{allowed} = {mb.pass_at_k(n, c, allowed):.6g}")
+    values = {allowed: float(mb.pass_at_k(n, c, allowed)) for allowed in k}
+    if as_json:
+        print(to_json([{"k": allowed, "pass_at_k": value} for allowed, value in values.items()]))
+        return
+    for allowed, value in values.items():
+        print(f"pass@{allowed} = {value:.6g}" + (f" ({n} attempts do not tell)" if allowed > n else ""))
 
 
-@app.command()
+@app.command(rich_help_panel=NUMBERS)
 def plan(
     pilot: Annotated[
-        Path | None, typer.Option(help="CSV or JSON lines with n and c, one row per problem, not selected by them.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="CSV or JSON lines with n and c, one row per problem, not selected by them."
+        ),
     ] = None,
     beta: Annotated[
         tuple[float, float] | None, typer.Option(metavar="A B", help="Without a pilot: success rates are Beta(A, B),")
     ] = None,
-    zero: Annotated[float, typer.Option(help="but for this share of problems that are never solved.")] = 0.0,
-    problems: Annotated[int | None, typer.Option(min=1, help="Size of the set; the pilot's by default.")] = None,
-    n_max: Annotated[int, typer.Option(min=1, help="Most attempts a problem gets.")] = 1024,
+    zero: Annotated[
+        float, typer.Option(metavar="SHARE", help="but for this share of problems that are never solved.")
+    ] = 0.0,
+    problems: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Size of the set; the pilot's by default.")
+    ] = None,
+    n_max: Annotated[int, typer.Option(min=1, metavar="N", help="Most attempts a problem gets.")] = 1024,
     k: Annotated[
         list[int], typer.Option("--k", metavar="K", help="Where it must be narrow; n-max by default; may be repeated.")
     ] = [],
-    width: Annotated[float | None, typer.Option(help="Full width of the 95 % interval for pass@k to reach.")] = None,
-    budget: Annotated[float | None, typer.Option(help="Instead of a width: most attempts in all.")] = None,
+    width: Annotated[
+        float | None, typer.Option(metavar="X", help="Full width of the 95 % interval for pass@k to reach.")
+    ] = None,
+    budget: Annotated[
+        float | None, typer.Option(metavar="N", help="Instead of a width: most attempts in all.")
+    ] = None,
     question: Annotated[
-        str, typer.Option(help="Interval for fresh attempts on these problems (attempts), or for problems as a sample.")
+        str,
+        typer.Option(
+            metavar="WHICH",
+            help="Interval for fresh attempts on these problems (attempts), or for problems as a sample (problems).",
+            autocompletion=among("attempts", "problems"),
+        ),
     ] = "attempts",
-    tokens_per_attempt: Annotated[float | None, typer.Option(help="Mean length of an attempt.")] = None,
+    tokens_per_attempt: Annotated[float | None, typer.Option(metavar="X", help="Mean length of an attempt.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Choose rounds and stop count before sampling: expected attempts and interval widths against fixed n.
+    """Choose rounds and stop count before sampling.
 
-    Example: mathb plan --beta 0.3 1.2 --zero 0.4 --problems 500 --n-max 1024 --width 0.02
+    Expected attempts and interval widths of adaptive plans against fixed n, from a pilot or from assumed success rates.
+
+    \b
+    Example: mathb plan --beta 0.3 1.2 --zero 0.4 --problems 500 --width 0.05
+    Example: mathb plan --pilot counts.csv --problems 500 --n-max 256
     """
     from mathb_kit.statistics import planning, success_rates
     from mathb_kit.statistics.counts import read_counts
@@ -89,6 +138,10 @@ def plan(
         rates, n_max=n_max, problems=problems, ks=k, target_width=width, budget=budget, question=question,
         tokens_per_attempt=tokens_per_attempt,
     )  # fmt: skip
+    if as_json:
+        told = {"plan": str(choice.plan), "sentence": choice.sentence}
+        print(to_json(told | {"costs": choice.costs, "candidates": choice.table}))
+        return
     shown = {"index": False, "float_format": "{:.4f}".format, "formatters": dict.fromkeys(
         ("attempts", "tokens", "fixed_n"), "{:,.0f}".format)}  # fmt: skip
     print(choice.sentence)

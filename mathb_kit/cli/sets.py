@@ -8,49 +8,81 @@ from typing import Annotated
 import typer
 
 import mathb_kit as mb
-from mathb_kit.cli.app import app
+from mathb_kit.cli.app import JUDGE, Json, app, complete_models, complete_sets
 from mathb_kit.errors import MathbError
+from mathb_kit.report.records import to_json
 
 
-@app.command()
+@app.command(rich_help_panel=JUDGE)
 def problems(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME | fetch NAME...]", help="A set; none lists all.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME | fetch NAME...]", help="A set; none lists all.", autocompletion=complete_sets
+        ),
     ] = None,
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to fetch to; else MATHB_DATA_DIR.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Fetch another commit than the registry's.")] = None,
+    revision: Annotated[
+        str | None, typer.Option(metavar="COMMIT", help="Fetch another commit than the registry's.")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """List the problem sets, show the first problem of one, or fetch sets into a folder for machines without network.
+    """List the problem sets, look into one, or fetch copies.
 
-    Example: MATHB_DATA_DIR=my/data mathb problems math-500, or: mathb problems fetch math-500 aime-2024 --to my/data
+    Without a name all sets are listed; with one its size, source and first problem are shown; after fetch, sets are
+    copied into a folder for machines without network.
+
+    \b
+    Example: mathb problems mini-aime
+    Example: mathb problems fetch math-500 aime-2024 --to my/data
+    Example: MATHB_DATA_DIR=my/data mathb problems math-500
     """
     match names or []:
         case []:
-            print(mb.problem_sets().to_string(index=False))
+            table = mb.problem_sets()
+            print(to_json(table) if as_json else table.to_string(index=False))
         case ["fetch"]:
             raise MathbError("Name the sets to fetch, e.g. mathb problems fetch math-500, or all.")
         case ["fetch", *chosen]:
             from mathb_kit.problems import fetch
 
-            print(*fetch(chosen, to, revision), sep="\n")
+            copies = fetch(chosen, to, revision)
+            print(to_json(copies) if as_json else "\n".join(map(str, copies)))
         case [name]:
             found = mb.load_problems(name)
+            if as_json:
+                about = {"set": found.name, "problems": len(found), "note": found.note, "source": found.source}
+                print(to_json(about | {"first": found[0]}))
+                return
             print(f"{found.name}: {found.note or f'{len(found):,} problems'}, from {found.source}")
             print(f"{found[0].key}, gold {found[0].gold}\n{found[0].statement}")
         case _:
             raise MathbError("Name one set to look into, or write fetch before several.")
 
 
-@app.command()
-def models(name: Annotated[str, typer.Argument(help="A model to look into; none lists all.")] = "") -> None:
+@app.command(rich_help_panel=JUDGE)
+def models(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A model to look into; none lists all.", autocompletion=complete_models),
+    ] = "",
+    as_json: Json = False,
+) -> None:
     """List the models, or show the settings of one.
 
+    \b
+    Example: mathb models
     Example: mathb models mini-base-1
     """
     if not name:
-        print(mb.list_models().to_string(index=False))
+        table = mb.list_models()
+        print(to_json(table) if as_json else table.to_string(index=False))
         return
     from mathb_kit.models import describe_model
 
-    for key, value in describe_model(name).items():
+    told = describe_model(name)
+    if as_json:
+        print(to_json(told))
+        return
+    for key, value in told.items():
         print(f"{key:17} {value if key == 'key' else repr(value)}")

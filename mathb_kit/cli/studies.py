@@ -9,10 +9,13 @@ import typer
 
 import mathb_kit as mb
 from mathb_kit.cli.app import (
+    JUDGE,
+    REPRODUCE,
     Attempts,
     DryRunOption,
     EngineName,
     GpusPerWorker,
+    Json,
     ModelName,
     ServedName,
     Set,
@@ -23,13 +26,23 @@ from mathb_kit.cli.app import (
     WorkerEngine,
     Workers,
     app,
+    complete_models,
+    complete_sets,
+    only_result_on_stdout,
 )
+from mathb_kit.cli.complete import OTHER_CALLS, among, calls, one_of
 from mathb_kit.errors import MathbError
+from mathb_kit.report.records import to_json
 
 
-@app.command()
+@app.command(rich_help_panel=REPRODUCE)
 def reproduce(
-    profile: Annotated[str, typer.Argument(help="A call of ./reproduce.sh --help, or a .toml file.")] = "mini",
+    profile: Annotated[
+        str,
+        typer.Argument(
+            metavar="CALL", help="A call of ./reproduce.sh --help, or a .toml file.", autocompletion=one_of(calls)
+        ),
+    ] = "mini",
     quick: Annotated[bool, typer.Option("--quick", help="Fewer attempts, drawn into runs/ only.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Print attempts, tokens, hours and disk, and stop.")] = False,
     calibrate: Annotated[
@@ -40,14 +53,29 @@ def reproduce(
     only: Annotated[
         list[str], typer.Option(metavar="NAME", help="Of verifiers or scoreboard only this row; may be repeated.")
     ] = [],
+    as_json: Json = False,
 ) -> None:
     """Redraw the study's figures and tables.
 
+    What it costs is printed first. An interrupted run loses nothing: call it again. --json goes with --plan.
+
+    \b
     Example: mathb reproduce mini --quick
+    Example: mathb reproduce paper --plan
     """
+    if not profile.endswith(".toml") and profile not in calls():
+        from mathb_kit.settings import did_you_mean
+
+        names = ", ".join(calls())
+        raise MathbError(
+            f"There is no profile {profile!r}{did_you_mean(profile, calls())}; there are {names}, and any .toml file."
+        )
+    if as_json and (not plan or profile in OTHER_CALLS):
+        raise MathbError("--json goes with --plan of a profile; for the rest see the .csv files beside the figures.")
     from mathb_kit.profiles import load_profile
     from mathb_kit.report import calibration
     from mathb_kit.report import reproduce as study
+    from mathb_kit.report.price import price_record
 
     if profile in ("verifiers", "scoreboard"):
         from mathb_kit.report import scoreboard, verifiers
@@ -76,15 +104,121 @@ def reproduce(
         study.reproduce(profile, quick=quick, from_scratch=from_scratch, rehearse=rehearse)
         return
     chosen = load_profile(profile, quick, rehearse)
-    print(study.price(calibration.calibrated(chosen, calibration.calibrate(chosen)) if calibrate else chosen))
+    if calibrate:
+        chosen = calibration.calibrated(chosen, calibration.calibrate(chosen))
+    print(to_json(price_record(chosen)) if as_json else study.price(chosen))
 
 
-@app.command()
+@app.command(rich_help_panel=JUDGE)
+def evaluate(
+    model: ModelName,
+    on: Set,
+    attempts: Attempts = 1024,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Judge MODEL on what this base left unsolved of SET.", autocompletion=complete_models
+        ),
+    ] = None,
+    match: Annotated[
+        str,
+        typer.Option(
+            metavar="WHOSE", help="With --base: prompt and sampling by vendor, or all as for base or tuned.",
+            autocompletion=among("vendor", "base", "tuned"),
+        ),
+    ] = "vendor",
+    ordinary: Annotated[
+        list[str],
+        typer.Option(
+            metavar="SET", help="With --base: what was lost here; else as the set's entry says.",
+            autocompletion=complete_sets,
+        ),
+    ] = [],
+    hard_only: Annotated[bool, typer.Option("--hard-only", help="With --base: leave the ordinary sets out.")] = False,
+    shard: ShardOption = None,
+    dry_run: DryRunOption = False,
+    engine: EngineName = "transformers",
+    url: Url = None,
+    name: ServedName = None,
+    tensor_parallel: TensorParallel = None,
+    workers: Workers = None,
+    worker_engine: WorkerEngine = None,
+    gpus_per_worker: GpusPerWorker = None,
+    strict: Strict = False,
+    as_json: Json = False,
+) -> None:
+    """Measure pass@k, or what a model reaches beyond its base.
+
+    Samples and grades by an adaptive plan; what the store has is read. With --base the verdict stands beside a fresh
+    draw of the base, with intervals, and a card is written.
+
+    \b
+    Example: mathb evaluate mini-base-1 --on mini-aime --attempts 16
+    Example: mathb evaluate mini-rl-1 --base mini-base-1 --on mini-math-b
+    Example: mathb evaluate mini-base-1 --on mini-math --attempts 16 --json
+    """
+    make = mb.engine_factory(
+        engine, url=url, name=name, tensor_parallel=tensor_parallel, workers=workers, worker_engine=worker_engine,
+        gpus_per_worker=gpus_per_worker, strict=strict,
+    )  # fmt: skip
+    plan, chosen, tried = mb.Plan.up_to(attempts), mb.load_problems(on), mb.get_model(model)
+    if base:
+        if shard or dry_run:
+            raise MathbError(
+                "--base compares whole sets; run evaluate by --shard (or --dry-run) for each of the two models alone, "
+                "then judge without it."
+            )
+        from mathb_kit.problems import ordinary_sets
+        from mathb_kit.report.card import card_record, card_text, write_card
+
+        names = [] if hard_only else ordinary or ordinary_sets(on)
+        with only_result_on_stdout(as_json):
+            judged = mb.judge_checkpoint(
+                tried, mb.get_model(base), chosen, plan, match=match,
+                ordinary=[mb.load_problems(each) for each in names], engine_for=make,
+            )  # fmt: skip
+        if as_json:
+            page, _ = write_card(judged)
+            print(to_json(card_record(judged) | {"card": page}))
+            return
+        print(card_text(judged))
+        print("\nThe card: {}\nThe same as JSON: {}".format(*write_card(judged)))
+        return
+    if ordinary or hard_only:
+        raise MathbError("--ordinary and --hard-only say what tuning lost beside a base; give --base, or leave it out.")
+    if shard:
+        chosen = mb.parse_shard(shard).of(chosen)
+    if dry_run:
+        asked = mb.dry_run(tried, chosen, plan, store=mb.Store())
+        print(to_json({"tokens": asked.tokens} | vars(asked)) if as_json else f"at most {asked}")
+        return
+    with only_result_on_stdout(as_json):
+        evaluation = mb.evaluate(tried, chosen, plan, engine=make)
+    curve = mb.pass_at_k_curve(evaluation.outcomes, sorted({1, *plan.rounds}))
+    shown = curve[["k", "estimate", "low", "high", "problems"]]
+    interval = curve["interval"].iloc[0]
+    if as_json:
+        attempts, correct, tokens = (evaluation.outcomes[name].sum() for name in ("n", "c", "tokens"))
+        told = {
+            "model": tried.name, "model_key": evaluation.model_key, "set": on, "shard": shard, "plan": str(plan),
+            "attempts": attempts, "correct": correct, "tokens": tokens, "new_tokens": evaluation.new_tokens,
+            "interval": interval, "pass_at_k": shown,
+        }  # fmt: skip
+        print(to_json(told))
+        return
+    part = f", shard {shard}" if shard else ""
+    print(f"pass@k of {model} on {on}{part} ({plan}; 95 % intervals: {interval})")
+    print(shown.to_string(index=False, float_format="{:.4f}".format))
+
+
+@app.command(rich_help_panel=JUDGE)
 def sample(
     model: ModelName,
     on: Set,
     attempts: Attempts = 64,
-    draw: Annotated[str, typer.Option(help="Name of the draw; a new name gives fresh attempts.")] = "main",
+    draw: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the draw; a new name gives fresh attempts.")
+    ] = "main",
     shard: ShardOption = None,
     dry_run: DryRunOption = False,
     prices: Annotated[
@@ -99,10 +233,15 @@ def sample(
     worker_engine: WorkerEngine = None,
     gpus_per_worker: GpusPerWorker = None,
     strict: Strict = False,
+    as_json: Json = False,
 ) -> None:
-    """Sample attempts into the store, without grading them; what is there already is skipped.
+    """Sample attempts into the store, without grading them.
 
-    Example: mathb sample mini-base-1 --on mini-math --attempts 16
+    What is there already is skipped; --dry-run says how much is left to do.
+
+    \b
+    Example: mathb sample mini-base-1 --on mini-aime --attempts 16
+    Example: mathb sample qwen2.5-7b --on math-500 --engine server --url http://host:8000/v1
     """
     from mathb_kit.store import store_root
 
@@ -115,76 +254,17 @@ def sample(
         chosen = mb.parse_shard(shard).of(chosen)
     with closing(make(tried)) as sampler:
         if dry_run:
-            print(mb.dry_run(tried, chosen, attempts, store=mb.Store(), draw=draw, engine=sampler, prices=prices))
+            asked = mb.dry_run(tried, chosen, attempts, store=mb.Store(), draw=draw, engine=sampler, prices=prices)
+            print(to_json({"tokens": asked.tokens} | vars(asked)) if as_json else asked)
             return
         if prices:
             raise MathbError("--prices are for a --dry-run; add it, or leave them out.")
-        report = mb.sample(tried, chosen, attempts, store=mb.Store(), engine=sampler, draw=draw)
+        with only_result_on_stdout(as_json):
+            report = mb.sample(tried, chosen, attempts, store=mb.Store(), engine=sampler, draw=draw)
+    if as_json:
+        print(to_json(vars(report) | {"store": store_root()}))
+        return
     print(
         f"{report.new_attempts:,} attempts sampled ({report.tokens:,} tokens, {report.seconds:.0f} s), "
         f"{report.skipped:,} were there; store: {store_root()}"
     )
-
-
-@app.command()
-def evaluate(
-    model: ModelName,
-    on: Set,
-    attempts: Attempts = 1024,
-    base: Annotated[str | None, typer.Option(help="Judge MODEL on what this base left unsolved of SET.")] = None,
-    match: Annotated[
-        str, typer.Option(help="With --base: prompt and sampling by vendor, or all as for base or tuned.")
-    ] = "vendor",
-    ordinary: Annotated[
-        list[str], typer.Option(metavar="SET", help="With --base: what was lost here; else as the set's entry says.")
-    ] = [],
-    hard_only: Annotated[bool, typer.Option("--hard-only", help="With --base: leave the ordinary sets out.")] = False,
-    shard: ShardOption = None,
-    dry_run: DryRunOption = False,
-    engine: EngineName = "transformers",
-    url: Url = None,
-    name: ServedName = None,
-    tensor_parallel: TensorParallel = None,
-    workers: Workers = None,
-    worker_engine: WorkerEngine = None,
-    gpus_per_worker: GpusPerWorker = None,
-    strict: Strict = False,
-) -> None:
-    """Sample and grade by an adaptive plan; print pass@k, or with --base what the model reaches beyond its base.
-
-    Example: mathb evaluate mini-rl-1 --base mini-base-1 --on mini-math-b
-    """
-    make = mb.engine_factory(
-        engine, url=url, name=name, tensor_parallel=tensor_parallel, workers=workers, worker_engine=worker_engine,
-        gpus_per_worker=gpus_per_worker, strict=strict,
-    )  # fmt: skip
-    plan, chosen, tried = mb.Plan.up_to(attempts), mb.load_problems(on), mb.get_model(model)
-    if base:
-        if shard or dry_run:
-            raise MathbError(
-                "--base compares whole sets; run evaluate by --shard (or --dry-run) for each of the two models alone, "
-                "then judge without it."
-            )
-        from mathb_kit.problems import ordinary_sets
-        from mathb_kit.report.card import card_text, write_card
-
-        names = [] if hard_only else ordinary or ordinary_sets(on)
-        judged = mb.judge_checkpoint(
-            tried, mb.get_model(base), chosen, plan, match=match,
-            ordinary=[mb.load_problems(each) for each in names], engine_for=make,
-        )  # fmt: skip
-        print(card_text(judged))
-        print("\nThe card: {}\nThe same as JSON: {}".format(*write_card(judged)))
-        return
-    if ordinary or hard_only:
-        raise MathbError("--ordinary and --hard-only say what tuning lost beside a base; give --base, or leave it out.")
-    if shard:
-        chosen = mb.parse_shard(shard).of(chosen)
-    if dry_run:
-        print(f"at most {mb.dry_run(tried, chosen, plan, store=mb.Store())}")
-        return
-    evaluation = mb.evaluate(tried, chosen, plan, engine=make)
-    curve = mb.pass_at_k_curve(evaluation.outcomes, sorted({1, *plan.rounds}))
-    part = f", shard {shard}" if shard else ""
-    print(f"pass@k of {model} on {on}{part} ({plan}; 95 % intervals: {curve['interval'].iloc[0]})")
-    print(curve[["k", "estimate", "low", "high", "problems"]].to_string(index=False, float_format="{:.4f}".format))

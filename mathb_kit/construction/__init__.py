@@ -37,7 +37,6 @@ from mathb_kit.construction.release import freeze, write_release
 from mathb_kit.construction.repair import Repaired, repair
 from mathb_kit.construction.retest import retest, retested
 from mathb_kit.construction.sieve import Sieve, prescreen, sieve
-from mathb_kit.construction.similarity import THRESHOLD
 from mathb_kit.construction.sources import answer_type, source_analysis
 
 __all__ = [
@@ -49,7 +48,6 @@ __all__ = [
     "Funnel",
     "Repaired",
     "Sieve",
-    "THRESHOLD",
     "agreement",
     "answer_type",
     "attempts_at_most",

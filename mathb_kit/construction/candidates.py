@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from mathb_kit.construction.filters import Funnel, run_filters
 from mathb_kit.construction.pipeline import stages_before_sampling
@@ -10,9 +10,6 @@ from mathb_kit.construction.sieve import prescreen
 from mathb_kit.evaluation import evaluate
 from mathb_kit.plan import Plan
 from mathb_kit.profiles import Profile
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DRAW = "sieve"
 """Name of the draw that screens and sieves."""

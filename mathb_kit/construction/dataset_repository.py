@@ -90,7 +90,7 @@ def export_dataset(
     record = release_record(name, len(union), sieve, funnel)
     told = {"verification": verification, "construction": dict(settings or {})}
     if retested is not None:
-        told["retest"] = json.loads(retested.to_json(orient="records"))
+        told["retest"] = json.loads(retested.to_json(orient="records", double_precision=15))
     (folder / "provenance.json").write_text(json.dumps(record | told, indent=1) + "\n", encoding="utf-8")
     card = dataset_card(
         name,

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
+from mathb_kit.atomic import whole_file
 from mathb_kit.errors import MathbError
 from mathb_kit.grading.extraction import KINDS, extract
 from mathb_kit.grading.grader import NO_ANSWER, Grader
+from mathb_kit.problems.files import read_rows
 from mathb_kit.progress import progress
 
 
@@ -43,8 +43,8 @@ def grade_file(path: str | Path, output: str | Path | None = None, *, workers: i
     pairs: list[tuple[str, str | None]] = []
     distinct: dict[tuple[str, str | None], tuple[str, str | None]] = {}
     with progress(None, "reading answers", "rows") as bar:
-        for number, row in _rows(path):
-            gold, prediction, kind = _fields(row, path, number)
+        for where, row in read_rows(path):
+            gold, prediction, kind = _fields(row, where)
             pair = (gold, extract(prediction, kind=kind).answer)
             pairs.append(distinct.setdefault(pair, pair))  # one object per distinct pair
             bar.update(1)
@@ -52,7 +52,7 @@ def grade_file(path: str | Path, output: str | Path | None = None, *, workers: i
         graded = grader.grade_all((gold, answer) for gold, answer in distinct if answer is not None)
     counts: Counter[str] = Counter()
     with _written(output) as stream:
-        for pair, (_, row) in zip(pairs, _rows(path), strict=True):
+        for pair, (_, row) in zip(pairs, read_rows(path), strict=True):
             verdict, rung = graded[pair] if pair[1] is not None else (NO_ANSWER, "extraction")
             counts[verdict] += 1
             # ASCII JSON: lone surrogates, which no encoding can hold, survive as escapes.
@@ -60,48 +60,20 @@ def grade_file(path: str | Path, output: str | Path | None = None, *, workers: i
     return dict(counts)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number from 1, object) of every line that is not blank; only ``\\n`` ends a line."""
-    import zstandard
-
-    try:
-        with path.open("rb") as raw:
-            stream = raw
-            if path.suffix == ".zst":
-                stream = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
-            for number, line in enumerate(stream, start=1):
-                if number == 1:
-                    line = line.removeprefix(b"\xef\xbb\xbf")
-                if line.strip():
-                    yield number, _parsed(line, path, number)
-    except (OSError, zstandard.ZstdError) as error:
-        raise MathbError(f"{path} cannot be read ({error}); give a JSONL file, plain or .zst.") from error
-
-
-def _parsed(line: bytes, path: Path, number: int) -> dict[str, Any]:
-    try:
-        row = json.loads(line.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise MathbError(f"{path}, line {number}: not valid JSON ({error}); correct the line.") from error
-    if not isinstance(row, dict):
-        raise MathbError(f"{path}, line {number}: not a JSON object; a row is {{gold, prediction, kind?}}.")
-    return row
-
-
-def _fields(row: dict[str, Any], path: Path, number: int) -> tuple[str, str, str]:
+def _fields(row: dict[str, Any], where: str) -> tuple[str, str, str]:
     texts = []
     for name in ("gold", "prediction"):
         value = row.get(name)
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             value = json.dumps(value)
         if not isinstance(value, str):
-            raise MathbError(f"{path}, line {number}: the field {name!r} must be there and hold a text or a number.")
+            raise MathbError(f"{where}: the field {name!r} must be there and hold a text or a number.")
         texts.append(value)
     if not texts[0].strip():
-        raise MathbError(f"{path}, line {number}: the gold is empty, so nothing can be graded; leave the row out.")
+        raise MathbError(f"{where}: the gold is empty, so nothing can be graded; leave the row out.")
     kind = row.get("kind", "response")
     if kind not in KINDS:
-        raise MathbError(f"{path}, line {number}: kind is {kind!r}; it must be one of {', '.join(KINDS)}.")
+        raise MathbError(f"{where}: kind is {kind!r}; it must be one of {', '.join(KINDS)}.")
     return texts[0], texts[1], kind
 
 
@@ -126,28 +98,10 @@ def _written(output: str | Path | None) -> Iterator[TextIO]:
         with target.open("w") as stream:
             yield stream
         return
-    temporary: str | None = None
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(handle, "wb") as raw:
-            if target.suffix == ".zst":
-                with zstandard.ZstdCompressor().stream_writer(raw, closefd=False) as compressed:
-                    stream = io.TextIOWrapper(compressed, encoding="ascii")
-                    yield stream
-                    stream.flush()
-                    stream.detach()
-            else:
-                stream = io.TextIOWrapper(raw, encoding="ascii")
-                yield stream
-                stream.flush()
-                stream.detach()
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, target)
-        temporary = None
-    except OSError as error:
-        raise MathbError(f"{output} cannot be written ({error}); nothing was changed there.") from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+    with whole_file(target, "nothing was changed there.") as raw:
+        is_packed = target.suffix == ".zst"
+        with zstandard.ZstdCompressor().stream_writer(raw, closefd=False) if is_packed else nullcontext(raw) as sink:
+            stream = io.TextIOWrapper(sink, encoding="ascii")
+            yield stream
+            stream.flush()
+            stream.detach()

@@ -115,7 +115,8 @@ def _read_value(text: str) -> Fraction | str | None:
     if repeating := _REPEATING.fullmatch(text) or _DOTTED.fullmatch(text):
         whole, fixed, repeated = repeating.groups()
         tail = Fraction(int(fixed + repeated) - int(fixed or 0), (10 ** len(repeated) - 1) * 10 ** len(fixed))
-        return _canonical(int(whole.lstrip("-") or 0) + tail if whole[:1] != "-" else int(whole) - tail)
+        value = int(whole.lstrip("-") or 0) + tail
+        return _canonical(-value if whole[:1] == "-" else value)
     if fraction := _FRACTION.fullmatch(text):
         return _mixed(fraction)
     return None
@@ -170,15 +171,18 @@ def _fraction(value: Fraction | str) -> Fraction | None:
 
 
 def same_ratio(gold: str, answer: str) -> bool | None:
-    """``3:4`` equals ``6:8`` and 3/4; ``10:30 a.m.`` equals ``10:30 AM`` and ``10:30``. None: neither is a ratio, a
-    time or a residue."""
+    """``3:4`` equals ``6:8`` and 3/4; ``10:30 p.m.`` equals ``10:30 PM``, ``10:30`` and ``22:30``. None: neither is a
+    ratio, a time or a residue."""
     if "mod" in gold + answer and (verdict := _same_residue(gold, answer)) is not None:
         return verdict
     times = [_CLOCK.fullmatch(text) for text in (gold, answer)]
     if all(time and (time[2] or time[3]) for time in times):
         (hour, minutes, half), (other, other_minutes, other_half) = (time.groups() for time in times)
-        same_half = not half or not other_half or half.lower() == other_half.lower()
-        return int(hour) == int(other) and int(minutes or 0) == int(other_minutes or 0) and same_half
+        if half or other_half:
+            same_hour = not _hours(hour, half).isdisjoint(_hours(other, other_half))
+        else:  # perhaps ratios
+            same_hour = int(hour) == int(other)
+        return same_hour and int(minutes or 0) == int(other_minutes or 0)
     if ":" not in gold and ":" not in answer:
         return None
     g, a = (
@@ -190,6 +194,13 @@ def same_ratio(gold: str, answer: str) -> bool | None:
     if not terms or number is None or number.base != 10:
         return None
     return len(terms) == 2 and _fraction(number.value) == (terms[0] / terms[1] if terms[1] else None)
+
+
+def _hours(hour: str, half: str | None) -> set[int]:
+    """Hours of the day that a time may mean: without a.m. or p.m. either half's, unless only a 24-hour clock has it."""
+    if half:
+        return {int(hour) % 12 + 12 * (half in "pP")}
+    return {int(hour) % 12, int(hour) % 12 + 12} if 0 < int(hour) <= 12 else {int(hour)}
 
 
 def _same_residue(gold: str, answer: str) -> bool | None:

@@ -53,8 +53,8 @@ def constant(value: Fraction | int) -> Quotient:
     return Quotient({(): Fraction(value)} if value else {}, ONE)
 
 
-def symbol(name: str, exponent: int = 1) -> Quotient:
-    return Quotient({((name, exponent),): Fraction(1)}, ONE)
+def symbol(name: str) -> Quotient:
+    return Quotient({((name, 1),): Fraction(1)}, ONE)
 
 
 def _sum(a: Polynomial, b: Polynomial, sign: int = 1) -> Polynomial:

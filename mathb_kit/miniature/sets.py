@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +52,6 @@ def evaluation_statements() -> frozenset[str]:
     return frozenset(
         row["statement"] for name in shipped_sets() if name != "mini-train" for row in problem_rows(name)
     )
-
-
-def write_rows(name: str, rows: Iterable[dict[str, Any]]) -> Path:
-    """Write a set as shipped JSON lines."""
-    FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"{name}.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
 
 
 def _draw_set(

@@ -1,11 +1,10 @@
 """Models: a checkpoint with its prompt and sampling settings."""
 
-from mathb_kit.models.matching import MATCHES, matched, settings_table
+from mathb_kit.models.matching import matched, settings_table
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.models.registry import describe_model, first_available, get_model, list_models
 
 __all__ = [
-    "MATCHES",
     "Model",
     "Sampling",
     "describe_model",

@@ -31,6 +31,11 @@ class Sampling:
     max_tokens: int = 1024
     stop: tuple[str, ...] = ()
 
+    def cut(self, text: str) -> str:
+        """The text before its first stop string."""
+        places = [place for stop in self.stop if (place := text.find(stop)) >= 0]
+        return text[: min(places)] if places else text
+
 
 @dataclass(frozen=True)
 class Model:

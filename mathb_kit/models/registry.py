@@ -92,7 +92,10 @@ def _with_style(table: Any, styles: dict[str, dict[str, Any]], where: str) -> An
 
 def checkpoints_root() -> Path:
     """Where the miniature's checkpoints lie: ``MATHB_CHECKPOINTS`` (a retrained set), else those that ship."""
-    return Path(os.environ.get("MATHB_CHECKPOINTS") or CHECKPOINTS)
+    root = Path(os.environ.get("MATHB_CHECKPOINTS") or CHECKPOINTS)
+    if not root.is_dir():
+        raise MathbError(f"MATHB_CHECKPOINTS is {str(root)!r}, which is not a folder; correct it or unset it.")
+    return root
 
 
 def model_names() -> list[str]:

@@ -45,7 +45,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     Lines end at ``\\n`` only: real statements hold U+2028, at which ``str.splitlines`` would break them.
 
     Raises:
-        MathbError: a line that is no JSON object, or a damaged or truncated file.
+        MathbError: a line that is no JSON object, or a file that cannot be opened or is damaged or truncated.
     """
     if path.name.endswith(".parquet"):
         yield from _parquet_rows(path)
@@ -56,10 +56,10 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         where = f"{path}, line {number}"
         try:
             row = json.loads(line)
-        except ValueError as error:  # not JSON, or not UTF-8
-            raise MathbError(f"{where} is not a JSON object in UTF-8 ({error}).") from error
+        except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or nested deeper than any row
+            raise MathbError(f"{where} is not a JSON object in UTF-8 ({error}); mend or drop the line.") from error
         if not isinstance(row, dict):
-            raise MathbError(f"{where} is not a JSON object but {type(row).__name__}.")
+            raise MathbError(f"{where} is not a JSON object but {type(row).__name__}; mend or drop the line.")
         yield where, row
 
 
@@ -76,9 +76,12 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            yield block
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                yield block
+    except OSError as error:
+        raise MathbError(f"{path} cannot be read ({error.strerror}); correct its name or its permissions.") from error
 
 
 def _decompressed(path: Path) -> Iterator[bytes]:

@@ -19,8 +19,6 @@ from mathb_kit.problems.registry import Fields, SetEntry, entry_of, registry
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["load_problems", "problem_sets", "read_rows", "registry", "write_problems"]
-
 # A user's own file may call its fields by any of these; the first one that a row has counts.
 _STATEMENT_NAMES = ("problem", "statement", "question")
 _GOLD_NAMES = ("answer", "gold")
@@ -77,8 +75,8 @@ def problem_sets() -> pd.DataFrame:
 
 def write_problems(problems: Sequence[Problem], path: Path) -> Path:
     """Problems as a file that training reads; left alone where it already says the same."""
-    rows = ({"id": p.id, "problem": p.statement, "answer": p.gold, **p.meta} for p in problems)
-    text = "".join(json.dumps(row) + "\n" for row in rows)
+    named = ({"id": p.id, "problem": p.statement, "answer": p.gold} for p in problems)
+    text = "".join(json.dumps(own | problem.meta | own) + "\n" for own, problem in zip(named, problems))
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
     return path
@@ -122,7 +120,7 @@ def _as_sieved(located: Rows, models: tuple[str, ...]) -> Iterator[tuple[str, di
 
 def _load_file(path: Path) -> ProblemSet:
     if not path.is_file():
-        raise MathbError(f"There is no file {path}.")
+        raise MathbError(f"There is no file {path}; correct the path (mathb problems lists the sets that have names).")
     located = list(read_rows(path))
     if not located:
         raise MathbError(f"{path} is empty; write one JSON object with problem and answer on each line.")

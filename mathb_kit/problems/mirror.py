@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from mathb_kit.atomic import whole_file
 from mathb_kit.errors import MathbError
 from mathb_kit.problems.files import data_folder, find_copy
 from mathb_kit.problems.hub import HubRows
@@ -19,6 +18,7 @@ from mathb_kit.problems.registry import SetEntry, entry_of, registry
 from mathb_kit.progress import progress
 
 _SUFFIX = ".jsonl.zst"
+_NO_ROOM = "free space there or give another folder (--to FOLDER)."
 
 
 def fetch(
@@ -79,7 +79,7 @@ def _fetch(name: str, entry: SetEntry, folder: Path, revision: str | None) -> Pa
             shown.note(f"{present} is there already")
             return present
         rows, remarks, columns, count = HubRows(name, entry, revision), [], {}, 0
-        with _committed(path) as file:
+        with whole_file(path, _NO_ROOM) as file:
             stream = _Hashed(file)
             with zstandard.ZstdCompressor(level=9).stream_writer(stream, closefd=False) as lines:
                 for _, row in QUIRKS[entry.quirk](rows, entry.fields, remarks) if entry.quirk else rows:
@@ -99,7 +99,7 @@ def _fetch(name: str, entry: SetEntry, folder: Path, revision: str | None) -> Pa
                 "sha256": stream.sha256.hexdigest(),
             }
             # Before the data, so that data never lies there with an older record or none.
-            with _committed(record) as file:
+            with whole_file(record, _NO_ROOM) as file:
                 file.write((json.dumps(told, indent=2) + "\n").encode())
     return path
 
@@ -126,23 +126,3 @@ class _Hashed:
     def write(self, data: bytes) -> int:
         self.sha256.update(data)
         return self.stream.write(data)
-
-
-@contextmanager
-def _committed(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears under its name with its whole content, or not at all."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise MathbError(
-            f"Cannot write {path} ({error.strerror or error}); free space there or give another folder (--to FOLDER)."
-        ) from error

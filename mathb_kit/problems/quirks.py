@@ -6,12 +6,12 @@ holds rows after their quirk. What a reader of the set must know goes into ``rem
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.problems.files import Rows
-from mathb_kit.problems.golds import boxes, integer, without_dollars
 from mathb_kit.problems.registry import Fields
 
 Quirk = Callable[[Rows, Fields, list[str]], Iterator[tuple[str, dict[str, Any]]]]
@@ -22,6 +22,10 @@ _DAPO_BEFORE = (
     "Answer: $Answer (without quotes) where $Answer is the answer to the problem.\n\n"
 )
 _DAPO_AFTER = '\n\nRemember to put your answer on its own line after "Answer:".'
+
+_INTEGER = re.compile(r"\$?\s*([+-]?\d+)(?:\.0*)?\s*(?:\^\s*\{?\s*\\circ\s*\}?)?\s*\$?")
+_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*\{")
+_BRACE = re.compile(r"\\.|[{}]", re.S)
 
 
 def dapo_prompts(rows: Rows, fields: Fields, remarks: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -102,6 +106,31 @@ def olympiad_bench(rows: Rows, fields: Fields, remarks: list[str]) -> Iterator[t
         if isinstance(golds, list):
             row[fields.gold] = ", ".join(without_dollars(gold) for gold in golds)
         yield where, row
+
+
+def integer(text: str) -> str | None:
+    r"""The integer that a source means by ``025``, ``27.0``, ``$12$`` or ``336^\circ``; None where it is none."""
+    found = _INTEGER.fullmatch(text.strip())
+    return str(int(found[1])) if found else None
+
+
+def boxes(solution: str) -> list[str]:
+    r"""Contents of all complete ``\boxed{...}`` and ``\fbox{...}`` of a solution, outermost ones, in their order."""
+    found, at = [], 0
+    while match := _BOX.search(solution, at):
+        depth, at = 1, match.end()
+        for brace in _BRACE.finditer(solution, match.end()):
+            depth += {"{": 1, "}": -1}.get(brace[0], 0)
+            if not depth:
+                found.append(solution[match.end() : brace.start()].strip())
+                at = brace.end()
+                break
+    return found
+
+
+def without_dollars(text: str) -> str:
+    """The text without its unescaped dollar signs: ``$2$, $3$`` is ``2, 3``."""
+    return re.sub(r"(?<!\\)\$", "", text).strip()
 
 
 QUIRKS: dict[str, Quirk] = {

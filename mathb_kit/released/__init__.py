@@ -1,7 +1,7 @@
 """The study that needs no sampling: MATH-Beyond's released table read, checked, redrawn."""
 
 from mathb_kit.released.detect import Kind, detect_kind, first_success, recovered_counts
-from mathb_kit.released.null import expansion_beside_null, foreseen_redraw, released_outcomes, split_half_null
+from mathb_kit.released.null import expansion_beside_null, foreseen_redraw, split_half_null
 from mathb_kit.released.study import (
     as_published,
     difficulty_counts,
@@ -32,7 +32,6 @@ __all__ = [
     "pass_at_k_curves",
     "read_released_table",
     "recovered_counts",
-    "released_outcomes",
     "source_counts",
     "split_half_null",
     "topic_counts",

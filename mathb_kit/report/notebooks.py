@@ -58,6 +58,10 @@ def run_notebook(name_or_path: str | os.PathLike[str], parameters: Mapping[str, 
             )
     output_dir.mkdir(parents=True, exist_ok=True)
     executed = output_dir.resolve() / f"{source.stem}.ipynb"
+    above = Path(os.path.relpath(source.parent.parent, executed.parent)).as_posix()
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":  # links to the documentation, seen from where the executed notebook lies
+            cell.source = cell.source.replace("](../", f"]({above}/")
     progress = _CellProgress(source.stem, _code_cells(notebook) + bool(parameters))
     try:
         with _own_kernel():

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.models.registry import hub_models
 from mathb_kit.plan import Plan
-from mathb_kit.problems.loader import registry
+from mathb_kit.problems.registry import registry
 from mathb_kit.profiles import Profile
-from mathb_kit.statistics.planning import plan_cost
+from mathb_kit.statistics.forecast import plan_cost
 from mathb_kit.statistics.success_rates import beta_success_rates
 
 
@@ -101,6 +102,17 @@ def price(profile: Profile) -> str:
     if profile.published:
         lines += ["", *_beside_the_paper(profile, table)]
     return "\n".join(lines)
+
+
+def price_record(profile: Profile) -> dict[str, Any]:
+    """The price for scripts: profile, plan, evaluations, `price_table` with its totals, and the assumptions."""
+    table = price_table(profile)
+    total = table.drop(columns=["tokens_per_attempt", "tokens_per_second"]).sum(numeric_only=True).to_dict()
+    return {
+        "profile": profile.name, "about": profile.about, "plan": str(profile.plan),
+        "evaluations": len(profile.evaluations), "total": total, "models": table, "machine": profile.cost.on,
+        "assumptions": profile.cost.origin,
+    }  # fmt: skip
 
 
 def _beside_the_paper(profile: Profile, table: pd.DataFrame) -> list[str]:

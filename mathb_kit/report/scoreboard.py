@@ -37,7 +37,7 @@ def compare_objectives(only: Collection[str] = (), *, quick: bool = False) -> Pa
     for run, said in result.failures.itertuples(index=False):
         print(f"left out: {run}: {said}")
     executed = run_notebook(NOTEBOOK, {"profile": "mini", "quick": quick}, board.folder / "notebooks")
-    page = write_pictures(f"{board.name}: what expands", board.folder / "figures", [executed],
+    page = write_pictures(f"{board.name}: what expands", result.figures, [executed],
                           board.folder / "index.html")  # fmt: skip
     print(f"Done in {clock(time.monotonic() - started)}. Executed notebook: {executed.with_suffix('.html')}")
     print(f"Tables: {board.folder / 'result'}\nAll of it on one page: {page}")

@@ -8,11 +8,42 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import torch
 from transformers import Cache
-
-from mathb_kit.sampling.growing_cache import GrowingLayer
+from transformers.cache_utils import DynamicLayer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+_ROOM = 64  # token places added when a buffer is full
+
+
+class _GrowingLayer(DynamicLayer):
+    """A layer of the cache that writes in place; transformers' own copies itself at every token.
+
+    Buffers have spare places: (rows, heads, places, head size).
+    """
+
+    _buffers: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args, **kwargs):
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        old = self.get_seq_length()
+        new = old + key_states.shape[-2]
+        if self._buffers is None or self._buffers[0].shape[-2] < new:
+            self._buffers = tuple(
+                state.new_empty(*state.shape[:-2], new + _ROOM, state.shape[-1]) for state in (key_states, value_states)
+            )
+            if old:
+                for buffer, kept in zip(self._buffers, (self.keys, self.values)):
+                    buffer[..., :old, :] = kept
+        for buffer, state in zip(self._buffers, (key_states, value_states)):
+            buffer[..., old:new, :] = state
+        self.keys, self.values = (buffer[..., :new, :] for buffer in self._buffers)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        super().batch_select_indices(indices)
+        self._buffers = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +69,7 @@ def read_prompts(network: PreTrainedModel, prompts: list[list[int]], pad: int) -
     for row, prompt in enumerate(prompts):
         ids[row, length - len(prompt) :], mask[row, length - len(prompt) :] = prompt, 1
     mask = torch.from_numpy(mask).to(network.device)
-    cache = Cache(layer_class_to_replicate=GrowingLayer)
+    cache = Cache(layer_class_to_replicate=_GrowingLayer)
     logits = network(
         input_ids=torch.from_numpy(ids).to(network.device),
         attention_mask=mask,

@@ -151,7 +151,9 @@ def engine_factory(
     Raises:
         MathbError: an unknown engine, or an option that does not go with it.
     """
-    given = {key: value for key, value in locals().items() if key != "engine" and value not in (None, False)}
+    given = {key: value for key, value in locals().items() if key != "engine" and value is not None}
+    if not strict:
+        del given["strict"]
     if engine not in _OPTIONS:
         raise MathbError(f"Unknown engine {engine!r}; choose one of {', '.join(_OPTIONS)}.")
     if wrong := sorted(given.keys() - _OPTIONS[engine]):

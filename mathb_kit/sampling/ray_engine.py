@@ -189,8 +189,19 @@ def _ray() -> Any:
         try:
             ray.init(address="auto", logging_level=logging.WARNING)
         except ConnectionError:
-            ray.init(include_dashboard=False, object_store_memory=_LOCAL_OBJECTS, logging_level=logging.WARNING)
+            _start_here(ray)
     return ray
+
+
+def _start_here(ray: Any) -> None:
+    try:
+        ray.init(include_dashboard=False, object_store_memory=_LOCAL_OBJECTS, logging_level=logging.WARNING)
+    except Exception as error:  # Ray raises no narrower one, e.g. when this machine is too busy
+        if type(error) is not Exception:
+            raise
+        raise MathbError(
+            f"Ray did not start ({error}); close other programs, or start a cluster with `ray start --head`."
+        ) from error
 
 
 def _check_room(workers: int, gpus: float) -> None:

@@ -32,7 +32,11 @@ def read_completions(reply: Any, asked: int, settings: Sampling) -> list[Complet
         tokens = _tokens(choices, texts, reply.get("usage"))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadReply(f"a reply that cannot be read ({error})") from None
-    return [_cut(*completion, settings.stop) for completion in zip(texts, tokens, reasons)]
+    cut = map(settings.cut, texts)  # some servers leave the stop string in, or run past it
+    return [
+        Completion(before, count, reason if before == text else "stop")
+        for text, before, count, reason in zip(texts, cut, tokens, reasons)
+    ]
 
 
 def _text(choice: dict[str, Any]) -> str:
@@ -67,9 +71,3 @@ def _tokens(choices: list[dict[str, Any]], texts: list[str], usage: Any) -> list
     weights = [len(text) + 1 for text in texts]
     ends = [round(total * sum(weights[: i + 1]) / sum(weights)) for i in range(len(weights))]
     return [end - start for start, end in zip([0, *ends], ends)]
-
-
-def _cut(text: str, tokens: int, reason: str, stop: tuple[str, ...]) -> Completion:
-    """The completion before its first stop string, for servers that leave the string in or run past it."""
-    places = [place for s in stop if (place := text.find(s)) >= 0]
-    return Completion(text[: min(places)], tokens, "stop") if places else Completion(text, tokens, reason)

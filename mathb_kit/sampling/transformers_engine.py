@@ -18,6 +18,7 @@ import numpy as np
 from mathb_kit.errors import MathbError
 from mathb_kit.models.chat import prompt_ids
 from mathb_kit.models.model import Model, Sampling
+from mathb_kit.progress import without_weight_bars
 from mathb_kit.sampling.engine import Chunk, Completion
 from mathb_kit.sampling.threads import in_threads
 
@@ -92,7 +93,7 @@ class TransformersEngine:
         for chunk, rows, reasons in self.sample_tokens(chunks):
             texts = self.tokenizer.batch_decode([row[:-1] if row[-1] in self._ends else row for row in rows])
             yield chunk, [
-                Completion(_cut(text, self.model.sampling.stop), len(row), reason)
+                Completion(self.model.sampling.cut(text), len(row), reason)
                 for text, row, reason in zip(texts, rows, reasons)
             ]
 
@@ -175,8 +176,8 @@ class TransformersEngine:
         return [row[:length].tolist() for row, length in zip(tokens, lengths)], reasons.tolist()
 
     def _has_stop(self, tokens: np.ndarray, stop: tuple[str, ...]) -> np.ndarray:
-        """Whether each row's latest text holds a stop string; a token has at least one character or byte of it."""
-        tail = self.tokenizer.batch_decode(tokens[:, -max(map(len, stop)) - 1 :])
+        """Whether each row's latest text holds a stop string; a token has at least one byte of it."""
+        tail = self.tokenizer.batch_decode(tokens[:, -max(len(s.encode()) for s in stop) - 1 :])
         return np.array([any(s in text for s in stop) for text in tail])
 
 
@@ -186,12 +187,13 @@ def load_checkpoint(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerB
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        return (
-            AutoModelForCausalLM.from_pretrained(
-                model.source, revision=model.revision, dtype=getattr(torch, model.dtype)
-            ),
-            AutoTokenizer.from_pretrained(model.source, revision=model.revision, padding_side="left"),
-        )
+        with without_weight_bars():
+            return (
+                AutoModelForCausalLM.from_pretrained(
+                    model.source, revision=model.revision, dtype=getattr(torch, model.dtype)
+                ),
+                AutoTokenizer.from_pretrained(model.source, revision=model.revision, padding_side="left"),
+            )
     except (OSError, ValueError) as error:
         raise MathbError(
             f"Model {model.name!r} could not be loaded from {model.source!r}: {str(error).splitlines()[0]} "
@@ -244,11 +246,6 @@ def _filtered(probabilities, settings: Sampling):
     if settings.min_p > 0:
         keep &= ordered >= settings.min_p * ordered[:, :1]
     return torch.zeros_like(probabilities).scatter(-1, order, ordered * keep)
-
-
-def _cut(text: str, stop: tuple[str, ...]) -> str:
-    places = [place for s in stop if (place := text.find(s)) >= 0]
-    return text[: min(places)] if places else text
 
 
 def _take_rows(items: Iterator[tuple[Chunk, list[int]]], rows: int) -> Batch:

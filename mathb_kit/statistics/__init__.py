@@ -10,15 +10,15 @@ from mathb_kit.statistics.chance import (
     uniform_chance,
 )
 from mathb_kit.statistics.curves import attempts_saved, paired_difference, pass_at_k_curve
+from mathb_kit.statistics.forecast import most_savings, plan_cost
 from mathb_kit.statistics.fresh_attempts import fresh_attempts_interval, redraw_interval
 from mathb_kit.statistics.gains import gains_by_problem, gains_sentence
-from mathb_kit.statistics.intervals import bootstrap_mean_interval, proportion_interval
+from mathb_kit.statistics.intervals import bootstrap_mean_interval, difference_over_runs, proportion_interval
 from mathb_kit.statistics.majority import cover, g_pass_at_k, majority_by_problem, mean_g_pass_at_k, neighbours
 from mathb_kit.statistics.null import FrozenNull, frozen_null, frozen_null_runs, mcnemar, verdict_sentence
 from mathb_kit.statistics.pass_at_k import pass_at_k
-from mathb_kit.statistics.planning import PlanChoice, candidate_plans, choose_plan, most_savings, plan_cost
+from mathb_kit.statistics.planning import PlanChoice, candidate_plans, choose_plan
 from mathb_kit.statistics.reach import Rate, ReachComparison, compare_reach, expansion_curve, reach, unsolved
-from mathb_kit.statistics.runs import difference_over_runs
 from mathb_kit.statistics.success_rates import (
     SuccessRates,
     beta_success_rates,

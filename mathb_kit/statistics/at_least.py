@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 
 from mathb_kit.errors import MathbError
-from mathb_kit.outcomes import require_columns
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.intervals import BOOTSTRAP, mean_interval, proportion_interval
-from mathb_kit.statistics.null import refuse_selecting_draw, sign_test
-from mathb_kit.statistics.reach import one_model_and_draw, rows_on
+from mathb_kit.statistics.null import fresh_arms, sign_test
 
 
 def reach_at_least(
@@ -49,16 +47,11 @@ def reach_at_least(
     Raises:
         MathbError: m above a plan's stop count, plans that end differently, or a base draw that selected the problems.
     """
-    chosen = list(dict.fromkeys(base["problem"] if problems is None else problems))
-    if not chosen:
-        raise MathbError("There are no problems to count; hand in the outcomes of at least one.")
-    arms = [rows_on(outcomes, chosen).set_index("problem").loc[chosen].reset_index() for outcomes in (tuned, base)]
+    arms = fresh_arms(base, tuned, problems, selected_by)[::-1]
     n_max = _shared_end(arms, ms)
     k = n_max if k is None else k
     if not 1 <= k <= n_max or any(m > k for m in ms):
         raise MathbError(f"Reach in k attempts needs m <= k <= {n_max:,}, not k = {k:,} with m up to {max(ms)}.")
-    refuse_selecting_draw("the tuned model", one_model_and_draw(arms[0])[1], None)
-    refuse_selecting_draw("the base", one_model_and_draw(arms[1])[1], selected_by, not (arms[1]["c"] > 0).any())
     rows = []
     for m in ms:  # each problem's chance; at the last round 0 or 1
         chances = [estimates_by_problem(outcomes, [k], at_least=m)[:, 0] for outcomes in arms]
@@ -68,8 +61,6 @@ def reach_at_least(
 
 def _shared_end(arms: Sequence[pd.DataFrame], ms: Sequence[int]) -> int:
     """Last round of all plans; MathbError where they differ or stop asking before the largest m."""
-    for outcomes in arms:
-        require_columns(outcomes, ["n", "c", "plan"], "outcomes")
     plans = {text: Plan.parse(text) for outcomes in arms for text in outcomes["plan"].unique()}
     if len(ends := {plan.n_max for plan in plans.values()}) > 1:
         raise MathbError(

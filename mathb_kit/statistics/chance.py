@@ -19,8 +19,6 @@ from mathb_kit.plan import Plan
 from mathb_kit.statistics.intervals import BOOTSTRAP, mean_interval
 from mathb_kit.statistics.pass_at_k import pass_at_k
 
-CHANCE_CORRECTED = "(pass@k - chance) / (1 - chance)"
-
 
 def uniform_chance(values: int, k: ArrayLike) -> float | np.ndarray:
     """pass@k of guessing uniformly among so many values: ``1 - (1 - 1/values)^k``.
@@ -104,7 +102,7 @@ def chance_by_problem(
     Raises:
         MathbError: an adaptive plan, k above n, counts that do not belong to the outcomes, a problem without gold.
     """
-    require_fixed(outcomes, max(ks), "The chance line")
+    require_fixed(outcomes, max(ks, default=0), "The chance line")
     answered = counts_of(outcomes, counts)
     if unknown := sorted(set(outcomes["problem"]) - set(golds)):
         raise MathbError(f"Problem {unknown[0]} has no gold; hand in the golds of all problems with outcomes.")
@@ -148,6 +146,8 @@ def chance_curve(by_problem: pd.DataFrame) -> pd.DataFrame:
 def require_fixed(outcomes: pd.DataFrame, k: int, what: str) -> None:
     """MathbError unless every outcome comes from a fixed plan of at least k attempts."""
     require_columns(outcomes, [*KEY, "n", "c", "plan"], "outcomes")
+    if k < 1:
+        raise MathbError(f"{what} needs at least one k, of at least 1 and at most the plan's attempts; there is none.")
     for text in outcomes["plan"].unique():
         plan = Plan.parse(text)
         if not plan.is_fixed or plan.n_max < k:

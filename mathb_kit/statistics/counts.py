@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mathb_kit.errors import MathbError
-from mathb_kit.problems.loader import read_rows
+from mathb_kit.problems.files import read_rows
 from mathb_kit.statistics.intervals import BOOTSTRAP, bootstrap_mean_interval
 from mathb_kit.statistics.pass_at_k import pass_at_k
 
@@ -25,7 +25,7 @@ def read_counts(path: str | Path) -> pd.DataFrame:
     """
     path = Path(path)
     if not path.is_file():
-        raise MathbError(f"There is no file {path}.")
+        raise MathbError(f"There is no file {path}; correct the path.")
     try:
         rows = pd.read_csv(path) if path.suffix == ".csv" else pd.DataFrame([row for _, row in read_rows(path)])
     except ValueError as error:  # pandas' parser errors, broken UTF-8

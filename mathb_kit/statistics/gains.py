@@ -14,11 +14,9 @@ import numpy as np
 import pandas as pd
 
 from mathb_kit.errors import MathbError
-from mathb_kit.outcomes import require_columns
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_end_point
-from mathb_kit.statistics.null import refuse_selecting_draw
-from mathb_kit.statistics.reach import one_model_and_draw, rows_on
+from mathb_kit.statistics.null import fresh_arms
 from mathb_kit.statistics.two_sample import end_point_chances, likely_end_points, name_of_test, one_sided_p, rate_grid
 
 _POWER = 0.8
@@ -56,15 +54,12 @@ def gains_by_problem(
     """
     if not 0 < fdr < 1:
         raise MathbError(f"The false discovery rate must lie between 0 and 1, not {fdr}.")
-    _, base_draw = one_model_and_draw(base)
-    _, tuned_draw = one_model_and_draw(tuned)
-    chosen = list(dict.fromkeys(base["problem"] if problems is None else problems))
-    if not chosen:
-        raise MathbError("There are no problems to test; hand in the outcomes of at least one.")
-    both = _side_by_side(base, tuned, chosen)
-    refuse_selecting_draw("the tuned model", tuned_draw, None)
-    refuse_selecting_draw("the base", base_draw, selected_by, not (both["base_c"] > 0).any())
-
+    both = pd.DataFrame()
+    for name, rows in zip(("base", "tuned"), fresh_arms(base, tuned, problems, selected_by)):
+        estimates_by_end_point(rows, [1])  # refuses outcomes that their plan cannot have
+        both["problem"] = rows["problem"]
+        for column in ("n", "c", "plan"):
+            both[f"{name}_{column}"] = rows[column]
     table = both.drop(columns=["base_plan", "tuned_plan"])
     for direction, arms, named in (("gain", ("base", "tuned"), "gained"), ("loss", ("tuned", "base"), "lost")):
         table[f"{direction}_p"] = _p_values(both, *arms)
@@ -94,18 +89,6 @@ def gains_sentence(table: pd.DataFrame) -> str:
         f"{worst['detectable_n']:,}, and with {100 * _POWER:.0f} % power a gain shows from a success rate of "
         f"{100 * worst['detectable_rate']:.2g} %"
     )
-
-
-def _side_by_side(base: pd.DataFrame, tuned: pd.DataFrame, chosen: list[str]) -> pd.DataFrame:
-    """problem and each arm's n, c and plan, in the order of ``chosen``."""
-    both = pd.DataFrame({"problem": chosen})
-    for name, outcomes in (("base", base), ("tuned", tuned)):
-        require_columns(outcomes, ["n", "c", "plan"], f"{name} outcomes")
-        rows = rows_on(outcomes, chosen).set_index("problem").loc[chosen].reset_index()
-        estimates_by_end_point(rows, [1])  # refuses outcomes that their plan cannot have
-        for column in ("n", "c", "plan"):
-            both[f"{name}_{column}"] = rows[column].to_numpy()
-    return both
 
 
 def _p_values(both: pd.DataFrame, lower: str, upper: str) -> np.ndarray:

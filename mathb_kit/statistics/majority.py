@@ -42,7 +42,7 @@ def majority_by_problem(
     Returns:
         model, problem, draw, k, estimate, standard_error (of the random subsets; 0 where exact).
     """
-    require_fixed(outcomes, max(ks), "maj@k")
+    require_fixed(outcomes, max(ks, default=0), "maj@k")
     votes = counts_of(outcomes, counts)
     votes["votes_for"] = np.select(
         [votes["verdict"] == "correct", votes["answer"].isna()], ["correct", "none"], "other"

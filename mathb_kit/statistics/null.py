@@ -7,15 +7,17 @@ draw of the base in the place of the tuned model (``compare_reach``).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from mathb_kit.errors import MathbError
+from mathb_kit.outcomes import require_columns
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.intervals import acceleration, bca_ends, proportion_interval
-from mathb_kit.statistics.reach import Rate, ReachComparison, one_model_and_draw
+from mathb_kit.statistics.reach import Rate, ReachComparison, one_model_and_draw, rows_on
 
 SELECTION = "selection"
 """The draw whose result is a column of a selected set; its attempts need not be at hand."""
@@ -142,6 +144,27 @@ def refuse_selecting_draw(who: str, draw: str, selected_by: str | None, solved_n
             f"The draw {draw!r} of {who} solved none of these problems. If it selected them, compare with a fresh "
             f'draw; if another draw did, name it (selected_by="{SELECTION}"; selected_by="" if none did).'
         )
+
+
+def fresh_arms(
+    base: pd.DataFrame, tuned: pd.DataFrame, problems: Collection[str] | None, selected_by: str | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both arms' rows on ``problems`` (the base's by default), in one order.
+
+    Raises:
+        MathbError: no problems, one that an arm lacks or has twice, a missing column, or a draw that selected them.
+    """
+    chosen = list(dict.fromkeys(base["problem"] if problems is None else problems))
+    if not chosen:
+        raise MathbError("There are no problems to compare; hand in the outcomes of at least one.")
+    arms = []
+    for who, outcomes, selecting in (("the base", base, selected_by), ("the tuned model", tuned, "")):
+        require_columns(outcomes, ["n", "c", "plan"], f"outcomes of {who}")
+        _, draw = one_model_and_draw(outcomes)
+        rows = rows_on(outcomes, chosen).set_index("problem").loc[chosen].reset_index()
+        refuse_selecting_draw(who, draw, selecting, not (rows["c"] > 0).any())
+        arms.append(rows)
+    return arms[0], arms[1]
 
 
 def verdict_sentence(comparison: ReachComparison, null: ReachComparison) -> str:

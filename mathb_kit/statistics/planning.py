@@ -1,8 +1,4 @@
-"""What a plan will cost and how wide its intervals will be, before anything is sampled.
-
-Given how success rates are spread over the problems (a prior, or a fit to a pilot), attempts and widths follow exactly:
-a plan has few end points (n, c), and the chance of each is the number of paths to it times p^c (1 - p)^(n - c), mixed
-over the rates. Nothing is simulated.
+"""Which plan to choose, among those that cost least or are narrowest by their forecasts.
 
 Two facts to know before reading a table:
 
@@ -16,26 +12,25 @@ Two facts to know before reading a table:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from statistics import NormalDist
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
-from mathb_kit.statistics.adaptive import count_paths, end_points
-from mathb_kit.statistics.intervals import check_level
+from mathb_kit.statistics.forecast import (
+    QUESTIONS,
+    Mixture,
+    Question,
+    check_request,
+    interval_width,
+    most_savings,
+    plan_cost,
+)
 from mathb_kit.statistics.success_rates import SuccessRates
 
-Question = Literal["attempts", "problems"]
-QUESTIONS: dict[Question, str] = {
-    "attempts": "fresh attempts on these problems",
-    "problems": "problems as a sample",
-}
 FIRST_ROUNDS = (4, 8, 16, 32, 64)
 GROWTHS = (2, 4)
 STOPS = range(1, 9)
@@ -58,73 +53,6 @@ class PlanChoice:
     table: pd.DataFrame
     costs: pd.DataFrame
     sentence: str
-
-
-def plan_cost(
-    rates: SuccessRates,
-    plan: Plan,
-    ks: Sequence[int],
-    *,
-    problems: int,
-    tokens_per_attempt: float | None = None,
-    level: float = 0.95,
-) -> pd.DataFrame:
-    """Expected attempts of a plan, and the expected width of its interval for the set's mean pass@k.
-
-    Widths are those of normal intervals, 2 z sqrt(variance / problems). With problems as a sample, the variance is that
-    of a problem's unbiased estimate: noise of its attempts and spread between problems together. For fresh attempts on
-    these problems it is the noise of its attempts alone. Forecasts take ``rates`` as known.
-
-    Args:
-        rates: success rates of the problems.
-        plan: rounds and stop count.
-        ks: numbers of attempts allowed, 1 to plan.n_max.
-        problems: size of the set.
-        tokens_per_attempt: mean length of an attempt.
-        level: nominal coverage.
-
-    Returns:
-        One row per k and question: plan, k, question, pass_at_k, attempts (all problems), tokens (NaN if no length is
-        given), width, fixed_n, fixed_width, ratio. ``fixed_n`` is the fixed number of attempts per problem whose
-        interval is as wide, interpolated; where even fixed k is narrower, k, the fewest that can speak about pass@k.
-        ``fixed_width`` is its width, ratio what it takes over what the plan takes.
-
-    Raises:
-        MathbError: a k that the plan cannot speak about, no problems, or a level outside 0 to 1.
-    """
-    _check(plan.n_max, ks, problems, tokens_per_attempt, level)
-    mixture = _Mixture(rates, ks)
-    forecast = mixture.forecast(plan)
-    fixed = cache(lambda n: mixture.forecast(Plan.fixed(n)))
-    rows = []
-    for column, (k, pass_at_k) in enumerate(zip(ks, rates.pass_at_k(ks))):
-        for question, named in QUESTIONS.items():
-            variance = forecast.variance[question][column]
-            n = _falls_to(variance, lambda n: fixed(n).variance[question][column], k, plan.n_max)
-            same = min(variance, fixed(k).variance[question][column])
-            widths = [_width(each, problems, level) for each in (variance, same)]
-            rows.append((k, named, pass_at_k, widths[0], n, widths[1], n / forecast.attempts))
-    frame = pd.DataFrame(rows, columns=["k", "question", "pass_at_k", "width", "fixed_n", "fixed_width", "ratio"])
-    frame.insert(0, "plan", str(plan))
-    frame.insert(4, "attempts", problems * forecast.attempts)
-    frame.insert(5, "tokens", frame["attempts"] * (tokens_per_attempt or np.nan))
-    return frame
-
-
-def most_savings(rates: SuccessRates, n_max: int) -> float:
-    """How many times fewer attempts than fixed n_max any plan can take for pass@n_max, on the same problems.
-
-    An unbiased estimate of (1 - p)^n that stays within [0, 1] goes on until the first success or the n-th attempt. For
-    if it stopped after m < n failures with value f, then p towards 0 gives f = 1, and its mean would be at least
-    (1 - p)^m > (1 - p)^n. So a problem takes at least E min(T, n) = (1 - (1 - p)^n) / p attempts (n at p = 0); rounds
-    of single attempts with stop 1 take just that.
-    """
-    _check(n_max, [n_max])
-    solvable = rates.rates > 0
-    p = np.where(solvable, rates.rates, 1)
-    with np.errstate(divide="ignore"):
-        attempts = np.where(solvable, -np.expm1(n_max * np.log1p(-p)) / p, n_max)
-    return n_max / float(attempts @ rates.weights)
 
 
 def candidate_plans(n_max: int, k: int) -> list[Plan]:
@@ -171,15 +99,15 @@ def choose_plan(
         MathbError: no candidate reaches the width, or stays within the budget.
     """
     ks = sorted(set(ks) or {n_max})
-    _check(n_max, ks, problems, tokens_per_attempt, level)
+    check_request(n_max, ks, problems, tokens_per_attempt, level)
     if question not in QUESTIONS:
         raise MathbError(f"Unknown question {question!r}; choose {' or '.join(map(repr, QUESTIONS))}.")
     if target_width is not None and budget is not None:
         raise MathbError("Give a width or a budget, not both: the plan is either the cheapest or the narrowest.")
-    plans, mixture = candidate_plans(n_max, max(ks)), _Mixture(rates, ks)
+    plans, mixture = candidate_plans(n_max, max(ks)), Mixture(rates, ks)
     forecasts = [mixture.forecast(plan) for plan in plans]
     attempts = problems * np.array([forecast.attempts for forecast in forecasts])
-    widths = np.array([_width(forecast.variance[question], problems, level) for forecast in forecasts])
+    widths = np.array([interval_width(forecast.variance[question], problems, level) for forecast in forecasts])
     widest = widths.max(axis=1)
     if budget is not None:
         enough = attempts <= budget
@@ -214,74 +142,6 @@ def choose_plan(
     return PlanChoice(plan, table.iloc[order].reset_index(drop=True), costs, sentence)
 
 
-@dataclass(frozen=True)
-class _Forecast:
-    """attempts: expected per problem. variance: of one problem's part in the interval, (ks,) for each question."""
-
-    attempts: float
-    variance: dict[Question, np.ndarray]
-
-
-class _Mixture:
-    """Chances of c correct in n attempts at a problem whose success rate is drawn from ``rates``."""
-
-    def __init__(self, rates: SuccessRates, ks: Sequence[int]) -> None:
-        self.ks = tuple(ks)
-        with np.errstate(divide="ignore"):  # 1e-300 stands in for 0: to the power 0 it is 1, else it vanishes
-            self.log_rate = np.log(np.maximum(rates.rates, 1e-300))
-            self.log_fail = np.maximum(np.log1p(-rates.rates), math.log(1e-300))
-        failing = np.exp(np.outer(ks, self.log_fail))  # (1 - p)^k: (ks, rates)
-        self.mean = failing @ rates.weights
-        self.second_moment = failing**2 @ rates.weights
-        self.weights = rates.weights
-        self.chances = cache(self._chances)
-
-    def _chances(self, n: int) -> np.ndarray:
-        """(n + 1,): chance of c correct in n."""
-        c = np.arange(n + 1)
-        log_factorial = np.array([math.lgamma(i + 1) for i in c])
-        log_comb = log_factorial[n] - log_factorial - log_factorial[::-1]
-        return self.weights @ np.exp(log_comb + np.outer(self.log_rate, c) + np.outer(self.log_fail, n - c))
-
-    def forecast(self, plan: Plan) -> _Forecast:
-        n, c, share, failing = _shares(plan, self.ks)
-        chance = share * np.concatenate([self.chances(each)[c[n == each]] for each in np.unique(n).tolist()])
-        attempts = chance @ n
-        variance: dict[Question, np.ndarray] = {
-            "attempts": np.maximum(0, failing**2 @ chance - self.second_moment),
-            "problems": np.maximum(0, failing**2 @ chance - self.mean**2),
-        }
-        return _Forecast(float(attempts), variance)
-
-
-@lru_cache(maxsize=1024)
-def _shares(plan: Plan, ks: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of the end points, in the order of ``end_points``, what does not depend on success rates.
-
-    Returns:
-        n, c; share (ends,) of the sequences with c correct in n that the plan does not stop earlier; failing
-        (ks, ends), the share of those that begin with k failures: the unbiased estimate of (1 - p)^k.
-    """
-    points = end_points(plan)
-    # Integers of any size: each quotient is rounded once.
-    share = [paths / count_paths(Plan.fixed(n), n, c) for (n, c), paths in points.items()]
-    failing = [[count_paths(plan, n, c, k) / paths for (n, c), paths in points.items()] for k in ks]
-    n, c = np.array(list(points)).T
-    return n, c, np.array(share), np.array(failing)
-
-
-def _falls_to(target: float, variance: Callable[[int], float], low: int, high: int) -> float:
-    """Where a decreasing variance falls to the target, which it has reached at ``high``."""
-    target *= 1 + 1e-9
-    if variance(low) <= target:
-        return low
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if variance(middle) <= target else (middle, high)
-    above, below = variance(low), variance(high)
-    return high - max(0.0, target - below) / (above - below)
-
-
 def _sentence(plan: Plan, costs: pd.DataFrame, ks: Sequence[int], problems: int, most: float | None) -> str:
     first = costs.iloc[0]
     tokens = "" if np.isnan(first["tokens"]) else f" ({first['tokens'] / 1e6:,.1f} million tokens)"
@@ -306,22 +166,5 @@ def _sentence(plan: Plan, costs: pd.DataFrame, ks: Sequence[int], problems: int,
     return "; ".join(parts) + "."
 
 
-def _width(variance: float | np.ndarray, problems: int, level: float) -> float | np.ndarray:
-    return 2 * NormalDist().inv_cdf((1 + level) / 2) * np.sqrt(variance / problems)
-
-
 def _growing(start: int, growth: int, below: int) -> list[int]:
     return [] if start >= below else [start, *_growing(start * growth, growth, below)]
-
-
-def _check(
-    n_max: int, ks: Sequence[int], problems: int = 1, tokens_per_attempt: float | None = None, level: float = 0.95
-) -> None:
-    if n_max < 1 or not ks or min(ks) < 1 or max(ks) > n_max:
-        asked = ", ".join(map(str, ks)) or "none"
-        raise MathbError(f"Up to {n_max:,} attempts speak about k = 1 to {n_max:,}, not {asked}; change k or n_max.")
-    if problems < 1:
-        raise MathbError(f"A plan needs at least 1 problem, not {problems}.")
-    if tokens_per_attempt is not None and not tokens_per_attempt > 0:
-        raise MathbError(f"An attempt takes more than 0 tokens, not {tokens_per_attempt}.")
-    check_level(level)

@@ -168,15 +168,13 @@ def expansion_curve(
     tuned: pd.DataFrame,
     ks: Sequence[int],
     problems: Collection[str] | None = None,
-    *,
-    method: ProportionMethod = "clopper-pearson",
 ) -> pd.DataFrame:
     """Expansion on a fixed D against k.
 
     Returns:
         base, tuned, k, metric, count, of, rate, low, high, interval: one row per k.
     """
-    frames = [compare_reach(base, tuned, k, problems, method=method).to_frame() for k in ks]
+    frames = [compare_reach(base, tuned, k, problems).to_frame() for k in ks]
     curve = pd.concat(frames, ignore_index=True)
     return curve[curve["metric"] == "expansion"].reset_index(drop=True)
 

@@ -75,9 +75,9 @@ def end_point_chances(plan: Plan, low: np.ndarray, high: np.ndarray) -> np.ndarr
     return np.exp(paths + xlogy(c, rate) + xlog1py(n - c, -rate))
 
 
-def rate_grid(attempts: int, step: float = _STEP) -> np.ndarray:
-    """Rates from 0 to 1, ``step`` standard deviations of an estimate from so many attempts apart (arcsine scale)."""
-    points = int(np.ceil(np.pi * np.sqrt(attempts) / step)) + 1
+def rate_grid(attempts: int) -> np.ndarray:
+    """Rates from 0 to 1, 0.05 standard deviations of an estimate from so many attempts apart (arcsine scale)."""
+    points = int(np.ceil(np.pi * np.sqrt(attempts) / _STEP)) + 1
     return np.sin(np.linspace(0, np.pi / 2, points)) ** 2
 
 

@@ -9,14 +9,13 @@ two packs with the same shards only the first is kept.
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
 from mathb_kit.store.packs import PACK_PREFIX, contents, file_names, file_size, locate, with_shards, write_pack
-from mathb_kit.store.shards import ShardGone
+from mathb_kit.store.shards import ShardGone, new_shard_name
 from mathb_kit.store.store import ANSWERS, ATTEMPTS, GRADES, Store
 
 _FULL = 2**26  # bytes on disk; text unpacks to several times that, and one file at a time is in memory
@@ -48,8 +47,7 @@ def compact_folder(folder: Path, schema: pa.Schema, full: int = _FULL) -> None:
             places = locate(folder)
             names = [name for file in group for name, _ in contents(folder / file)]
             chosen = {name: places[name] for name in sorted(set(names))}
-            pack = f"{PACK_PREFIX}{time.time_ns():020d}-{uuid.uuid4().hex[:12]}.parquet"
-            write_pack(folder / pack, chosen, schema)
+            write_pack(folder / f"{PACK_PREFIX}{new_shard_name()}", chosen, schema)
         except (ShardGone, KeyError):
             break  # another compaction is at work here and has moved these shards; what it leaves is for the next one
     _delete_leftovers(folder)

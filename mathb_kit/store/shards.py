@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mathb_kit.atomic import whole_file
 from mathb_kit.errors import MathbError
 
 
@@ -38,32 +39,9 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     Raises:
         MathbError: the folder cannot be written (full disk, quota, permissions); no temporary file stays behind.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as stream:
-                write(stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise MathbError(
-            f"Cannot write to {path.parent} ({error.strerror or error}); free space there or point MATHB_RUNS at "
-            "another disk, then run again: what was committed before is kept."
-        ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    # The rename itself must survive a power cut, not only the file's content.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    remedy = "free space there or point MATHB_RUNS at another disk, then run again: what was committed before is kept."
+    with whole_file(path, remedy) as stream:
+        write(stream)
 
 
 def write_table(path: Path, table: pa.Table) -> None:

@@ -73,7 +73,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 def runs_root() -> Path:
     """Folder of everything that runs leave behind: ``MATHB_RUNS``, else ``runs`` in the checkout (or here)."""
-    return Path(os.environ.get("MATHB_RUNS") or (checkout() or Path.cwd()) / "runs").expanduser()
+    root = Path(os.environ.get("MATHB_RUNS") or (checkout() or Path.cwd()) / "runs").expanduser()
+    if root.is_file():
+        raise MathbError(f"{root}, where runs go, is a file; point MATHB_RUNS to a folder, or unset it.")
+    return root
 
 
 def store_root() -> Path:

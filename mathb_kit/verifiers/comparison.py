@@ -9,7 +9,8 @@ import time
 from collections.abc import Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import EXTRACTOR_VERSION, GRADER_VERSION
@@ -17,9 +18,6 @@ from mathb_kit.store import runs_root
 from mathb_kit.verifiers.catalogue import MAIN, Catalogue, Verifier, load_catalogue
 from mathb_kit.verifiers.environments import make_environment
 from mathb_kit.verifiers.runner import ADAPTER, Adapter, OurGrader, Verdicts, grade_rows, read_results, row_key
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 OURS = "mathb_kit"
 
@@ -79,8 +77,6 @@ def read_comparison(rows: pd.DataFrame, *, catalogue: Catalogue | None = None) -
         ``rows``, then verifier, correct (True, False, None), error, seconds. Reasons: verifiers that graded none of the
         rows, with why.
     """
-    import pandas as pd
-
     catalogue = catalogue or load_catalogue()
     frames, reasons = [], {}
     for verifier in catalogue.verifiers:
@@ -103,8 +99,6 @@ def read_comparison(rows: pd.DataFrame, *, catalogue: Catalogue | None = None) -
 
 def overview(verdicts: pd.DataFrame, reasons: Mapping[str, str], *, catalogue: Catalogue | None = None) -> pd.DataFrame:
     """Who took part: verifier, function, versions, rows (graded), note (why it did not run, or what was left out)."""
-    import pandas as pd
-
     catalogue = catalogue or load_catalogue()
     graded = verdicts["verifier"].value_counts()
     rows = []

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from mathb_kit.errors import MathbError
+import pandas as pd
+
 from mathb_kit.evaluation import Evaluation
+from mathb_kit.problems.files import data_folder, read_rows
 from mathb_kit.verifiers.failure_modes import load_failure_modes
 from mathb_kit.verifiers.runner import row_key
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MINIATURE_ROWS = 300
 FEW_SAMPLES = 200
@@ -55,12 +52,10 @@ def comparison_rows(evaluations: dict[tuple[str, str], Evaluation], *, few: bool
     Raises:
         MathbError: a file of real rows that cannot be read.
     """
-    import pandas as pd
-
     rows = [Row("failure modes", case.gold, case.completion, case.is_right) for case in load_failure_modes()]
-    if folder := os.environ.get("MATHB_DATA_DIR"):
-        rows += _test_cases(Path(folder) / "grader_cases_dev.jsonl")
-        completions = list(_labelled_completions(Path(folder) / "samples_dev.jsonl"))
+    if folder := data_folder():
+        rows += _test_cases(folder / "grader_cases_dev.jsonl")
+        completions = list(_labelled_completions(folder / "samples_dev.jsonl"))
         rows += completions[:FEW_SAMPLES] if few else completions
     rows += _miniature(evaluations)
     rows += [Row("monsters", "7", rf"After a long calculation the answer is $\boxed{{{text}}}$.", False)
@@ -82,7 +77,7 @@ def count_rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _test_cases(path: Path) -> Iterator[Row]:
     """Cases of public test suites on which conventions agree; a bare answer is put where a model would: in a box."""
-    for case in _json_lines(path):
+    for _, case in read_rows(path) if path.is_file() else ():
         if case["convention"] == "math":
             text = case["prediction"]
             bare = case["prediction_kind"] == "answer" and "\\boxed" not in text
@@ -90,21 +85,10 @@ def _test_cases(path: Path) -> Iterator[Row]:
 
 
 def _labelled_completions(path: Path) -> Iterator[Row]:
-    for problem in _json_lines(path):
+    for _, problem in read_rows(path) if path.is_file() else ():
         for sample in problem["samples"]:
             if not sample.get("label_suspect"):
                 yield Row("real completions", problem["gold"], sample["response"], sample["label"])
-
-
-def _json_lines(path: Path) -> Iterator[dict]:
-    if not path.is_file():
-        return
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise MathbError(f"{path}, line {number}: not valid JSON ({error}); correct the line.") from error
 
 
 def _miniature(evaluations: dict[tuple[str, str], Evaluation]) -> list[Row]:

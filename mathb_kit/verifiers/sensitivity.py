@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from mathb_kit.evaluation import Evaluation
 from mathb_kit.grading import POLICIES
 from mathb_kit.statistics import reach
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from mathb_kit.evaluation import Evaluation
 
 # Rungs of the ladder that asked math-verify.
 _SYMBOLIC = ("symbolic", "numeric veto", "unreadable")
@@ -27,8 +24,6 @@ def resting_on_one(evaluations: Mapping[tuple[str, str], Evaluation]) -> tuple[p
         (counts, completions): name, set, problems, solved, on_one (those with c = 1), share (of the solved); and the
         single correct completion of each of these: name, set, problem, gold, answer, rung, text.
     """
-    import pandas as pd
-
     counts, completions = [], []
     for (name, set_name), evaluation in evaluations.items():
         outcomes = evaluation.outcomes
@@ -51,8 +46,6 @@ def resting_on_one(evaluations: Mapping[tuple[str, str], Evaluation]) -> tuple[p
 
 def decided_symbolically(evaluations: Mapping[tuple[str, str], Evaluation]) -> pd.DataFrame:
     """Every distinct (gold, answer) that only the symbolic rung could decide: gold, answer, verdict, rung, attempts."""
-    import pandas as pd
-
     verdicts = pd.concat([evaluation.verdicts for evaluation in evaluations.values()])
     asked = verdicts[verdicts["rung"].isin(_SYMBOLIC)]
     counts = asked.groupby(["gold", "answer", "verdict", "rung"], sort=True).size().rename("attempts").reset_index()
@@ -61,8 +54,6 @@ def decided_symbolically(evaluations: Mapping[tuple[str, str], Evaluation]) -> p
 
 def rung_shares(evaluations: Mapping[tuple[str, str], Evaluation]) -> pd.DataFrame:
     """How many attempts, and how many distinct (gold, answer), each rung decided: rung, attempts, share, distinct."""
-    import pandas as pd
-
     verdicts = pd.concat([evaluation.verdicts for evaluation in evaluations.values()])
     attempts = verdicts["rung"].value_counts()
     distinct = verdicts.drop_duplicates(["gold", "answer"])["rung"].value_counts()
@@ -82,8 +73,6 @@ def reach_by_policy(evaluations: Mapping[tuple[str, str], Evaluation], k: int) -
         (problems whose stopping rule would have asked for more attempts under the policy; they count with what is
         there).
     """
-    import pandas as pd
-
     rows = []
     for (name, set_name), evaluation in evaluations.items():
         usual = reach(evaluation.outcomes, k)

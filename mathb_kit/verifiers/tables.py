@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from mathb_kit.verifiers.failure_modes import load_failure_modes, mode_titles
 from mathb_kit.verifiers.runner import row_key
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # A verifier that gives no verdict agrees with nobody.
 _WORDS = {"hang": "hang", "died": "died", "grader_failed": "no verdict"}
@@ -26,8 +24,6 @@ def failure_table(verdicts: pd.DataFrame, reasons: Mapping[str, str]) -> pd.Data
         Columns mode, problem, gold, snippet (the end of the completion), reader (``right`` or ``wrong``), then one per
         verifier: ``correct``, ``wrong``, ``no verdict``, ``raised``, ``hang``, ``died`` or ``not run``.
     """
-    import pandas as pd
-
     cases = load_failure_modes()
     table = pd.DataFrame(
         {
@@ -57,8 +53,6 @@ def framework_table(verdicts: pd.DataFrame, reasons: Mapping[str, str]) -> pd.Da
         One row per verifier and failure mode: verifier, mode, agrees, of (0: not run), false_equals (accepted, though
         wrong), false_differences (not accepted, though right), cell (``3/4``, or ``not run``), reason.
     """
-    import pandas as pd
-
     table = failure_table(verdicts, reasons)
     rows = []
     for verifier in table.columns[5:]:
@@ -83,8 +77,6 @@ def agreement(verdicts: pd.DataFrame) -> pd.DataFrame:
         false_equals, false_differences (counts), no_verdict (skipped, raised, died), hangs, accepted (share of all
         rows), seconds (all rows), slowest (seconds).
     """
-    import pandas as pd
-
     label, correct = verdicts["label"], verdicts["correct"]
     labelled = label.notna()
     marks = verdicts[["source", "verifier", "seconds"]].assign(
@@ -115,8 +107,6 @@ def disagreements(verdicts: pd.DataFrame) -> pd.DataFrame:
         verifier, source, fault (``false equal``: called right, though wrong; ``false difference``: called wrong or not
         judged, though right), gold, said, completion (its end); verifiers and rows in their order.
     """
-    import pandas as pd
-
     label, correct = verdicts["label"], verdicts["correct"]
     false_equal = (label == False) & (correct == True)  # noqa: E712 (three-valued)
     rows = verdicts[false_equal | ((label == True) & (correct != True))]  # noqa: E712
@@ -133,8 +123,6 @@ def disagreements(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 def slowest(verdicts: pd.DataFrame, count: int = 10) -> pd.DataFrame:
     """The rows that took longest, all verifiers together: verifier, source, seconds, characters, said, completion."""
-    import pandas as pd
-
     rows = verdicts.sort_values("seconds", ascending=False, kind="stable").head(count)
     columns = {
         "verifier": rows["verifier"],
@@ -151,4 +139,3 @@ def _word(correct: bool | None, error: str | None) -> str:
     if isinstance(error, str):
         return _WORDS.get(error, "raised")
     return "no verdict" if correct is None else "correct" if correct else "wrong"
-

@@ -1,0 +1,52 @@
+"""What the shell offers for a half-typed word; only small registries are read, so that Tab answers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from mathb_kit.errors import MathbError
+
+ENGINES = ("transformers", "vllm", "server", "ray")
+OTHER_CALLS = ("released", "scoreboard", "verifiers")
+
+
+def calls() -> list[str]:
+    """What `mathb reproduce` can be asked for by name."""
+    from mathb_kit.profiles import profile_names
+
+    return [*profile_names(), *OTHER_CALLS]
+
+
+def model_names() -> list[str]:
+    from mathb_kit.models.registry import model_names
+
+    return model_names()
+
+
+def set_names() -> list[str]:
+    from mathb_kit.problems.registry import registry
+
+    return list(registry())
+
+
+def objective_names() -> list[str]:
+    from mathb_kit.lab.objectives import OBJECTIVES
+
+    return list(OBJECTIVES)
+
+
+def among(*words: str) -> Callable[[str], list[str]]:
+    """Completion by these words."""
+    return one_of(lambda: words)
+
+
+def one_of(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Completion by names that are read when Tab is pressed; where none fits, the shell goes on with files."""
+
+    def complete(incomplete: str) -> list[str]:
+        try:
+            return [name for name in names() if name.startswith(incomplete)]
+        except MathbError:  # e.g. a faulty MATHB_MODELS: the command itself will say so
+            return []
+
+    return complete
