@@ -18,12 +18,13 @@ import pyarrow.parquet as pq
 import pytest
 from engines import CoinEngine, toss
 
+from mathb_kit import atomic
 from mathb_kit.errors import MathbError
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling import RUN_SEED, Completion, chunk_seed, driver, sample
-from mathb_kit.store import Store, shards
+from mathb_kit.store import Store
 
 MODEL = Model("coin", "somebody/coin", prompt="Q: {problem}\nA:", revision="1")
 PROBLEMS = [Problem("tosses", str(i), f"Toss {i}", "1") for i in range(40)]
@@ -238,8 +239,8 @@ def test_a_disk_that_fills_up_stops_the_run_and_a_later_one_completes_it(tmp_pat
         if next(commits) > 5:  # the first write is the description of the model
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shards.os, "fsync", full_after_five)
-    monkeypatch.setattr(shards, "_sync_folder", lambda folder: None)
+    monkeypatch.setattr(atomic.os, "fsync", full_after_five)
+    monkeypatch.setattr(atomic, "_sync_folder", lambda folder: None)
     with pytest.raises(MathbError, match="No space left on device.*what was committed before is kept"):
         sample(MODEL, PROBLEMS, PLAN, store=store, engine=CoinEngine())
     assert len(shard_files(store.root)) == 5 and not list(store.root.rglob(".*.tmp"))
