@@ -169,11 +169,31 @@ def test_rloo_weighs_every_token_of_an_attempt_with_its_advantage():
     torch.testing.assert_close(gradient(rloo, ragged()), -advantages[:, None] * torch.tensor(RAGGED) / 8)
 
 
-def test_a_ratio_beyond_the_trust_interval_stops_the_gradient_only_on_the_side_that_would_widen_it():
-    batch = batch_of([[math.log(r)] for r in (1.5, 1.5, 0.5, 0.5)], [1.0, 0, 1, 0], [0, 0, 0, 0])
-    batch = replace(batch, old_log_probs=torch.zeros(4, 1))
-    found = gradient(partial(dr_grpo, clip=0.2), batch)  # advantages +-1/2
+def moved(ratios, rewards):
+    """One-token attempts of one group whose probabilities have changed by these ratios since they were sampled."""
+    batch = batch_of([[math.log(ratio)] for ratio in ratios], rewards, [0] * len(ratios))
+    return replace(batch, old_log_probs=torch.zeros(len(ratios), 1))
+
+
+@pytest.mark.parametrize("loss", [partial(dr_grpo, clip=0.2), partial(reinforce_rej, clip=0.2)])
+def test_a_ratio_beyond_the_trust_interval_stops_the_gradient_only_on_the_side_that_would_widen_it(loss):
+    found = gradient(loss, moved((1.5, 1.5, 0.5, 0.5), [1.0, 0, 1, 0]))
     assert (found[:, 0] != 0).tolist() == [False, True, True, False]
+
+
+def test_dapo_clips_higher_and_counts_tokens_where_grpo_counts_attempts():
+    rewards = [1.0, 0, 1, 0]
+    kept = gradient(partial(dapo, low=0.2, high=0.28), moved((1.25, 0.75, 1.3, 1.25), rewards))
+    assert (kept[:, 0] != 0).tolist() == [True, False, False, True]
+    assert (gradient(partial(grpo, clip=0.2), moved((1.25, 0.75, 1.3, 1.25), rewards))[:, 0] != 0).tolist() == [
+        False, False, False, True
+    ]  # fmt: skip
+    # Nothing moved yet; 20 tokens in 8 attempts. Group 0: mean 1/2, unbiased std sqrt(1/3); group 1: 1/4 and 1/2.
+    advantages = torch.tensor([0.75**0.5, 0.75**0.5, -(0.75**0.5), -(0.75**0.5), -0.5, -0.5, 1.5, -0.5])[:, None]
+    mask = torch.tensor(RAGGED)
+    torch.testing.assert_close(gradient(dapo, ragged()), -advantages * mask / 20, atol=1e-4, rtol=1e-3)
+    by_attempt = -advantages * mask / mask.sum(1, keepdim=True) / 8
+    torch.testing.assert_close(gradient(grpo, ragged()), by_attempt, atol=1e-4, rtol=1e-3)
 
 
 def test_reinforce_rej_leaves_out_groups_without_contrast_and_has_no_baseline():
@@ -229,6 +249,18 @@ def test_the_pass_at_k_estimator_is_unbiased_for_the_gradient_of_pass_at_k(n, k)
     (1 - wrong**k).backward()
     found = expected_gradient(partial(pass_at_k, k=k), LOGITS, RIGHT, n)
     torch.testing.assert_close(-found, logits.grad, atol=1e-10, rtol=1e-8)
+
+
+@pytest.mark.parametrize(("n", "k", "right"), [(4, 2, 1), (4, 2, 2), (6, 3, 2), (5, 5, 1), (5, 5, 2), (3, 4, 1)])
+def test_the_pass_at_k_estimator_pays_an_attempt_for_the_subsets_that_it_alone_solves(n, k, right):
+    rewards, k_used = [1.0] * right + [0.0] * (n - right), min(k, n)
+    subsets = list(itertools.combinations(range(n), k_used))
+    paid = [
+        sum(max(rewards[j] for j in s) - max((rewards[j] for j in s if j != i), default=0.0) for s in subsets if i in s)
+        for i in range(n)
+    ]
+    found = gradient(partial(pass_at_k, k=k), batch_of([[-1.0]] * n, rewards, [0] * n))
+    torch.testing.assert_close(found[:, 0], -torch.tensor(paid) / len(subsets))
 
 
 @pytest.mark.parametrize("n", [2, 4])

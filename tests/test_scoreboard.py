@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import binomtest
 
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import grade
@@ -111,6 +112,68 @@ def test_rows_are_scored_against_one_draw_of_the_base_with_fresh_draws_as_the_nu
     assert beyond.loc["raft", ["reach", "shrinkage"]].tolist() == [4 / 8, -2 / 8]
     assert len(reading.sentences(made_up())) == 2
     assert reading.yardstick_sentence(made_up(), "raft").startswith("Reach of raft (final): not told apart from grpo.")
+
+
+def test_every_run_has_its_own_expansion_over_the_reference_draw():
+    runs = scores.by_run(made_up()).set_index(["row", "stage", "seed"])
+    assert runs.loc[("grpo", "final", 1), ["reach", "expansion", "shrinkage"]].tolist() == [1 / 4, 0, 1 / 4]
+    assert runs.loc[("grpo", "final", 2), ["reach", "expansion", "shrinkage"]].tolist() == [2 / 4, 1 / 4, 1 / 4]
+    assert runs.loc[("mini-base-1", "base", 1), ["expansion", "shrinkage"]].tolist() == [1 / 4, 1 / 4]
+    assert runs.loc[("mini-base-1", "base", 0), ["expansion", "shrinkage"]].isna().all()
+
+
+def clear_cut():
+    """48 problems, five seeds: every draw of the base and every run of grpo reaches half, every run of raft all."""
+    names = [f"{number:02d}" for number in range(48)]
+    arms = [("mini-base-1", "base", seed, 24) for seed in range(6)]
+    arms += [(row, "final", seed, reached) for row, reached in (("grpo", 24), ("raft", 48)) for seed in range(1, 6)]
+    rows = [
+        {"row": row, "stage": stage, "seed": seed} | outcome(name, int(place < reached), f"{row}-{seed}")
+        for row, stage, seed, reached in arms
+        for place, name in enumerate(names)
+    ]
+    board = BOARD.model_copy(update={"plan": Plan.fixed(16)})
+    assert len(board.problems) == 48
+    outcomes = pd.DataFrame(rows).astype({"first_correct": "Int64"})
+    return scores.Result(board, outcomes, *[pd.DataFrame({"row": [], "seed": []})] * 5, 0.5)
+
+
+def test_what_a_board_cannot_have_seen_follows_from_its_problems_seeds_and_rows():
+    result = clear_cut()
+    table = reading.comparisons(result).set_index(["row", "question"])
+    for word in ("word", "word_all"):
+        assert table.loc[("raft", "Expansion"), word] == "more than"
+        assert set(table.loc["grpo", word]) == {"not told apart from"}
+    assert table.loc[("raft", "Expansion"), "difference"] == pytest.approx(0.5)
+    half = (table["high"] - table["low"]) / 2
+    assert table["shows_half"].tolist() == pytest.approx(half.tolist())
+    assert table["shows_mostly"].tolist() == pytest.approx((half * 2.80 / 1.96).tolist())
+    assert "Expansion of raft (more)" in reading.verdicts_sentence(result)
+    told = " ".join(reading.limits(result))
+    # By hand: 48 - 24 left to gain; no draw expands, and 0.025 is the chance of one problem or more at p = 0.053 %.
+    assert "reaches 24 of 48 problems" in told and "more than 24 or shrink by more than 24" in told
+    assert "leaves it out only from 1 of 48" in told
+    assert "2 rows and 3 questions are 6 words" in told and "0.3 of them would be wrong" in told
+    assert "grpo 0 of 5, raft 0 of 5" in reading.matched_sentence(result)
+
+
+def test_the_smallest_visible_count_is_the_first_whose_exact_interval_lies_above_the_null():
+    for problems, null in ((48, 0.0), (48, 2 / 48), (24, 0.3), (5, 1.0)):
+        above = [c for c in range(problems + 1) if binomtest(c, problems).proportion_ci(method="exact").low > null]
+        assert reading.smallest_visible(problems, null) == (above[0] if above else problems + 1)
+
+
+def test_wider_intervals_keep_their_promise_over_few_runs_and_many_comparisons():
+    rng = np.random.default_rng(3)
+    seeds = rng.normal(size=(20_000, 5))
+    # The percentile bootstrap of a mean of five, in its normal form: the spread is that of the sample itself.
+    half = 1.96 * seeds.std(axis=1) / np.sqrt(5)
+    as_it_is = (abs(seeds.mean(axis=1)) <= half).mean()
+    widened = (abs(seeds.mean(axis=1)) <= half * reading.few_runs_factor(5)).mean()
+    assert as_it_is < 0.86 and widened == pytest.approx(0.95, abs=0.006)
+    words = abs(rng.normal(size=(20_000, 24))) > 1.96 * reading.simultaneous_factor(24)
+    assert words.any(axis=1).mean() == pytest.approx(1 - (1 - 0.05 / 24) ** 24, abs=0.006)
+    assert reading.simultaneous_factor(1) == 1 and reading.few_runs_factor(1) == float("inf")
 
 
 def test_the_interval_of_a_difference_agrees_with_the_normal_one_and_never_closes_on_a_guess():

@@ -18,12 +18,13 @@ from safetensors.torch import load_file
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
 from mathb_kit.grading import grade
-from mathb_kit.lab import scoring, trainer, update
+from mathb_kit.lab import scoreboard, scoring, trainer, update
 from mathb_kit.lab.objectives import Batch, Objective, TokenReward, get_objective
 from mathb_kit.lab.objectives.batch import policy_gradient
 from mathb_kit.lab.prompts import training_problems, written_solutions
 from mathb_kit.lab.rollouts import Rollouts
 from mathb_kit.lab.run_folder import read_log
+from mathb_kit.lab.scoreboard import load_scoreboard
 from mathb_kit.lab.scoring import completion_mask, hidden_states, score, tabulate
 from mathb_kit.lab.token_reward import TokenRewardModel
 from mathb_kit.lab.trainer import train
@@ -202,6 +203,16 @@ def test_a_budget_in_tokens_counts_everything_sampled_and_ends_the_run(tmp_path)
     assert drawn == pytest.approx(log["sampled_tokens"].iloc[-1], rel=1e-3)
 
 
+def test_a_finished_run_asked_for_again_keeps_its_log_and_a_call_for_another_run_leaves_it_alone(tmp_path):
+    folder = train("rloo", steps=2, to=tmp_path / "run", **SMALL)
+    log = (folder / "log.jsonl").read_bytes()
+    assert log.count(b"\n") == 2
+    assert train("rloo", steps=2, to=folder, **SMALL) == folder and (folder / "log.jsonl").read_bytes() == log
+    with pytest.raises(MathbError, match="another run"):
+        train("rloo", steps=3, to=folder, **SMALL)
+    assert (folder / "log.jsonl").read_bytes() == log
+
+
 def test_while_the_reward_model_warms_up_the_policy_stays_and_the_first_cross_entropy_is_ln_2(tmp_path):
     folder = train("oreal", steps=3, to=tmp_path / "run", **SMALL)
     assert same(weights_of(folder), weights_of(CHECKPOINTS / "mini-base-1"))
@@ -308,6 +319,54 @@ def test_held_out_problems_are_tried_and_never_trained_on(tmp_path, monkeypatch)
     held_out = seen[2]
     assert held_out == seen[-1] == {problem.key for problem in EASY[::10]}
     assert not any(held_out & keys for keys in seen if keys != held_out)
+
+
+def test_problems_to_validate_on_may_come_from_another_set_and_are_left_out_of_training(tmp_path, monkeypatch):
+    seen = []
+    original = trainer.sample_rollouts
+    monkeypatch.setattr(
+        trainer, "sample_rollouts", lambda e, p, n, s: seen.append({x.key for x in p}) or original(e, p, n, s)
+    )
+    settings = SMALL | {"on": EASY[5:25], "validate_on": EASY, "prompts": 18, "steps": 2, "validate": 1}
+    folder = train("rloo", to=tmp_path / "run", **settings)
+    held_out = {problem.key for problem in EASY[::10]}  # two of them among the twenty
+    assert seen[1] == seen[3] == held_out and seen[0] == {problem.key for problem in EASY[5:25]} - held_out
+    assert train("rloo", to=tmp_path / "run", **settings) == folder  # finished
+    with pytest.raises(MathbError, match="another run"):
+        train("rloo", to=tmp_path / "run", **settings | {"validate_on": None})
+
+
+@pytest.mark.parametrize("row", ["oreal-filtered", "oreal-from-base-3-filtered"])
+def test_filtered_queries_are_those_the_initial_policy_fails_paid_for_and_validated_like_all_others(monkeypatch, row):
+    tries = []
+
+    def spy(model, problems, plan, draw):
+        found = evaluate(model, problems, plan, draw=draw)
+        # In the miniature hardly a problem is solved more often than that, so outcomes are put at the threshold.
+        outcomes = found.outcomes.assign(c=[(0, 12, 13)[i % 3] for i in range(len(problems))])
+        tries.append((model.name, plan, list(problems), outcomes))
+        return replace(found, outcomes=outcomes)
+
+    monkeypatch.setattr(scoreboard, "evaluate", spy)
+    board = load_scoreboard(quick=True)
+    bench = scoreboard.Bench(board, board.rows_of([row]), {})
+    run, plain = bench.run(row, 1e-3, 1, board.tokens), bench.run("oreal", 1e-3, 1, board.tokens)
+    ((model, plan, tried, outcomes),) = tries
+    assert model == run["base"] == ("mini-base-3" if "3" in row else "mini-base-1") and plan == Plan.fixed(16)
+    everything = list(load_problems(board.on))
+    held_out = {problem.statement for problem in everything[::10]}
+    statements = {problem.statement for problem in tried}
+    # The attempts cost half of the budget at most, so not all problems can be tried; those that are come from all over.
+    assert statements <= {problem.statement for problem in everything} - held_out
+    assert {problem.meta["level"] for problem in tried} == {problem.meta["level"] for problem in everything}
+    right = outcomes.set_index("problem")["c"]
+    failed = {problem.statement for problem in tried if right[problem.key] < 13}  # 12 of 16 is 0.75, 13 are 0.81
+    assert {problem.statement for problem in load_problems(run["on"])} == failed
+    assert board.prompts <= len(failed) < len(tried)
+    assert board.tokens - run["tokens"] == outcomes["tokens"].sum() > 0
+    assert run["tokens"] >= board.tokens / 2 and plain["tokens"] == board.tokens
+    # Validation rewards of rows are compared, so the problems are the same.
+    assert run["validate_on"] == plain["on"] == board.on and "validate_on" not in plain
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mathb_kit.errors import MathbError
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.models.registry import Usage
+from mathb_kit.progress import without_weight_bars
 from mathb_kit.provenance import provenance
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def write_checkpoint(
         "python": made_with["python"],
     }
     try:
-        network.to(torch.bfloat16 if usage.get("dtype") == "bfloat16" else torch.float16).save_pretrained(folder)
+        network.to(torch.bfloat16 if usage.get("dtype") == "bfloat16" else torch.float16)
+        with without_weight_bars():
+            network.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         (folder / "recipe.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     except (OSError, SafetensorError) as error:

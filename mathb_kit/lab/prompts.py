@@ -10,8 +10,8 @@ from mathb_kit.errors import MathbError
 from mathb_kit.miniature.generator import Exercise, Part, solve
 from mathb_kit.miniature.sets import evaluation_statements
 from mathb_kit.problems import load_problems
-from mathb_kit.problems.loader import registry
 from mathb_kit.problems.problem import Problem
+from mathb_kit.problems.registry import registry
 
 _DEFINITION = re.compile(r"\$(?:(?P<name>[abc])=(?P<left>\d+)(?P<sign>\+|\\cdot )(?P<right>\d+)|"
                          r"(?P<digit>\d)(?P<unknown>[abc])=(?P<total>\d+))\$")  # fmt: skip

@@ -34,7 +34,7 @@ class RunFolder:
         self.path = path
         self.settings = json.loads(json.dumps(settings))
         self.state = self._read_state()
-        self.rows = self._read_log(self.state["step"] if self.state else 0)
+        self.rows = self._read_log(None if self.finished() else self.saved_step)
         self._saved = time.monotonic()
         self._cost = 0.0
 
@@ -112,8 +112,8 @@ class RunFolder:
             )
         return state
 
-    def _read_log(self, step: int) -> list[dict[str, Any]]:
-        """Rows up to the saved step; what ran after it will run again."""
+    def _read_log(self, step: int | None) -> list[dict[str, Any]]:
+        """Rows up to the saved step, since what ran after it will run again; all rows (None) of a finished run."""
         file = self.path / "log.jsonl"
         lines = file.read_text(encoding="utf-8").splitlines()[:step] if file.is_file() else []
         self._guarded(lambda: self.path.mkdir(parents=True, exist_ok=True))

@@ -214,11 +214,7 @@ class Bench:
         ends = [final_validation(folder) for (row, _), folder in final.items() if row == board.yardstick]
         if not ends:
             raise MathbError(f"Every run of {board.yardstick} failed, so nothing can be matched with it.")
-        problems = training_problems(board.on)[0]
-        any_run = TrainingSettings(
-            steps=1, prompts=1, group=2, updates=1, learning_rate=1.0, max_tokens=1, validate=board.validate_every
-        )
-        held_out = any_run.divide(problems, supervised=False)[1]
+        _, held_out = self._divided()
         start = evaluate(get_model(board.base), held_out, Plan.fixed(16), draw="validation").outcomes
         before = start["c"].sum() / start["n"].sum()
         return float(before + board.matched_share * (sum(ends) / len(ends) - before))
@@ -230,10 +226,15 @@ class Bench:
         if tokens is not None:
             tokens -= spent
             if tokens < board.tokens / 4:
-                raise MathbError(f"Filtering the queries of row {row} takes {spent:,} of {board.tokens:,} tokens.")
+                raise MathbError(
+                    f"Filtering the queries of row {row} takes {spent:,} of {board.tokens:,} tokens; give more "
+                    f"tokens in {_FILE.name}, or leave the row out."
+                )
         of = board.rows[row]
         size = f"{steps}-steps" if tokens is None else f"{tokens}-tokens"
-        own = {"updates": of.updates} if of.updates else {}
+        own: Run = {"updates": of.updates} if of.updates else {}
+        if on != board.on:
+            own["validate_on"] = board.on  # what validation says is compared between rows
         return own | {
             "objective": of.objective, "base": board.base_of(row), "on": on, "seed": seed,
             "tokens": tokens, "steps": steps, "prompts": board.prompts, "group": board.group, "learning_rate": rate,
@@ -241,18 +242,31 @@ class Bench:
         }  # fmt: skip
 
     def _queries(self, row: str) -> tuple[str, int]:
-        """What a row trains on, and the tokens sampled to find that out."""
+        """What a row trains on, and the tokens sampled to find that out.
+
+        Filtered are as many training problems, spread evenly, as half of the budget pays attempts for.
+        """
         board = self.board
         if board.rows[row].queries == "all":
             return board.on, 0
         base = board.base_of(row)
-        problems = training_problems(board.on)[0]
+        problems, _ = self._divided()
+        paid = int(board.tokens / 2 / (_FILTER_ATTEMPTS * board.cost.tokens_per_attempt))
+        count = min(paid, len(problems))
+        problems = [problems[i * len(problems) // count] for i in range(count)]
         tried = evaluate(get_model(base), problems, Plan.fixed(_FILTER_ATTEMPTS), draw="filter").outcomes
         kept = set(tried.loc[tried["c"] < _FILTER_BELOW * tried["n"], "problem"])
-        path = board.folder / f"{board.on}-filtered-by-{base}.jsonl"
+        path = board.folder / f"{board.on}-{count}-filtered-by-{base}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_problems([problem for problem in problems if problem.key in kept], path)
         return str(path), int(tried["tokens"].sum())
+
+    def _divided(self) -> tuple[list[Problem], list[Problem]]:
+        """Problems that runs train on and validate on."""
+        any_run = TrainingSettings(
+            steps=1, prompts=1, group=2, updates=1, learning_rate=1.0, max_tokens=1, validate=self.board.validate_every
+        )
+        return any_run.divide(training_problems(self.board.on)[0], supervised=False)
 
 
 def final_validation(folder: Path) -> float:

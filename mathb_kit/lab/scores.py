@@ -21,7 +21,7 @@ from mathb_kit.lab.composition import run_composition
 from mathb_kit.lab.modes import mode_shares
 from mathb_kit.lab.run_folder import read_log
 from mathb_kit.lab.scoreboard import Bench, Scoreboard, evaluate_held_out, final_validation, load_scoreboard
-from mathb_kit.provenance import provenance
+from mathb_kit.provenance import checkout, provenance
 from mathb_kit.statistics import difference_over_runs, estimate_pass_at_k, reach
 from mathb_kit.statistics.intervals import clopper_pearson
 
@@ -55,6 +55,17 @@ class Result:
     composition: pd.DataFrame
     failures: pd.DataFrame
     matched_level: float
+
+    @property
+    def figures(self) -> Path:
+        """Where its figures go: ``figures/scoreboard/`` of the checkout for the default rows of the full board."""
+        root, declared = checkout(), set(self.tried["row"]) == set(self.board.default_rows)
+        return root / "figures" / "scoreboard" if root and declared and self.is_full else self.board.folder / "figures"
+
+    @property
+    def is_full(self) -> bool:
+        """Whether this is the full board, not the quick one whose numbers mean nothing."""
+        return self.board.name == "scoreboard"
 
     def save(self) -> Path:
         """Write every table as CSV, and the settings with provenance; returns the folder."""
@@ -179,12 +190,20 @@ def against_yardstick(result: Result, stage: str = "final") -> pd.DataFrame:
 
 
 def by_run(result: Result) -> pd.DataFrame:
-    """One line per run: row, stage, seed, pass_1, reach (share of problems reached in k attempts)."""
+    """One line per run and per draw of a base.
+
+    Returns:
+        row, stage, seed, pass_1, reach (share of problems reached in k attempts), expansion and shrinkage over the
+        reference draw of its base (NaN for that draw itself).
+    """
     k, rows = result.board.plan.n_max, []
     for (row, stage, seed), table in result.outcomes.groupby(["row", "stage", "seed"], sort=False):
-        pass_1 = estimate_pass_at_k(table, [1])["estimate"].mean()
-        rows.append((row, stage, seed, pass_1, len(reach(table, k)) / len(table)))
-    return pd.DataFrame(rows, columns=["row", "stage", "seed", "pass_1", "reach"])
+        shown = _matrices(table, _arms(result, row)["reference"], k)
+        means = {name: float(values.mean()) for name, values in shown.items()}
+        if stage == "base" and seed == 0:
+            means |= {"expansion": float("nan"), "shrinkage": float("nan")}
+        rows.append({"row": row, "stage": stage, "seed": seed} | means)
+    return pd.DataFrame(rows)
 
 
 def _difference(name: str, ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
@@ -237,9 +256,10 @@ def _runs_at(result: Result, stage: str) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _arms(result: Result, row: str) -> dict[str, pd.DataFrame]:
-    """The reference draw and the fresh draws of a row's base."""
-    base = result.board.base_of(row) if row in result.board.rows else result.board.base
-    draws = result.outcomes[(result.outcomes["row"] == base) & (result.outcomes["stage"] == "base")]
+    """The reference draw and the fresh draws of a row's base; of a base, its own."""
+    drawn = result.outcomes[result.outcomes["stage"] == "base"]
+    base = row if row in set(drawn["row"]) else result.board.base_of(row)
+    draws = drawn[drawn["row"] == base]
     return {"reference": draws[draws["seed"] == 0], "fresh": draws[draws["seed"] > 0]}
 
 

@@ -70,6 +70,7 @@ def train(
     learning_rate: float | None = None,
     max_tokens: int | None = None,
     validate: int = 0,
+    validate_on: str | os.PathLike[str] | Sequence[Problem] | None = None,
     device: str | None = None,
 ) -> Path:
     """Train a model on the verdicts of its own attempts; a call that was stopped goes on where it was kept.
@@ -88,6 +89,7 @@ def train(
         learning_rate: 3e-4 by default for models below 10^7 parameters, else 1e-6.
         max_tokens: token limit of an attempt; the model's own by default.
         validate: see `Settings`.
+        validate_on: the training problems whose every tenth validates and is left out of training; ``on`` by default.
         device: ``cpu``, ``cuda``; a GPU if there is one.
 
     Returns:
@@ -107,13 +109,19 @@ def train(
         200 if steps is None and tokens is None else steps, prompts, group, updates or objective.updates, learning_rate,
         max_tokens or model.sampling.max_tokens, tokens, seed, validate,
     )  # fmt: skip
+    held_out = None
+    if validate_on is not None:
+        pool, validated = training_problems(validate_on)
+        held_out = settings.divide(pool, objective.supervised)[1]
     recipe = {
         "kind": "rl", "objective": objective.name, "coefficients": objective.coefficients(), "base": model.name,
         "base_key": model.key(), "on": source, "training": asdict(settings),
     }  # fmt: skip
+    if held_out is not None:
+        recipe["validate_on"] = validated
     folder = RunFolder(Path(to) if to else runs_root() / "lab" / f"{objective.name}-{model.name}-{seed}", recipe)
     if not folder.finished():
-        record = fit((network, tokenizer), model, problems, objective, settings, folder, device)
+        record = fit((network, tokenizer), model, problems, objective, settings, folder, device, held_out)
         write_checkpoint(folder.path, network, tokenizer, usage_of(model, model.name, [source]), recipe, record)
         folder.close()
     return folder.path
@@ -127,9 +135,10 @@ def fit(
     settings: Settings,
     folder: RunFolder,
     device: str | None = None,
+    held_out: Sequence[Problem] | None = None,
 ) -> dict[str, Any]:
     """Train the network in place, from the folder's state if it has one; returns what training reports."""
-    run = _Run(loaded, model, problems, objective, settings, folder, device)
+    run = _Run(loaded, model, problems, objective, settings, folder, device, held_out)
     step, unit = folder.saved_step, "steps" if settings.steps else "sampled tokens"
     done = step if settings.steps else run.sampled
     with Grader() as grader, progress(settings.steps or settings.tokens, objective.name, unit, done) as bar:
@@ -156,8 +165,14 @@ def fit(
 class _Run:
     """The moving parts: policy, base, optimiser, reward model, counters."""
 
-    def __init__(self, loaded, model, problems, objective, settings, folder, device) -> None:
-        self.problems, self.held_out = settings.divide(problems, objective.supervised)
+    def __init__(self, loaded, model, problems, objective, settings, folder, device, held_out=None) -> None:
+        if held_out is None:
+            self.problems, self.held_out = settings.divide(problems, objective.supervised)
+        else:
+            kept_out = {problem.statement for problem in held_out}
+            rest = [problem for problem in problems if problem.statement not in kept_out]
+            self.problems, _ = replace(settings, validate=0).divide(rest, objective.supervised)
+            self.held_out = list(held_out)
         self.network, self.objective, self.settings, self.folder = loaded[0], objective, settings, folder
         free = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "max_tokens": settings.max_tokens}
         self.engine = TransformersEngine(model.with_sampling(**free), device=device, loaded=loaded)

@@ -18,7 +18,8 @@ def oreal_every_token(batch: Batch, eta: float = 0.5, kl: float = 0.01) -> Tenso
     """OREAL without its token reward model: every token of a kept attempt weighs 1.
 
     A reward model that is certain of the outcome from the first token on has w+ = 1 in right attempts and w- = 1 in
-    wrong ones.
+    wrong ones. Pairs are kept as before, so that one part only is missing; the released configuration without a reward
+    model also trains on every attempt.
     """
     certain = (_CERTAIN * (2 * batch.rewards - 1))[:, None].expand_as(batch.mask)
     return oreal(replace(batch, token_scores=certain), eta, kl)

@@ -82,7 +82,8 @@ def policy_gradient(batch: Batch, advantages: Tensor) -> Tensor:
 
 
 def clipped_surrogate(batch: Batch, advantages: Tensor, low: float, high: float) -> Tensor:
-    """- min( ratio A, clamp(ratio, 1 - low, 1 + high) A ) per token, PPO (arXiv 1707.06347), shape (rows, tokens)."""
+    """- min( ratio A, clamp(ratio, 1 - low, 1 + high) A ) per token (PPO, arXiv 1707.06347, equation 7), shape
+    (rows, tokens)."""
     import torch
 
     ratio = torch.exp(batch.log_probs - batch.old_log_probs)
@@ -92,7 +93,7 @@ def clipped_surrogate(batch: Batch, advantages: Tensor, low: float, high: float)
 
 def kl_estimate(log_probs: Tensor, reference: Tensor) -> Tensor:
     """exp(d) - d - 1 with d = log reference - log pi, of each token: never negative, unbiased for KL(pi || reference)
-    on tokens that pi sampled.
+    on tokens that pi sampled (GRPO, arXiv 2402.03300, equation 4).
 
     Differentiated as a loss on such tokens it gives, as is less well known, the gradient of KL(reference || pi).
     """

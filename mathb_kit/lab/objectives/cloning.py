@@ -30,8 +30,9 @@ def raft(batch: Batch, kl: float = 0.0) -> Tensor:
     The weights are those with which best-of-n picks (`best_of_n_weights`), so the gradient is the expectation of
     picking one. With the KL to the base and on-policy attempts, a tabular policy comes to rest at base exp(R / a) / Z.
 
-    Departures: the expectation instead of one pick; a prompt without a right attempt is left out, as in
-    arXiv 2504.11343, instead of cloning a wrong one; no KL unless asked for.
+    Departures: the expectation instead of one pick; a prompt without a right attempt is left out instead of cloning a
+    wrong one (RAFT with verdicts as rewards, arXiv 2504.11343, leaves it out too, but clones every right attempt
+    alike); one update per rollout batch instead of fine-tuning on it; no KL unless asked for.
     """
     picked = best_of_n_weights(batch.rewards, batch.groups) * batch.rewards
     prompts = int(batch.groups.max()) + 1

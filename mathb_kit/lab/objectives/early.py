@@ -18,9 +18,9 @@ def grpo_early(batch: Batch, first: int = 4, clip: float = 0.2, kl: float = 1.0)
 
     Why: pass@1 rises when the better method is chosen more often; reach falls when the steps of a method lose their
     spread, because then the same wrong step is taken in every attempt. A method is mostly chosen in the first tokens.
-    That a few first tokens carry much of a solution's outcome is known from supervised training on prefixes alone
-    (arXiv 2503.02875). In the miniature the method is announced by the very first token, so this idea is at home there:
-    what it does here says little about models whose method shows later.
+    That a few first tokens carry much is known from fine-tuning on nothing but the prefixes of a model's own solutions
+    (UPFT, arXiv 2503.02875). In the miniature the method is announced by the very first token, so this idea is at home
+    there: what it does here says little about models whose method shows later.
     """
     begun = batch.mask * (batch.mask.cumsum(1) <= first)
     losses = clipped_surrogate(batch, standardized(batch.rewards, batch.groups), clip, clip)

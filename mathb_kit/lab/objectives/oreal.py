@@ -31,7 +31,7 @@ def keep_pairs(rewards: Tensor, groups: Tensor, generator: Generator) -> Tensor:
 
 
 def token_weights(token_scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights of tokens in right and in wrong attempts, shape (rows, tokens) each (equation 10).
+    """Weights of tokens in right and in wrong attempts, shape (rows, tokens) each (equation 10 of OREAL).
 
     m_t = mean of the scores u_1..u_t,  w+ = max(2 sigmoid(m) - 1, 0),  w- = max(1 - 2 sigmoid(m), 0)
 
@@ -44,7 +44,7 @@ def token_weights(token_scores: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def reward_model_loss(token_scores: Tensor, rewards: Tensor, mask: Tensor) -> Tensor:
-    """ONE cross-entropy per attempt, on the sigmoid of its mean token score (equation 12); mean over attempts.
+    """ONE cross-entropy per attempt, on the sigmoid of its mean token score (equation 12 of OREAL); mean over attempts.
 
     - [ r log q + (1 - r) log(1 - q) ],  q = sigmoid( (1/T) sum_t u_t ); not a cross-entropy per token.
     """
@@ -55,14 +55,15 @@ def reward_model_loss(token_scores: Tensor, rewards: Tensor, mask: Tensor) -> Te
 
 
 def oreal(batch: Batch, eta: float = 0.5, kl: float = 0.01) -> Tensor:
-    """OREAL as written (equation 11 with the reshaping of section 2.3).
+    """OREAL as written (equation 11, with the reward reshaping that it does not repeat).
 
     L = mean over kept attempts of sum_t [ - w+_t log pi_t 1[right] + eta (1 - p) w-_t log(pi / old)_t 1[wrong] ]
         + kl KL(pi || old)
 
-    p is the prompt's pass rate in this rollout batch. Departures and gaps: eta is the code's, the paper has no number;
-    F is the identity; after a single update per batch the KL to ``old`` has no gradient yet, so ``kl`` does nothing
-    unless the trainer is told to take more updates.
+    p is the prompt's pass rate in this rollout batch. Departures and gaps: the paper weighs wrong attempts with
+    F(1 - p) for any preprocessing F and speaks of a leave-one-out estimate, here F is the identity and p counts every
+    attempt; eta is the code's, the paper has no number; with a single update per batch the KL to ``old`` has no
+    gradient yet, so ``kl`` does nothing unless the trainer is told to take more updates.
     """
     right, wrong = token_weights(batch.token_scores, batch.mask)
     kept = batch.kept.float()
@@ -80,7 +81,9 @@ def oreal_released(batch: Batch, eta: float = 0.5, kl: float = 0.01) -> Tensor:
         + (kl/N) sum k3_t(base),  A_i = leave-one-out of rewards +1 and -1; N+, N-, N count kept tokens
 
     So right attempts weigh 2 (n - c) / (n - 1) and wrong ones 2 c / (n - 1): here the *right* side carries 1 - p.
-    Departure: the code's ratio is to the policy's own detached value; with its one update per batch that is ``old``.
+    Departures: the code's ratio is to the policy's own detached value; with its one update per batch that is ``old``.
+    Rates are constant and rollouts come from the whole distribution, where the code decays rates and samples with top_p
+    0.9; both are the trainer's.
     """
     import torch
 

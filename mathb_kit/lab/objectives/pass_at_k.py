@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def pass_at_k(batch: Batch, k: int = 4) -> Tensor:
-    """PKPO with the baseline "leave one out minus one" (Walder & Karkhanis, arXiv 2505.15201), for rewards 0 and 1.
+    """PKPO with the baseline "leave one out minus one" (Walder & Karkhanis, arXiv 2505.15201, equation 33), for rewards
+    0 and 1.
 
     L = - mean_i n s_i sum_t log pi(y_it), where over the subsets S of k of a group's n attempts
     s_i = (1 / C(n, k)) sum_{S containing i} ( max_S r - max_{S without i} r )
@@ -21,7 +22,8 @@ def pass_at_k(batch: Batch, k: int = 4) -> Tensor:
     attempts, 0 for wrong ones. sum_i s_i grad log pi(y_i) is an unbiased estimate of the gradient of pass@k. With
     k = 1 it is REINFORCE without a baseline; with k = n only groups with a single right attempt teach anything.
 
-    Departure: k is the group's size where that is smaller.
+    Departures: REINFORCE without ratio or clipping, one update per rollout batch; k is the group's size where that is
+    smaller.
     """
     import torch
 

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 
 def rloo(batch: Batch) -> Tensor:
-    """REINFORCE with a leave-one-out baseline (Kool et al. 2019; RLOO, arXiv 2402.14740, section 2.2).
+    """REINFORCE with a leave-one-out baseline (Kool et al. 2019; RLOO, arXiv 2402.14740).
 
     L = - mean_i ( r_i - mean_{j != i} r_j ) sum_t log pi(y_it)
 
-    Departure: no KL to the base in the reward.
+    The whole completion is one action: no ratio, no clipping, no division by length. Departure: no KL to the base in
+    the reward.
     """
     return policy_gradient(batch, leave_one_out(batch.rewards, batch.groups))
 
@@ -37,8 +38,9 @@ def grpo(batch: Batch, clip: float = 0.2, kl: float = 0.0) -> Tensor:
     L = mean_i (1/T_i) sum_t [ - min( ratio_it A_i, clamp(ratio_it, 1 - clip, 1 + clip) A_i ) + kl k3_it ],
     A_i = (r_i - mean) / (std + 1e-4) in the group
 
-    Departures: no KL unless asked for (and then as in the paper, without TRL's correction by the ratio); the 1e-4 and
-    the unbiased std are TRL's.
+    Departures: no KL unless asked for (the paper takes 0.04), and then as in its equation 4, without TRL's correction
+    by the ratio. The paper has no number for ``clip`` and does not say which std: 0.2 is PPO's, the 1e-4 and the
+    unbiased std are TRL's.
     """
     losses = clipped_surrogate(batch, standardized(batch.rewards, batch.groups), clip, clip)
     if kl:
@@ -50,6 +52,8 @@ def dr_grpo(batch: Batch, clip: float = 0.2) -> Tensor:
     """Dr. GRPO (arXiv 2503.20783, section 3.2): GRPO without the divisions by std and by length.
 
     L = - 1/(rows max_tokens) sum_i sum_t min( ratio_it A_i, clamp(ratio_it) A_i ),  A_i = r_i - mean in the group
+
+    The paper's objective has no 1/max_tokens; the constant is that of its listing 1, and scales all gradients alike.
     """
     losses = clipped_surrogate(batch, batch.rewards - group_mean(batch.rewards, batch.groups), clip, clip)
     return (losses * batch.mask).sum() / (len(losses) * batch.max_tokens)
@@ -60,16 +64,20 @@ def dapo(batch: Batch, low: float = 0.2, high: float = 0.28) -> Tensor:
 
     L = - (1 / sum_i T_i) sum_i sum_t min( ratio_it A_i, clamp(ratio_it, 1 - low, 1 + high) A_i ), A_i as in GRPO
 
-    Its dynamic sampling (only mixed groups) is the trainer's work. Departures: no overlong penalty; the tokens counted
-    are those of the minibatch.
+    Its dynamic sampling (only mixed groups) is the trainer's work. Departures: no overlong penalty; sum_i T_i counts
+    the tokens of the minibatch, as in the common implementations, where the equation has one prompt's group in it;
+    rewards are 1 and 0, not 1 and -1, which standardising all but removes.
     """
     return mean_of_tokens(clipped_surrogate(batch, standardized(batch.rewards, batch.groups), low, high), batch.mask)
 
 
 def reinforce_rej(batch: Batch, clip: float = 0.2) -> Tensor:
-    """Reinforce-Rej (arXiv 2504.11343, section 4): no baseline, groups that are all right or all wrong left out.
+    """Reinforce-Rej (arXiv 2504.11343): no baseline, groups that are all right or all wrong left out.
 
     L = mean over attempts of mixed groups of (1/T_i) sum_t - min( ratio_it r_i, clamp(ratio_it) r_i ),  r_i = +1 or -1
+
+    Clipping is PPO's: it acts above 1 + clip where r_i is +1 and below 1 - clip where it is -1. The mean is over what a
+    minibatch keeps, however little that is.
     """
     import torch
 
@@ -81,29 +89,33 @@ def reinforce_rej(batch: Batch, clip: float = 0.2) -> Tensor:
 
 
 def positive_only(batch: Batch) -> Tensor:
-    """Positive sample reinforcement, PSR (arXiv 2506.01347, equation 3): the right attempts' half of REINFORCE.
+    """Positive sample reinforcement, PSR (arXiv 2506.01347, equations 2 to 4): the right attempts' half of REINFORCE.
 
     L = - mean_i 1[right] sum_t log pi(y_it)
 
-    With `negative_only` it adds up to REINFORCE with rewards +1 and -1 and no baseline. Departure: one update per
-    rollout batch and no clipping.
+    With `negative_only` it adds up to REINFORCE with rewards +1 and -1 and no baseline. The mean is over all attempts,
+    right and wrong. Departures from the released code (github.com/TianHongZXY/RLVR-Decomposed): one update per rollout
+    batch, so no ratio and no clipping; divided by attempts, not by tokens; no entropy bonus.
     """
     return policy_gradient(batch, batch.rewards)
 
 
 def negative_only(batch: Batch) -> Tensor:
-    """Negative sample reinforcement, NSR (arXiv 2506.01347, equation 4): the wrong attempts' half of REINFORCE.
+    """Negative sample reinforcement, NSR (arXiv 2506.01347, equations 2 to 4): the wrong attempts' half of REINFORCE.
 
     L = + mean_i 1[wrong] sum_t log pi(y_it)
 
-    Departure: one update per rollout batch and no clipping.
+    Departures: those of `positive_only`.
     """
     return policy_gradient(batch, batch.rewards - 1)
 
 
 def grpo_entropy(batch: Batch, coefficient: float = 0.01, clip: float = 0.2) -> Tensor:
-    """GRPO with an entropy bonus (A3C's, arXiv 1602.01783, section 4; the bonus is the mean over all sampled tokens).
+    """GRPO with an entropy bonus (A3C's, arXiv 1602.01783, section 4).
 
     L = GRPO - coefficient mean_it H( pi(. | x, y_i<t) )
+
+    As in TRL the bonus is the mean over all sampled tokens alike, those of groups without contrast included, however
+    the policy loss is averaged.
     """
     return grpo(batch, clip) - coefficient * mean_of_tokens(batch.entropies, batch.mask)
