@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_ind
 
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import grade
@@ -301,3 +301,13 @@ def test_the_quick_scoreboard_runs_to_its_page_and_a_second_call_trains_nothing(
     more = reading.with_objective(result, get_objective("rloo"))
     assert "rloo" in set(scores.score_table(more)["row"])
     assert json.loads((board.folder / "result" / "result.json").read_text())["settings"]["name"] == board.name
+
+
+def test_words_of_runs_are_those_of_welchs_test_and_runs_all_alike_have_none():
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        ours, theirs = generator.normal(generator.normal(), 1, 5), generator.normal(0, generator.uniform(0.1, 2), 4)
+        low, high = ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
+        expected = "more than" if low > 0 else "less than" if high < 0 else "not told apart from"
+        assert reading._word_of_runs(ours, theirs) == expected
+    assert reading._word_of_runs(np.full(5, 0.1), np.full(4, 0.3)) == reading._word_of_runs(ours[:1], theirs) == ""
