@@ -25,6 +25,7 @@ from IPython.display import display
 
 import mathb_kit as mb
 from mathb_kit.lab import reading, scores
+from mathb_kit.lab.composition import composition_table
 from mathb_kit.lab.objectives import Objective
 from mathb_kit.plots.course import percent, you_should_see
 from mathb_kit.plots.scoreboard import plot_learning_rates, plot_plane, plot_scores
@@ -69,7 +70,7 @@ you_should_see(
 # %%
 final = scores.score_table(result)
 matched = scores.score_table(result, "matched")
-final.to_csv(folder / "08_scores.csv", index=False, lineterminator="\n", float_format="%.6g")
+matched.to_csv(folder / "08_matched.csv", index=False, lineterminator="\n", float_format="%.6g")
 figure = plot_scores(final, matched if len(matched) else None, title=f"What each objective gains and loses, k = {k:,}")
 caption = (
     f"Same budget ({note}), {len(board.problems)} held-out problems, k = {k:,}. Dashed: a frozen base. Hollow: the "
@@ -106,7 +107,8 @@ you_should_see(*reading.sentences(result))
 
 # %%
 told = reading.comparisons(result)
-figure = mb.plot_differences(told, by="row", panel="question", x_label="difference", title="Less a frozen base")
+title = "Differences from a frozen base, drawn afresh"
+figure = mb.plot_differences(told, by="row", panel="question", x_label="difference", title=title)
 caption = (
     f"Every row less a frozen base: gain of pass@1, Expansion and Shrinkage beyond the null ({note}). Bars: 95 %, "
     f"{scores.INTERVAL}."
@@ -248,6 +250,11 @@ you_should_see(reading.distillation_sentence(result))
 # The second: a world where RL itself should expand. The choice between careful and quick is made anew at every step,
 # problems have several steps, and a single quick one spoils the answer. RL trains on problems of one and two steps; the
 # held-out ones have more, and the base hardly ever gets through them.
+
+# %%
+control = composition_table(result.composition, k)
+control.to_csv(folder / "08_composition.csv", index=False, lineterminator="\n", float_format="%.6g")
+control.style.hide(axis="index").format(precision=3)
 
 # %%
 you_should_see(*reading.composition_sentences(result))

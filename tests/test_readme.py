@@ -67,6 +67,24 @@ def test_what_the_readme_finds_is_what_the_committed_tables_say():
         assert said in flat, said
 
 
+def test_the_scoreboard_on_the_page_of_results_is_the_committed_one():
+    board = pd.read_csv(ROOT / "figures" / "scoreboard" / "08_scoreboard.csv")
+    for row in board.to_dict("records"):
+        gain, beyond = (
+            f"{row[what]:+.3f} ({row[f'{what}_low']:+.3f} to {row[f'{what}_high']:+.3f})"
+            for what in ("pass_1", "expansion_beyond")
+        )
+        expansion, shrinkage = (f"{row['problems'] * row[what]:.1f}" for what in ("expansion", "shrinkage"))
+        assert f"| {row['row']} | {gain} | {expansion} | {beyond} | {shrinkage} |" in RESULTS, row["row"]
+    rl = board[~board["row"].isin(["distillation", "mini-distilled-1"])]
+    assert (len(rl), (rl["pass_1_low"] > 0).sum(), (rl["expansion_beyond_low"] > 0).sum()) == (7, 5, 0)
+    assert "Of seven RL objectives with the same budget, five gain at one attempt" in " ".join(README.split())
+    assert "Five of the seven RL rows gain" in RESULTS
+    control = pd.read_csv(ROOT / "figures" / "scoreboard" / "08_composition.csv").set_index("row")["reach"]
+    ours, null = (f"{24 * control[name]:.1f}" for name in ("grpo", "composition-base"))
+    assert f"GRPO reaches {ours} of 24 problems and a frozen base {null}" in " ".join(RESULTS.split())
+
+
 def test_the_construction_from_real_pools_in_the_documentation_is_one_that_can_be_read(tmp_path):
     page = (ROOT / "docs" / "how-do-i.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```toml my-real-set.toml\n(.*?)```", page, re.DOTALL)
