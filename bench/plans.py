@@ -17,6 +17,7 @@ there the widths are equal and the ratio is one at equal width. bound: the most 
 
 from __future__ import annotations
 
+import argparse
 import os
 from pathlib import Path
 
@@ -133,6 +134,7 @@ def forecasts(rates: dict[str, SuccessRates], n_max: int, ks: list[int], problem
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     ks = [1, 16, 1024]
     rates = miniature(ks)
     forecasts({key: fit for key, fit in rates.items() if "base-1" in key}, 1024, ks, problems=60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -291,10 +292,13 @@ def test_the_quick_scoreboard_runs_to_its_page_and_a_second_call_trains_nothing(
     assert result.runs.query("stage == 'final'")["sampled_tokens"].ge(board.tokens).all()
     assert {"08_scoreboard.png", "08_plane.png"} <= {path.name for path in (board.folder / "figures").iterdir()}
 
-    def no_training(runs, **_):
-        raise AssertionError(f"trained again: {runs}")
+    original = subprocess.run
 
-    monkeypatch.setattr("mathb_kit.lab.many.subprocess.run", no_training)
+    def no_training(command, **options):
+        assert "mathb_kit.lab.many" not in command, f"trained again: {command}"
+        return original(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", no_training)
     pd.testing.assert_frame_equal(
         scores.score_table(scores.run_scoreboard(board)), scores.score_table(result), check_exact=False
     )

@@ -142,6 +142,8 @@ def load_profile(name: str, quick: bool = False, rehearse: bool = False) -> Prof
     path = Path(name) if name.endswith(".toml") else Path(__file__).with_name(f"{name}.toml")
     if not path.is_file():
         names = profile_names()
+        if name.endswith(".toml"):
+            raise MathbError(f"There is no file {name}; name a profile's own file, or one of {', '.join(names)}.")
         raise MathbError(f"There is no profile {name!r}{did_you_mean(name, names)}; there are {', '.join(names)}.")
     table = _read(path)
     variants = {"quick": table.pop("quick", None), "rehearse": table.pop("rehearse", None)}
