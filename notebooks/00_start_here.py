@@ -55,7 +55,7 @@ course.you_should_see(
 #
 # | notebook | its question | best after | time |
 # |---|---|---|---|
-# | [01](01_base_model_saturation.ipynb) | Do bases solve nearly all with enough attempts? Is it luck? | 00 | 4:23 |
+# | [01](01_base_model_saturation.ipynb) | Do bases solve nearly all with enough attempts? Is it luck? | 00 | 4:51 |
 # | [02](02_building_math_b.ipynb) | What is left after 1,024 attempts, and is that impossible? | 01 | with 01 |
 # | [03](03_rl_models_on_math_b.ipynb) | Do tuned models reach what their base does not? | 02 | with 01 |
 # | [04](04_verifiers_under_the_lens.ipynb) | Who says that an answer is right, and is it? | 01 | minutes |
@@ -65,7 +65,7 @@ course.you_should_see(
 # | [08](08_what_expands.ipynb) | Which RL objective reaches further? | 07 | minutes |
 # | [09](09_the_released_table.ipynb) | What do the paper's own released data show? | 03 | minutes |
 #
-# Once 01 to 03 have run, all of them again take 1:04, because what was sampled is stored.
+# Once 01 to 03 have run, all of them again take 0:58, because what was sampled is stored.
 #
 # Besides, [quick_experiment](quick_experiment.ipynb): five cells for any model and any set. Prerequisites: some Python,
 # what a probability is; no GPU and no experience with language models.

@@ -7,7 +7,7 @@
 # **You will see** what the models write, pass@k of all base models up to the largest k of the profile, with an interval
 # and a slider over k, what mere guessing is worth on the same problems, and what the adaptive plan saved.
 #
-# **Time** Notebooks 01 to 03 together take 4:23 minutes on two CPU cores, this one less than a minute of it, and 1:04
+# **Time** Notebooks 01 to 03 together take 4:51 minutes on two CPU cores, this one less than a minute of it, and 0:58
 # once everything is stored (`./reproduce.sh`; [how it was measured](../README.md#two-commands)).
 #
 # **Profile** `mini` (the default), or any profile: `course`, `single-gpu`, `paper`. The next cell changes it; `quick`

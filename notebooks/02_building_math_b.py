@@ -8,7 +8,7 @@
 # model, that the set shipped as `mini-math-b` is what comes out, and what a **fresh draw** makes of the selected
 # problems: 0 of 1,024 is not "impossible".
 #
-# **Time** Notebooks 01 to 03 together take 4:23 minutes on two CPU cores, this one the largest part of it, and 1:04
+# **Time** Notebooks 01 to 03 together take 4:51 minutes on two CPU cores, this one the largest part of it, and 0:58
 # once everything is stored (`./reproduce.sh`; [how it was measured](../README.md#two-commands)).
 #
 # **Profile** `mini` (the default) or `course`: profiles with a pool to build from. The next cell changes it; with

@@ -8,7 +8,7 @@
 # base*: because "0 of 1,024" was one draw, a frozen model solves some of these problems too, and only what goes beyond
 # that is news. Then which problems were truly gained, and what tuning did to ordinary problems.
 #
-# **Time** Notebooks 01 to 03 together take 4:23 minutes on two CPU cores, this one about a third of it, and 1:04 once
+# **Time** Notebooks 01 to 03 together take 4:51 minutes on two CPU cores, this one about a third of it, and 0:58 once
 # everything is stored (`./reproduce.sh`; [how it was measured](../README.md#two-commands)).
 #
 # **Profile** `mini` (the default), or any profile with a hard set: `course`, `single-gpu`, `paper`. The next cell
