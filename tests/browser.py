@@ -64,13 +64,13 @@ class Browser:
                 self.call(f"{domain}.enable")
             self.call("Emulation.setFocusEmulationEnabled", enabled=True)  # as the window in front
         except BaseException:
-            _end(self._process)
+            end(self._process)
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
-        _end(self._process)
+        end(self._process)
 
     def open(self, address: str) -> None:
         """Go to an address and wait until all of it is loaded."""
@@ -179,12 +179,12 @@ class JupyterLab:
             # Where another program took the port meanwhile, the server took the next one.
             self.url = wait_for(lambda: self._url(Path(folders["JUPYTER_RUNTIME_DIR"])), "JupyterLab to start", 120)
         except BaseException:
-            _end(self._process)
+            end(self._process)
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        _end(self._process)
+        end(self._process)
 
     def address(self, page: str = "lab") -> str:
         return f"{self.url}{page}?token={_TOKEN}"
@@ -208,7 +208,7 @@ def _start(command: list[str], log: Path, environment: dict[str, str]) -> subpro
         )
 
 
-def _end(process: subprocess.Popen) -> None:
+def end(process: subprocess.Popen) -> None:
     """End a process politely, then it and all that it has started by force."""
     process.terminate()
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import socket
 import subprocess
 import time
@@ -12,6 +11,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from browser import end
 from engines import CoinEngine
 from real_vllm import ALPHA, rates_differ, vllm_python
 from servers import CompletionsServer
@@ -275,16 +275,7 @@ def vllm_url(tmp_path_factory):
                 time.sleep(0.5)
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.terminate()
-        try:
-            server.wait(30)
-        except subprocess.TimeoutExpired:
-            pass
-        try:
-            os.killpg(server.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        server.wait()
+        end(server)
 
 
 @pytest.mark.slow

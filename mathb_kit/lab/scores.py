@@ -8,9 +8,11 @@ held against the same draw, are the null: what a model that did not learn anythi
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache, wraps
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +33,7 @@ INTERVAL = "bootstrap over problems and seeds, percentiles"
 _TABLES = ("outcomes", "runs", "tried", "modes", "composition", "failures")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each its own, so that tables made from it can be kept
 class Result:
     """The tables of a scoreboard.
 
@@ -136,6 +138,18 @@ def finished_or_quick(quick: bool = False, only: Collection[str] = ()) -> Result
     return read_result(board) or run_scoreboard(board, only)
 
 
+def _made_once(make: Callable[..., pd.DataFrame]) -> Callable[..., pd.DataFrame]:
+    """For tables that take a second and that a reader of the board asks for again and again; each call gets a copy."""
+    made = lru_cache(maxsize=8)(make)
+
+    @wraps(make)
+    def copied(*arguments: Any, **options: Any) -> pd.DataFrame:
+        return made(*arguments, **options).copy()
+
+    return copied
+
+
+@_made_once
 def score_table(result: Result, stage: str = "final") -> pd.DataFrame:
     """Every row beside the frozen base.
 
@@ -189,6 +203,7 @@ def against_yardstick(result: Result, stage: str = "final") -> pd.DataFrame:
     return pd.DataFrame(rows).assign(interval=INTERVAL)
 
 
+@_made_once
 def by_run(result: Result) -> pd.DataFrame:
     """One line per run and per draw of a base.
 
