@@ -9,8 +9,8 @@ import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
+from mathb_kit.verdicts import Verdict
 
-VERDICTS = ("correct", "wrong", "no_answer", "grader_failed")
 KEY = ["model", "problem", "draw"]
 
 
@@ -58,9 +58,9 @@ def outcomes_from_verdicts(
     starts = np.flatnonzero(is_first)
     unbroken = index == np.arange(len(rows)) - starts[group]
 
-    hit = verdict == "correct"
+    hit = verdict == Verdict.CORRECT
     if failed_as_correct:
-        hit |= verdict == "grader_failed"
+        hit |= verdict == Verdict.GRADER_FAILED
     total = np.cumsum(hit)
     correct_so_far = total - (total - hit)[starts][group]
     ends = np.full(len(starts), plan.n_max)
@@ -83,8 +83,8 @@ def outcomes_from_verdicts(
         n=n,
         c=count(hit),
         first_correct=pd.Series(first_correct, dtype="Int64").mask(first_correct == never),
-        no_answer=count(verdict == "no_answer"),
-        grader_failed=count(verdict == "grader_failed"),
+        no_answer=count(verdict == Verdict.NO_ANSWER),
+        grader_failed=count(verdict == Verdict.GRADER_FAILED),
         truncated=count(rows["truncated"].to_numpy(dtype=bool)),
         tokens=tokens,
         plan=str(plan),
@@ -113,7 +113,7 @@ def _check_rows(answers: pd.DataFrame) -> None:
     """MathbError naming the first row that no outcome can be made of."""
     faults = {
         "has an empty key, index or count": answers[[*KEY, "index", "truncated", "tokens"]].isna().any(axis=1),
-        f"has a verdict that is none of {', '.join(VERDICTS)}": ~answers["verdict"].isin(VERDICTS),
+        f"has a verdict that is none of {', '.join(Verdict)}": ~answers["verdict"].isin(list(Verdict)),
         "has a negative index": answers["index"] < 0,
         "is there twice": answers.duplicated([*KEY, "index"]),
     }
