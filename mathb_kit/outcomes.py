@@ -48,6 +48,8 @@ def outcomes_from_verdicts(
     """
     require_columns(answers, [*KEY, "index", "verdict", "truncated", "tokens"], "graded answers")
     _check_rows(answers)
+    # All problems at once, without a loop: rows sorted by problem and index, each problem a run of rows, and what a loop
+    # over attempts would count as it goes (correct so far) a difference of running sums.
     group = answers.groupby(KEY, sort=False).ngroup().to_numpy()
     order = np.lexsort((answers["index"].to_numpy(), group))
     group, rows = group[order], answers.iloc[order]
@@ -56,6 +58,7 @@ def outcomes_from_verdicts(
     is_first = np.ones(len(rows), dtype=bool)
     is_first[1:] = group[1:] != group[:-1]
     starts = np.flatnonzero(is_first)
+    # Attempt i is the i-th row of its problem as long as none before it is missing.
     unbroken = index == np.arange(len(rows)) - starts[group]
 
     hit = verdict == Verdict.CORRECT
@@ -63,6 +66,8 @@ def outcomes_from_verdicts(
         hit |= verdict == Verdict.GRADER_FAILED
     total = np.cumsum(hit)
     correct_so_far = total - (total - hit)[starts][group]
+    # A problem ends with the first round at whose end it has enough correct ones, as if sampling had stopped there. Not
+    # with the attempt that brought the last of them: an end chosen by the outcome itself would bias every estimate.
     ends = np.full(len(starts), plan.n_max)
     if not plan.is_fixed:
         stops = np.isin(index + 1, plan.rounds) & (correct_so_far >= plan.stop)

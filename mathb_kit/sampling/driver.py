@@ -83,6 +83,7 @@ def sample(
     commit = engine.commit if isinstance(engine, CommittingEngine) else partial(commit_chunks, engine)
     label = draw.model.name if draw.name == "main" else f"{draw.model.name} ({draw.name})"
     tokens = 0
+    # Closed, not merely left: on Ctrl-C the generator would otherwise commit what it has only when it is collected.
     with progress(asked, label, "attempts", initial=skipped) as bar, closing(commit(chunks, draw)) as commits:
         for attempts, their_tokens in commits:
             bar.update(attempts)
@@ -168,6 +169,7 @@ def _gaps(first: int, size: int, have: Collection[int]) -> Iterator[tuple[int, i
 def _checked(engine: Engine, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, list[Completion]]]:
     """The engine's results, each held against the engine's contract before it is let through."""
     name = type(engine).__name__
+    # A fault of an engine that shortens or doubles rows would look like a result in every table: none is let through.
     waiting = {(chunk.problem_key, chunk.first): chunk for chunk in chunks}
     for chunk, completions in engine.sample(iter(chunks)):
         what = f"attempts {chunk.first} to {chunk.first + chunk.size - 1} of {chunk.problem_key}"

@@ -67,6 +67,7 @@ class RayEngine:
         ray = _ray()
         from ray.util import ActorPool
 
+        # Texts do not travel to the driver: how far the workers are is read off the store, and their tokens at the end.
         draw.store.root.mkdir(parents=True, exist_ok=True)
         there = seen = sum(draw.engines().values())
         pool = ActorPool(self._started())
