@@ -48,8 +48,8 @@ def outcomes_from_verdicts(
     """
     require_columns(answers, [*KEY, "index", "verdict", "truncated", "tokens"], "graded answers")
     _check_rows(answers)
-    # All problems at once, without a loop: rows sorted by problem and index, each problem a run of rows, and what a loop
-    # over attempts would count as it goes (correct so far) a difference of running sums.
+    # All problems at once, without a loop: sorted by problem and index, each problem is a run of rows, and what a loop
+    # over attempts would count as it goes (correct so far) is a difference of running sums.
     group = answers.groupby(KEY, sort=False).ngroup().to_numpy()
     order = np.lexsort((answers["index"].to_numpy(), group))
     group, rows = group[order], answers.iloc[order]
@@ -66,8 +66,8 @@ def outcomes_from_verdicts(
         hit |= verdict == Verdict.GRADER_FAILED
     total = np.cumsum(hit)
     correct_so_far = total - (total - hit)[starts][group]
-    # A problem ends with the first round at whose end it has enough correct ones, as if sampling had stopped there. Not
-    # with the attempt that brought the last of them: an end chosen by the outcome itself would bias every estimate.
+    # A problem ends with the first round at whose end enough are correct. The store may hold more, from a larger plan:
+    # the estimate for this plan knows only paths that end where it would have stopped.
     ends = np.full(len(starts), plan.n_max)
     if not plan.is_fixed:
         stops = np.isin(index + 1, plan.rounds) & (correct_so_far >= plan.stop)
