@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mathb_kit.grading import stored
-from mathb_kit.grading.grader import GRADER_VERSION
+from mathb_kit.grading import GRADER_VERSION, stored
 from mathb_kit.outcomes import outcomes_from_verdicts
 from mathb_kit.plan import Plan
 from mathb_kit.sampling import driver
