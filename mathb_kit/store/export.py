@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _ROWS = f"""
     SELECT model_name AS model, model AS model_key, problem, draw, "index", "first", seed, tokens, finish, text,
         answer, truncated, gold,
-        CASE WHEN found AND answer IS NULL AND gold IS NOT NULL THEN '{Verdict.NO_ANSWER}' ELSE verdict END AS verdict, rung
+        CASE WHEN found AND answer IS NULL AND gold IS NOT NULL THEN '{Verdict.NO_ANSWER}' ELSE verdict END AS verdict,
+        rung
     FROM attempts
     LEFT JOIN (
         SELECT model, draw, problem, "index", shard, answer, truncated, true AS found
