@@ -104,16 +104,16 @@ def evaluate(
         raise MathbError("There are no problems to evaluate on; name a set with at least one problem.")
     if blank := next((problem for problem in problems if not problem.gold.strip()), None):
         raise MathbError(f"Problem {blank.key} has no gold, so no attempt at it can be graded; leave it out.")
-    its = Draw(store or Store(), model, draw)
+    drawn = Draw(store or Store(), model, draw)
     low, new_tokens, going_on = 0, 0, problems
     ended: list[pd.DataFrame] = []  # verdicts of the problems that each round ended
-    with Grader(its.store) as grader, opened(engine, model) as sampler:
+    with Grader(drawn.store) as grader, opened(engine, model) as sampler:
         # A round's verdicts decide which problems go on to the next. Those are verdicts of all attempts in the store,
         # from a larger plan perhaps: `outcomes` replays this plan on them, so that each problem ends where it would.
         for high in plan.rounds:
-            new_tokens += its.sample(sampler, going_on, plan, low=low, high=high).tokens
-            verdicts = its.verdicts({problem.key: problem.gold for problem in going_on}, grader)
-            outcomes = its.outcomes(verdicts, plan)
+            new_tokens += drawn.sample(sampler, going_on, plan, low=low, high=high).tokens
+            verdicts = drawn.verdicts({problem.key: problem.gold for problem in going_on}, grader)
+            outcomes = drawn.outcomes(verdicts, plan)
             open_keys = set(outcomes.loc[~outcomes["complete"], "problem"])
             going_on, low = [problem for problem in going_on if problem.key in open_keys], high
             if not going_on or high == plan.n_max:
@@ -122,8 +122,8 @@ def evaluate(
             ended.append(verdicts[~verdicts["problem"].isin(open_keys)])
     if len(ended) > 1:
         verdicts = pd.concat(ended).sort_values(["problem", "index"], ignore_index=True)
-    outcomes = _outcomes(its, verdicts, plan, {problem.key: problem.set for problem in problems})
-    return Evaluation(its, plan, outcomes, _counted(verdicts, outcomes), new_tokens, tuple(problems))
+    outcomes = _outcomes(drawn, verdicts, plan, {problem.key: problem.set for problem in problems})
+    return Evaluation(drawn, plan, outcomes, _counted(verdicts, outcomes), new_tokens, tuple(problems))
 
 
 def _counted(verdicts: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:

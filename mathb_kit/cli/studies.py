@@ -227,22 +227,22 @@ def sample(
     from mathb_kit.sampling import parse_engine
 
     make = parse_engine(engine, engine_options)
-    its, chosen = mb.Draw(mb.Store(), mb.get_model(model), draw), mb.load_problems(on)
+    drawn, chosen = mb.Draw(mb.Store(), mb.get_model(model), draw), mb.load_problems(on)
     if shard:
         chosen = mb.parse_shard(shard).of(chosen)
-    with closing(make(its.model)) as sampler:
+    with closing(make(drawn.model)) as sampler:
         if dry_run:
-            asked = its.dry_run(chosen, attempts, engine=sampler, prices=prices)
+            asked = drawn.dry_run(chosen, attempts, engine=sampler, prices=prices)
             print(to_json({"tokens": asked.tokens} | vars(asked)) if as_json else asked)
             return
         if prices:
             raise MathbError("--prices are for a --dry-run; add it, or leave them out.")
         with only_result_on_stdout(as_json):
-            report = its.sample(sampler, chosen, attempts)
+            report = drawn.sample(sampler, chosen, attempts)
     if as_json:
-        print(to_json(vars(report) | {"store": its.store.root}))
+        print(to_json(vars(report) | {"store": drawn.store.root}))
         return
     print(
         f"{report.new_attempts:,} attempts sampled ({report.tokens:,} tokens, {report.seconds:.0f} s), "
-        f"{report.skipped:,} were there; store: {its.store.root}"
+        f"{report.skipped:,} were there; store: {drawn.store.root}"
     )
