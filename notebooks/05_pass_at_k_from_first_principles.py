@@ -27,7 +27,7 @@ from IPython.display import display
 import mathb_kit as mb
 from mathb_kit import construction
 from mathb_kit import statistics as st
-from mathb_kit.plots.course import percent, you_should_see
+from mathb_kit.sentences import percent, you_should_see
 from mathb_kit.widgets import slide_k
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
@@ -250,7 +250,7 @@ jeffreys = st.beta_success_rates(0.5, 0.5).given(selected_in, 0).pass_at_k([k_ma
 hard = study.problems(study.hard_set)
 rows = []
 for name in study.bases:
-    keys = {problem.key for problem in mb.unsolved_by(hard, name)}
+    keys = {problem.key for problem in hard.unsolved_by(name)}
     missed = pd.DataFrame({"n": selected_in, "c": 0}, index=range(len(keys)))
     fresh = mb.evaluate(study.model(name), hard, study.plan).outcomes
     predicted = st.redraw_interval(missed, [k_max], spreads[name]).iloc[0]

@@ -16,8 +16,8 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_end_point, estimates_by_problem, log_end_points
+from mathb_kit.statistics.arms import SELECTION
 from mathb_kit.statistics.intervals import check_level, clopper_pearson
-from mathb_kit.statistics.null import SELECTION
 from mathb_kit.statistics.success_rates import (
     SuccessRates,
     bayes,
