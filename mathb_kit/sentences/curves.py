@@ -56,17 +56,6 @@ def after_chance_sentence(left: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def saved_sentence(saved: pd.DataFrame) -> str:
-    """Attempts of an adaptive plan beside those of a fixed one (set, name, attempts, fixed_attempts, ratio)."""
-    used, fixed = saved["attempts"].sum(), saved["fixed_attempts"].sum()
-    least, most = saved.loc[saved["ratio"].idxmin()], saved.loc[saved["ratio"].idxmax()]
-    return (
-        f"{used:,} attempts in place of {fixed:,}: {fixed / used:.1f} times fewer. Most is saved by {most['name']} on "
-        f"{most['set']} ({most['ratio']:.1f} times), least by {least['name']} on {least['set']} ({least['ratio']:.1f} "
-        "times): easy problems stop early, hard ones take all they may."
-    )
-
-
 def steps_sentence(gains: pd.DataFrame) -> str:
     """What the first and the last step of attempts brought (k, gain)."""
     first, last = gains.iloc[0], gains.iloc[-1]

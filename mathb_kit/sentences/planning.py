@@ -1,13 +1,25 @@
-"""What a chosen plan costs, what it saves and where it saves nothing."""
+"""What a plan costs, what it saves and where it saves nothing."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+import pandas as pd
 
 from mathb_kit.statistics.forecast import QUESTIONS
 from mathb_kit.statistics.planning import TIE, PlanChoice
+
+
+def saved_sentence(saved: pd.DataFrame) -> str:
+    """Attempts of an adaptive plan beside those of a fixed one (set, name, attempts, fixed_attempts, ratio)."""
+    used, fixed = saved["attempts"].sum(), saved["fixed_attempts"].sum()
+    least, most = saved.loc[saved["ratio"].idxmin()], saved.loc[saved["ratio"].idxmax()]
+    return (
+        f"{used:,} attempts in place of {fixed:,}: {fixed / used:.1f} times fewer. Most is saved by {most['name']} on "
+        f"{most['set']} ({most['ratio']:.1f} times), least by {least['name']} on {least['set']} ({least['ratio']:.1f} "
+        "times): easy problems stop early, hard ones take all they may."
+    )
 
 
 def plan_sentence(choice: PlanChoice) -> str:
