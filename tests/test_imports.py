@@ -15,8 +15,8 @@ PACKAGE = Path(mathb_kit.__file__).parent
 # Lowest first. A module imports from rows above its own and from its own package, never from beside or below.
 LAYERS = [
     ["errors"],
-    ["settings", "progress", "provenance", "plan", "atomic", "http_request"],
-    ["miniature", "published", "endpoint"],
+    ["places", "children", "settings", "progress", "plan", "atomic"],
+    ["provenance", "miniature", "published", "endpoint"],
     ["problems", "models"],
     ["profiles", "store"],
     ["sampling", "grading"],

@@ -14,17 +14,13 @@ import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import EXTRACTOR_VERSION, GRADER_VERSION
-from mathb_kit.store import runs_root
+from mathb_kit.places import verifiers_root
 from mathb_kit.verifiers.catalogue import MAIN, Catalogue, Verifier, load_catalogue
 from mathb_kit.verifiers.environments import make_environment
 from mathb_kit.verifiers.runner import ADAPTER, Adapter, OurGrader, Verdicts, grade_rows, read_results, row_key
 
 OURS = "mathb_kit"
-
-
-def run_folder() -> Path:
-    """``runs/verifiers/``: environments, results, and what notebook 04 draws."""
-    return runs_root() / "verifiers"
+run_folder = verifiers_root
 
 
 def run_verifiers(rows: pd.DataFrame, only: Collection[str] = (), *, catalogue: Catalogue | None = None) -> None:
@@ -127,7 +123,7 @@ def results_path(verifier: Verifier, catalogue: Catalogue) -> Path:
     python = sys.version.split()[0]
     depends = json.dumps([verifier.name, versions(verifier, catalogue), python, ADAPTER.read_text(encoding="utf-8")])
     digest = hashlib.sha256(depends.encode()).hexdigest()[:12]
-    return run_folder() / verifier.environment / "results" / f"{verifier.name}-{digest}.jsonl"
+    return verifiers_root() / verifier.environment / "results" / f"{verifier.name}-{digest}.jsonl"
 
 
 def _verdicts(verifier: Verifier, catalogue: Catalogue) -> Verdicts:
@@ -135,10 +131,10 @@ def _verdicts(verifier: Verifier, catalogue: Catalogue) -> Verdicts:
         return OurGrader()
     if verifier.environment == MAIN:
         return Adapter(sys.executable, verifier.name)
-    folder = run_folder() / verifier.environment
+    folder = verifiers_root() / verifier.environment
     environment = catalogue.environments[verifier.environment]
     return Adapter(make_environment(verifier.environment, environment, folder), verifier.name)
 
 
 def _failed(verifier: Verifier) -> Path:
-    return run_folder() / verifier.environment / f"{verifier.name}-failed.txt"
+    return verifiers_root() / verifier.environment / f"{verifier.name}-failed.txt"
