@@ -15,7 +15,7 @@ PACKAGE = Path(mathb_kit.__file__).parent
 # Lowest first. A module imports from rows above its own and from its own package, never from beside or below.
 LAYERS = [
     ["errors"],
-    ["places", "children", "settings", "progress", "plan", "atomic"],
+    ["places", "children", "settings", "progress", "plan", "atomic", "api_key", "wire"],
     ["provenance", "miniature", "published", "endpoint"],
     ["problems", "models"],
     ["profiles", "store"],
