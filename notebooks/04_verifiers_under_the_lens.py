@@ -131,7 +131,7 @@ course.you_should_see(
 # others were not. Bare answers of the test cases were put into a box, and every verifier got the same text.
 
 # %%
-agreement = verifiers.agreement(verdicts)
+agreement = verifiers.label_agreement(verdicts)
 labelled = agreement[agreement["source"] != "monsters"]
 figure = plot_agreement(labelled, title="Faults in percent of the labelled rows (counts at the bars' ends)")
 caption = (

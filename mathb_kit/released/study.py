@@ -88,7 +88,7 @@ def expansion_table(table: ReleasedTable) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def expansion_curves(table: ReleasedTable, kind: Kind) -> pd.DataFrame:
+def expansion_by_k(table: ReleasedTable, kind: Kind) -> pd.DataFrame:
     """Figure 5: Expansion against k on what the base left unsolved in 1,024 attempts, for the rows of Table 2.
 
     Returns:
@@ -108,7 +108,7 @@ def pass_at_k_curves(table: ReleasedTable, kind: Kind) -> pd.DataFrame:
     """Figure 6: pass@k on the whole table against k, for all 21 models.
 
     Returns:
-        family, model, k, estimate, low, high, interval (as in ``expansion_curves``).
+        family, model, k, estimate, low, high, interval (as in ``expansion_by_k``).
     """
     frames = [_curve(table.values[model], kind).assign(model=model) for model in table.models]
     curves = pd.concat(frames, ignore_index=True)
@@ -118,7 +118,7 @@ def pass_at_k_curves(table: ReleasedTable, kind: Kind) -> pd.DataFrame:
     return curves[["family", "model", *(column for column in curves if column not in ("family", "model"))]]
 
 
-def gain_per_step(table: ReleasedTable, step: int = 64) -> pd.DataFrame:
+def gain_by_k(table: ReleasedTable, step: int = 64) -> pd.DataFrame:
     """Figure 7: mean over the models of the share of problems newly solved by ``step`` further attempts.
 
     Where the grid is coarser than ``step``, a difference is shared out evenly over the steps in between.
@@ -174,7 +174,7 @@ def source_counts(table: ReleasedTable) -> pd.DataFrame:
 
 
 def as_published(table: ReleasedTable) -> pd.DataFrame:
-    """What the released table says on everything that the paper publishes a number for, as ``agreement`` takes it.
+    """What the released table says on all that the paper publishes a number for, for ``compare_with_published``.
 
     Returns:
         paper, item, subject, metric, ours, low, high.

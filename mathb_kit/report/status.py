@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mathb_kit.profiles import Profile, load_profile, profile_names
-from mathb_kit.published import agreement, published
+from mathb_kit.published import compare_with_published, published
 from mathb_kit.report.released import figures_folders
 from mathb_kit.report.reproduce import figures_folder
 from mathb_kit.verifiers import run_folder
@@ -84,9 +84,9 @@ def beside_published(study: Profile, items: Collection[str] = ()) -> pd.DataFram
         items: of the paper, e.g. ``Table 2``; all by default.
 
     Returns:
-        item, subject, metric, published, ours, low, high, agrees, confidence, source (see ``agreement``).
+        item, subject, metric, published, ours, low, high, agrees, confidence, source (see ``compare_with_published``).
     """
-    table = agreement(_ours(study))
+    table = compare_with_published(_ours(study))
     chosen = table[(table["paper"] == PAPER) & (table["item"].isin(items) | (len(items) == 0))]
     return chosen.drop(columns="paper").reset_index(drop=True)
 

@@ -18,7 +18,7 @@ _HOME = {
     "read_comparison": "comparison",
     "overview": "comparison",
     "run_folder": "comparison",
-    "agreement": "tables",
+    "label_agreement": "tables",
     "disagreements": "tables",
     "failure_table": "tables",
     "framework_table": "tables",

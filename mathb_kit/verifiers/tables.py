@@ -69,7 +69,7 @@ def framework_table(verdicts: pd.DataFrame, reasons: Mapping[str, str]) -> pd.Da
     return pd.DataFrame(rows, columns=columns)
 
 
-def agreement(verdicts: pd.DataFrame) -> pd.DataFrame:
+def label_agreement(verdicts: pd.DataFrame) -> pd.DataFrame:
     """How verifiers agree with the labels, source by source, and how long they take.
 
     Returns:
