@@ -24,11 +24,12 @@ import pandas as pd
 
 import mathb_kit as mb
 from mathb_kit import verifiers
+from mathb_kit.places import verifiers_root
 from mathb_kit.plots import course
 from mathb_kit.plots.verifiers import plot_agreement, plot_frameworks, style_failures
 
 study = mb.load_profile(profile, quick=quick)
-folder = verifiers.run_folder() / "figures"
+folder = verifiers_root() / "figures"
 print(f"{study.note}\nfigures and tables: {folder}")
 
 # %% [markdown]

@@ -99,7 +99,7 @@ def test_a_number_of_ours_that_nothing_is_published_on_is_named():
 def nowhere(tmp_path, monkeypatch):
     """Figures of every call under tmp_path instead of the checkout."""
     monkeypatch.setattr(status, "figures_folder", lambda profile: tmp_path / profile.name)
-    monkeypatch.setattr(status, "run_folder", lambda: tmp_path / "verifiers")
+    monkeypatch.setattr(status, "verifiers_root", lambda: tmp_path / "verifiers")
     monkeypatch.setattr(status, "figures_folders", lambda: (tmp_path / "committed", tmp_path / "apart"))
     return tmp_path
 

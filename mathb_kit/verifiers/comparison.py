@@ -20,7 +20,6 @@ from mathb_kit.verifiers.environments import make_environment
 from mathb_kit.verifiers.runner import ADAPTER, Adapter, OurGrader, Verdicts, grade_rows, read_results, row_key
 
 OURS = "mathb_kit"
-run_folder = verifiers_root
 
 
 def run_verifiers(rows: pd.DataFrame, only: Collection[str] = (), *, catalogue: Catalogue | None = None) -> None:
