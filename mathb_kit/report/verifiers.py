@@ -40,7 +40,9 @@ def compare_verifiers(only: Collection[str] = (), *, quick: bool = False) -> Pat
     print(f"{len(rows):,} rows: " + ", ".join(f"{count:,} {source}" for source, count in sources.items()), flush=True)
     run_verifiers(rows, only)
     executed = run_notebook(NOTEBOOK, {"profile": "mini", "quick": quick}, verifiers_root() / "notebooks")
-    page = write_pictures("verifiers compared", verifiers_root() / "figures", [executed], verifiers_root() / "index.html")
+    page = write_pictures(
+        "verifiers compared", verifiers_root() / "figures", [executed], verifiers_root() / "index.html"
+    )
     print(f"Done in {clock(time.monotonic() - started)}. Executed notebook: {executed.with_suffix('.html')}")
     print(f"Figures and tables: {verifiers_root() / 'figures'}\nAll of it on one page: {page}")
     return executed
