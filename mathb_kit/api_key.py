@@ -40,10 +40,10 @@ def without_key(text: str) -> str:
             forms.append(encode(b"\0" * shift + code).decode().rstrip("=")[4 if shift else 0 :])
     pieces = {form[i : i + _PIECE] for form in forms for i in range(max(1, len(form) - _PIECE + 1)) if form}
     struck = bytearray(len(text))
-    for found in re.finditer(f"(?i)(?=({'|'.join(map(re.escape, pieces))}))", text):
-        struck[found.start() : found.end(1)] = b"\1" * len(found[1])
+    for match in re.finditer(f"(?i)(?=({'|'.join(map(re.escape, pieces))}))", text):
+        struck[match.start() : match.end(1)] = b"\1" * len(match[1])
     text = re.sub("\0+", "***", "".join("\0" if gone else character for character, gone in zip(text, struck)))
-    return _SHORTENED.sub(lambda found: "***" if _is_left_of(key, found[1], found[2]) else found[0], text)
+    return _SHORTENED.sub(lambda match: "***" if _is_left_of(key, match[1], match[2]) else match[0], text)
 
 
 def _is_left_of(key: str, before: str, after: str) -> bool:

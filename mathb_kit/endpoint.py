@@ -247,10 +247,10 @@ class Endpoint:
                 return json.loads(reply.content)
             except ValueError:
                 raise _Failed("a reply that is not JSON") from None
-        told = f"HTTP {reply.status} ({without_key(_message(reply.content) or reply.reason)[:300]})"
+        refusal = f"HTTP {reply.status} ({without_key(_message(reply.content) or reply.reason)[:300]})"
         if reply.status in _RETRIED or reply.status >= 500:
-            raise _Failed(told, _seconds_of(reply.retry_after))
-        raise MathbError(f"{address} refuses a request: {told}{_remedy(reply.status)}.")
+            raise _Failed(refusal, _seconds_of(reply.retry_after))
+        raise MathbError(f"{address} refuses a request: {refusal}{_remedy(reply.status)}.")
 
     def _count(self, **increments: int) -> None:
         with self._lock:

@@ -85,8 +85,8 @@ def solve(
     tables = [pd.DataFrame(columns=_COLUMNS)]
     for solver in solvers if with_gold else ():
         plan = Plan.fixed(attempts)
-        found = evaluate(solver, with_gold, plan, draw=DRAW, store=store, engine=engine_for).verdicts
-        tables.append(found.assign(solver=solver.name)[_COLUMNS])
+        verdicts = evaluate(solver, with_gold, plan, draw=DRAW, store=store, engine=engine_for).verdicts
+        tables.append(verdicts.assign(solver=solver.name)[_COLUMNS])
     return pd.concat(tables, ignore_index=True)
 
 
@@ -120,9 +120,9 @@ def verified(problems: Sequence[Problem], solutions: pd.DataFrame, rule: Rule) -
     """
     if rule not in ("any", "all"):
         raise MathbError(f"The rule of agreement is 'any' or 'all', not {rule!r}.")
-    found = {key: rows for key, rows in solutions.groupby("problem", sort=False)}
+    by_problem = {key: rows for key, rows in solutions.groupby("problem", sort=False)}
     with Grader() as grader:
-        reasons = [_fault(problem, found.get(problem.key), rule, grader) for problem in problems]
+        reasons = [_fault(problem, by_problem.get(problem.key), rule, grader) for problem in problems]
     return drop_with_reason("agreement", problems, reasons)
 
 
@@ -138,9 +138,9 @@ def refuse_evaluated(solvers: Iterable[Model], evaluated: Iterable[Model]) -> No
     names = {each: model.name for model in reversed(studied) for each in reversed(_family(model))}
     names |= {each: model.name for model in reversed(studied) for each in _identities(model)}
     for solver in solvers:
-        if found := next((names[each] for each in _family(solver) if each in names), None):
-            how = "is evaluated" if found == solver.name else f"is of one family with {found}, which is evaluated"
-            if found in {model.name for model in miniature}:
+        if relative := next((names[each] for each in _family(solver) if each in names), None):
+            how = "is evaluated" if relative == solver.name else f"is of one family with {relative}, which is evaluated"
+            if relative in {model.name for model in miniature}:
                 how += ", as all models of the miniature are"
             raise MathbError(
                 f"{solver.name} cannot verify answers, because it {how}; name strong models of another origin, or "
@@ -179,14 +179,15 @@ def _fault(problem: Problem, solutions: pd.DataFrame | None, rule: Rule, grader:
     correct = solutions["verdict"] == "correct"
     if correct.all() or (rule == "any" and correct.any()):
         return None
-    told = f"answers {', '.join('none' if pd.isna(a) else _short(a) for a in solutions['answer'])}"
+    answers = f"answers {', '.join('none' if pd.isna(a) else _short(a) for a in solutions['answer'])}"
     if (solutions["verdict"] == "grader_failed").any():
-        return f"an answer could not be graded: {told}"
+        return f"an answer could not be graded: {answers}"
     if rule == "any":
-        return f"no solver reproduced the gold: {told}"
+        return f"no solver reproduced the gold: {answers}"
     if solutions["answer"].isna().any():
-        return f"a solution has no answer: {told}"
-    return f"the solutions agree on another answer: {told}" if _agree(solutions, grader) else f"disagreement: {told}"
+        return f"a solution has no answer: {answers}"
+    how = "the solutions agree on another answer" if _agree(solutions, grader) else "disagreement"
+    return f"{how}: {answers}"
 
 
 def _agree(solutions: pd.DataFrame, grader: Grader) -> bool:

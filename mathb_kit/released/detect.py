@@ -134,10 +134,10 @@ def _successes(values: np.ndarray, ks: tuple[int, ...], tolerance: float) -> tup
     """Smallest and largest c that explains a pair at every k; smallest above largest where none does."""
     low = np.zeros(values.shape[:2], dtype=int)
     high = np.full(values.shape[:2], ATTEMPTS)
-    for place, k in enumerate(ks):
+    for column, k in enumerate(ks):
         exact = _exact(k)
-        low = np.maximum(low, np.searchsorted(exact, values[..., place] - tolerance, side="left"))
-        high = np.minimum(high, np.searchsorted(exact, values[..., place] + tolerance, side="right") - 1)
+        low = np.maximum(low, np.searchsorted(exact, values[..., column] - tolerance, side="left"))
+        high = np.minimum(high, np.searchsorted(exact, values[..., column] + tolerance, side="right") - 1)
     return low, high
 
 

@@ -73,17 +73,17 @@ def expansion_table(table: ReleasedTable) -> pd.DataFrame:
         %, Clopper and Pearson, problems as a sample), and published_rate (NaN where Table 2 is silent). Table 2's rows
         first, in its order.
     """
-    said = published()
-    said = said[(said["paper"] == PAPER) & (said["item"] == "Table 2") & (said["metric"] == "expansion (%)")]
-    said = dict(zip(said["subject"], said["value"] / 100))
+    rates = published()
+    rates = rates[(rates["paper"] == PAPER) & (rates["item"] == "Table 2") & (rates["metric"] == "expansion (%)")]
+    rates = dict(zip(rates["subject"], rates["value"] / 100))
     solved = table.pass_at(ATTEMPTS) > 0
     rows = []
-    for tuned in (*said, *(name for name in table.tuned if name not in said)):
+    for tuned in (*rates, *(name for name in table.tuned if name not in rates)):
         missed = table.unsolved[table.tuned[tuned]]
         count, of = int(solved.loc[missed, tuned].sum()), int(missed.sum())
         low, high = proportion_interval(count, of)
         rate = count / of if of else np.nan
-        rows.append((table.tuned[tuned], tuned, tuned in said, count, of, rate, low, high, said.get(tuned, np.nan)))
+        rows.append((table.tuned[tuned], tuned, tuned in rates, count, of, rate, low, high, rates.get(tuned, np.nan)))
     columns = ["base", "tuned", "published", "count", "of", "rate", "low", "high", "published_rate"]
     return pd.DataFrame(rows, columns=columns)
 

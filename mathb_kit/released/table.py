@@ -216,8 +216,8 @@ def _require(frame: pd.DataFrame, columns: Iterable[str], source: str) -> None:
 def _refuse(bad: pd.DataFrame, frame: pd.DataFrame, source: str, why: str) -> None:
     """MathbError on the first value that is bad."""
     if bad.to_numpy().any():
-        row, place = (int(at[0]) for at in bad.to_numpy().nonzero())
-        column = bad.columns[place]
+        row, number = (int(at[0]) for at in bad.to_numpy().nonzero())
+        column = bad.columns[number]
         raise MathbError(f"{source}, row {row + 1}: {column!r} is {frame.at[row, column]}, {why}; {_AGAIN}.")
 
 
@@ -243,8 +243,8 @@ def _faults(table: ReleasedTable, columns: dict[tuple[str, int], str]) -> Iterab
         )
     contrary = (table.unsolved != (table.pass_at(ATTEMPTS) == 0)).to_numpy()
     if contrary.any():
-        row, place = (int(at[0]) for at in contrary.nonzero())
-        model = table.models[place]
+        row, column = (int(at[0]) for at in contrary.nonzero())
+        model = table.models[column]
         yield (
             f"{source}, row {row + 1}: {columns[model, 0]!r} is {table.unsolved[model][row]} but "
             f"{columns[model, ATTEMPTS]!r} is {table.values[model, ATTEMPTS][row]:g} ({contrary.sum()} such "

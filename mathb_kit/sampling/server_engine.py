@@ -92,8 +92,8 @@ class ServerEngine:
         self._prompts = PromptEncoder(model)
 
     def describe(self) -> dict[str, Any]:
-        told = {key: self._served[key] for key in ("owned_by", "version", "max_model_len") if key in self._served}
-        served = {"url": self.endpoint.url, "served_model": self._served["id"], **told}
+        facts = {key: self._served[key] for key in ("owned_by", "version", "max_model_len") if key in self._served}
+        served = {"url": self.endpoint.url, "served_model": self._served["id"], **facts}
         template = {"template": "the server's own"} if self._is_chat else {}
         return {"engine": "server", **served, "extra": self.extra, **template}
 

@@ -171,8 +171,8 @@ class _VllmChild(Child):
                 "the interpreter of an environment that has it."
             )
         cause = " ".join(reply["error"].split())[:300]
-        if (seen := _last_error(self.log.read_text(errors="replace"))) and _POINTS_ELSEWHERE.search(cause):
-            cause = f"{cause}; {seen}"
+        if (error := _last_error(self.log.read_text(errors="replace"))) and _POINTS_ELSEWHERE.search(cause):
+            cause = f"{cause}; {error}"
         raise MathbError(
             f"The vLLM process failed ({cause}); its messages are in {self.log}. Finished attempts are kept: run "
             "again for the rest."

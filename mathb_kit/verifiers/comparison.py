@@ -76,13 +76,13 @@ def read_comparison(rows: pd.DataFrame, *, catalogue: Catalogue | None = None) -
     frames, reasons = [], {}
     for verifier in catalogue.verifiers:
         kept = read_results(results_path(verifier, catalogue))
-        found = pd.DataFrame(
+        graded = pd.DataFrame(
             [(key, verifier.name, r["correct"], r["error"], r["seconds"]) for key, r in kept.items()],
             columns=["row", "verifier", "correct", "error", "seconds"],
         ).astype({"correct": object, "error": object})
-        found = rows.merge(found, on="row")
-        if len(found):
-            frames.append(found)
+        graded = rows.merge(graded, on="row")
+        if len(graded):
+            frames.append(graded)
         elif _failed(verifier).is_file():
             reasons[verifier.name] = _failed(verifier).read_text(encoding="utf-8").strip()
         else:
