@@ -28,12 +28,12 @@ from mathb_kit.construction.duplicates import conflicting_golds, duplicates, nea
 from mathb_kit.construction.filters import Filter, Filtered, Funnel, drop_with_reason, run_filters
 from mathb_kit.construction.judged import judged_contamination
 from mathb_kit.construction.near import similar_pairs
-from mathb_kit.construction.pipeline import DRAW, candidate_outcomes, funnel_before_sampling, stages_before_sampling
+from mathb_kit.construction.pipeline import candidate_outcomes, funnel_before_sampling, stages_before_sampling
 from mathb_kit.construction.quality import check_answers, integer_golds, quality
 from mathb_kit.construction.release import freeze, write_release
 from mathb_kit.construction.repair import Repaired, repair
 from mathb_kit.construction.retest import retest, retested
-from mathb_kit.construction.sieve import Sieve, prescreen, sieve
+from mathb_kit.construction.sieve import DRAW, Sieve, prescreen, sieve
 from mathb_kit.construction.sources import answer_type, source_analysis
 from mathb_kit.construction.tokens import folded, letters_and_digits
 

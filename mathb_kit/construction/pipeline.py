@@ -22,14 +22,11 @@ from mathb_kit.construction.contamination import contamination, near_contaminati
 from mathb_kit.construction.duplicates import conflicting_golds, duplicates, near_duplicates
 from mathb_kit.construction.filters import Filter, Funnel, run_filters
 from mathb_kit.construction.quality import check_answers, integer_golds, quality
-from mathb_kit.construction.sieve import prescreen
+from mathb_kit.construction.sieve import DRAW, prescreen
 from mathb_kit.evaluation import evaluate
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import ProblemSet
 from mathb_kit.profiles import Profile
-
-DRAW = "sieve"
-"""Name of the draw that screens and sieves."""
 
 
 def stages_before_sampling(benchmarks: Sequence[ProblemSet], *, exact_answers: bool) -> tuple[Filter, ...]:
