@@ -12,7 +12,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.miniature import problem_rows
 from mathb_kit.problems.files import SUFFIXES, Rows, data_folder, find_copy, read_rows
 from mathb_kit.problems.hub import HubRows
-from mathb_kit.problems.problem import Problem, ProblemSet
+from mathb_kit.problems.problem import Problem, ProblemSet, unsolved_column
 from mathb_kit.problems.quirks import QUIRKS
 from mathb_kit.problems.registry import Fields, SetEntry, entry_of, registry
 
@@ -127,9 +127,10 @@ def _as_sieved(located: Rows, models: tuple[str, ...]) -> Iterator[tuple[str, di
     released table), and only what all of ``models`` left unsolved.
     """
     for where, row in located:
-        stems = {key: key.removesuffix("_unsolved") for key in row if key.endswith("_unsolved")}
-        row = {f"{stems[key].replace('_', '-')}_unsolved" if key in stems else key: row[key] for key in row}
-        columns = [f"{model}_unsolved" for model in models]
+        suffix = unsolved_column("")
+        stems = {key: key.removesuffix(suffix).replace("_", "-") for key in row if key.endswith(suffix)}
+        row = {unsolved_column(stems[key]) if key in stems else key: row[key] for key in row}
+        columns = [unsolved_column(model) for model in models]
         if missing := [column for column in columns if column not in row]:
             raise MathbError(f"{where} has no column {missing[0]!r}; fetch the released table again.")
         if all(row[column] for column in columns):
@@ -160,15 +161,15 @@ def _present(row: dict[str, Any], names: tuple[str, ...], where: str) -> str:
 
 
 def _to_problems(name: str, located: Rows, fields: Fields, allow_empty_gold: bool) -> tuple[Problem, ...]:
-    """Problems from (place, row) pairs; the place goes into error messages."""
+    """Problems from (where, row) pairs; where goes into error messages."""
     taken = {fields.id, fields.statement, fields.gold}
-    places: dict[str, str] = {}
+    rows_of: dict[str, str] = {}
     problems = []
     for number, (where, row) in enumerate(located, 1):
         id = str(number) if fields.id is None else _text(row, fields.id, where)
-        if id in places:
-            raise MathbError(f"{where} has the {fields.id} {id!r} of {places[id]}; ids must be unique.")
-        places[id] = where
+        if id in rows_of:
+            raise MathbError(f"{where} has the {fields.id} {id!r} of {rows_of[id]}; ids must be unique.")
+        rows_of[id] = where
         gold = _text(row, fields.gold, where, may_be_empty=allow_empty_gold)
         meta = {key: value for key, value in row.items() if key not in taken}
         problems.append(Problem(name, id, _text(row, fields.statement, where), gold, meta))
