@@ -28,9 +28,10 @@ LAYERS = [
     ["construction", "verifiers", "released"],
     ["lab"],
     ["checkpoint"],
+    ["results"],
     ["plots"],
-    ["widgets"],
     ["report"],
+    ["widgets"],
     ["cli"],
 ]
 LAYER = {module: number for number, row in enumerate(LAYERS) for module in row}

@@ -13,7 +13,6 @@ from mathb_kit.construction.agreement import (
     verified_by_solutions,
 )
 from mathb_kit.construction.answers import check_answers
-from mathb_kit.construction.candidates import DRAW, candidate_outcomes, funnel_before_sampling
 from mathb_kit.construction.construct import (
     Constructed,
     Construction,
@@ -36,7 +35,7 @@ from mathb_kit.construction.quality import integer_golds, quality
 from mathb_kit.construction.release import freeze, write_release
 from mathb_kit.construction.repair import Repaired, repair
 from mathb_kit.construction.retest import retest, retested
-from mathb_kit.construction.sieve import Sieve, prescreen, sieve
+from mathb_kit.construction.sieve import DRAW, Sieve, prescreen, sieve
 from mathb_kit.construction.sources import answer_type, source_analysis
 
 __all__ = [
@@ -51,7 +50,6 @@ __all__ = [
     "agreement",
     "answer_type",
     "attempts_at_most",
-    "candidate_outcomes",
     "check_answers",
     "conflicting_golds",
     "construct",
@@ -62,7 +60,6 @@ __all__ = [
     "folded",
     "freeze",
     "funnel_before_models",
-    "funnel_before_sampling",
     "integer_golds",
     "judged_contamination",
     "letters_and_digits",

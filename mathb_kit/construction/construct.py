@@ -18,14 +18,13 @@ from typing import Any
 import pandas as pd
 
 from mathb_kit.construction.agreement import Rule, refuse_evaluated, verified_by_models, verified_by_solutions
-from mathb_kit.construction.candidates import DRAW
 from mathb_kit.construction.dataset_repository import export_dataset
 from mathb_kit.construction.difficulty import rate_difficulty, rated_at_least
 from mathb_kit.construction.filters import Filtered, Funnel, drop_with_reason
 from mathb_kit.construction.pipeline import stages_before_sampling
 from mathb_kit.construction.repair import Repaired, repair
 from mathb_kit.construction.retest import retest
-from mathb_kit.construction.sieve import Sieve, prescreen, sieve
+from mathb_kit.construction.sieve import DRAW, Sieve, prescreen, sieve
 from mathb_kit.errors import MathbError
 from mathb_kit.models import Model, get_model
 from mathb_kit.plan import Plan

@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 from mathb_kit.lab.make import make_missing
-from mathb_kit.profiles import Profile, load_profile, profile_names
+from mathb_kit.profiles import load_profile
 from mathb_kit.progress import clock
-from mathb_kit.provenance import checkout
+from mathb_kit.report.folders import figures_folder, run_folder
 from mathb_kit.report.notebooks import find_notebook, run_notebook
 from mathb_kit.report.page import every_caption_says, write_page
 from mathb_kit.report.price import price
-from mathb_kit.store import Store, runs_root, store_root
+from mathb_kit.store import Store, store_root
 
 
 def reproduce(
@@ -62,24 +62,6 @@ def reproduce(
     attempts, tokens = Store().totals()
     print(f"Sampled so far, by all calls: {attempts:,} attempts, {tokens / 1e6:.1f} million tokens ({store_root()})")
     return executed
-
-
-def run_folder(profile: Profile) -> Path:
-    """``runs/<profile>/``: what a run of this profile writes besides the store and the committed figures."""
-    return runs_root() / profile.name
-
-
-def figures_folder(profile: Profile) -> Path:
-    """Where a profile's figures go.
-
-    ``figures/<profile>/`` of the checkout, but only for a profile exactly as shipped, on the models that ship: quick,
-    edited and retrained studies draw into ``runs/<profile>/figures/``.
-    """
-    root = checkout()
-    as_shipped = profile.name in profile_names() and profile == load_profile(profile.name)
-    if root is None or not (as_shipped and profile.commit_figures) or "MATHB_CHECKPOINTS" in os.environ:
-        return run_folder(profile) / "figures"
-    return root / "figures" / profile.name
 
 
 def _every_caption_says_so(folder: Path) -> None:
