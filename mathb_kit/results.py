@@ -14,8 +14,17 @@ from mathb_kit.construction import DRAW, prescreen, retested, run_filters, sieve
 from mathb_kit.construction.filters import Funnel
 from mathb_kit.construction.sieve import Sieve
 from mathb_kit.evaluation import Evaluation, evaluate
-from mathb_kit.guessing import UNIFORM, chance_lines
-from mathb_kit.judgement import Judgement, change_by_problem, expansion_curves, gain_per_step, judge
+from mathb_kit.judging import (
+    UNIFORM,
+    Judgement,
+    NotStored,
+    StoredOnly,
+    chance_lines,
+    change_by_problem,
+    expansion_beside_redrawn,
+    judge,
+    problems_met,
+)
 from mathb_kit.lab.modes import mode_shares
 from mathb_kit.plan import Plan
 from mathb_kit.problems import ProblemSet
@@ -25,11 +34,11 @@ from mathb_kit.statistics import (
     chance_corrected,
     fit_success_rates,
     frozen_null,
+    newly_reached,
     paired_difference,
     pass_at_k_curve,
     redraw_interval,
 )
-from mathb_kit.study import NotStored, StoredOnly, problems_met
 
 
 class StudyResults:
@@ -49,8 +58,6 @@ class StudyResults:
         self.study, self.k = study, max(study.ks)
         self._engine = StoredOnly() if stored_only else study.engine
         self._kept: dict[tuple[str, str], Evaluation] = {}
-
-    # -- attempts ------------------------------------------------------------------------------------------------------
 
     @cached_property
     def on_sets(self) -> dict[tuple[str, str], Evaluation]:
@@ -232,9 +239,9 @@ class StudyResults:
 
     @cached_property
     def expansion(self) -> pd.DataFrame:
-        """Expansion against k of tuned models beside their re-drawn bases (``expansion_curves``)."""
+        """Expansion against k of tuned models beside their re-drawn bases (``expansion_beside_redrawn``)."""
         tried = self.on_hard_set
-        return expansion_curves(tried, dict(self._pairs(tried)), self.hard_problems, self.study.ks)
+        return expansion_beside_redrawn(tried, dict(self._pairs(tried)), self.hard_problems, self.study.ks)
 
     @cached_property
     def judgements(self) -> dict[str, Judgement]:
@@ -277,7 +284,7 @@ class StudyResults:
     @cached_property
     def gain_per_step(self) -> pd.DataFrame:
         """Share of the hard set newly reached with each further 64 attempts (all, where there are fewer)."""
-        return gain_per_step(self._hard_outcomes, step=min(64, self.k), k_max=self.k)
+        return newly_reached(self._hard_outcomes, step=min(64, self.k), k_max=self.k)
 
     # -- what tuning did to ordinary problems --------------------------------------------------------------------------
 

@@ -23,8 +23,7 @@ rehearse: bool = False  # tiny models act under the names of the profile's model
 import pandas as pd
 
 import mathb_kit as mb
-from mathb_kit import construction
-from mathb_kit.plots import course
+from mathb_kit import construction, sentences
 from mathb_kit.widgets import show_table
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
@@ -47,7 +46,7 @@ funnel = results.screened
 show_table(funnel.to_frame())
 
 # %%
-course.you_should_see(course.funnel_sentence(funnel.to_frame()))
+sentences.you_should_see(sentences.funnel_sentence(funnel.to_frame()))
 
 # %% [markdown]
 # Some of what was dropped, and why.
@@ -58,7 +57,7 @@ texts = pool.to_frame()[["problem", "statement", "gold"]]
 show_table(dropped.merge(texts, on="problem")[["reason", "statement", "gold"]])
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{len(dropped)} of {len(funnel.dropped):,} dropped problems. Every one has its reason, and what repeats another "
     "problem names it."
 )
@@ -82,7 +81,7 @@ mb.save_figure(figure, counts, folder, "02_funnel", caption)
 print(caption)
 
 # %%
-course.you_should_see(course.funnel_sentence(counts))
+sentences.you_should_see(sentences.funnel_sentence(counts))
 
 # %% [markdown]
 # The same with the reasons:
@@ -99,7 +98,7 @@ table.to_csv(folder / "02_unsolved.csv", index=False, lineterminator="\n")
 show_table(table)
 
 # %%
-course.you_should_see(course.unsolved_sentence(table))
+sentences.you_should_see(sentences.unsolved_sentence(table))
 
 # %% [markdown]
 # ## Beside the paper
@@ -111,7 +110,7 @@ beside = mb.beside_published(results, ["Construction", "Table 4"])
 show_table(beside, digits=2)
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{len(beside)} published numbers; this study has its own beside {beside['ours'].notna().sum()} of them. The "
     "miniature's counts are about other models and problems, and are never set beside the paper's."
 )
@@ -127,7 +126,7 @@ print(f"{study.hard_set} as shipped: {len(frozen)} problems")
 print(f"this run's union: {len(found)}; in both: {len(frozen & found)}")
 
 # %%
-course.you_should_see(course.overlap_sentence(frozen, found))
+sentences.you_should_see(sentences.overlap_sentence(frozen, found))
 
 # %% [markdown]
 # ## The selected problems under a fresh draw
@@ -143,9 +142,9 @@ show_table(retest)
 
 # %%
 solved, selected = retest["solved by a fresh draw"].sum(), retest["selected"].sum()
-course.you_should_see(
+sentences.you_should_see(
     f"Of {selected:,} times that a base had left a problem unsolved, a fresh draw of the very same base solves "
-    f"{solved:,} ({course.percent(solved / selected)}). `low` and `high` bound each share with 95 % confidence."
+    f"{solved:,} ({sentences.percent(solved / selected)}). `low` and `high` bound each share with 95 % confidence."
 )
 
 # %% [markdown]
@@ -164,7 +163,7 @@ foreseen.to_csv(folder / "02_foreseen.csv", index=False, lineterminator="\n", fl
 show_table(foreseen)
 
 # %%
-course.you_should_see(course.foreseen_sentence(foreseen))
+sentences.you_should_see(sentences.foreseen_sentence(foreseen))
 
 # %% [markdown]
 # ## Real pools
@@ -191,7 +190,7 @@ else:
     )
     mb.save_figure(figure, real, folder, "02_real_pools", caption)
     print(caption)
-    course.you_should_see(*(f"{p.name}: {course.funnel_sentence(f)}" for p, f in zip(real_pools, frames)))
+    sentences.you_should_see(*(f"{p.name}: {sentences.funnel_sentence(f)}" for p, f in zip(real_pools, frames)))
 
 # %% [markdown]
 # ## Exercise

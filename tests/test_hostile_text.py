@@ -14,8 +14,8 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from mathb_kit import checkpoint
 from mathb_kit.evaluation import evaluate
+from mathb_kit.judging import judge_checkpoint, study_evaluations
 from mathb_kit.models.model import Model
 from mathb_kit.outcomes import VERDICTS
 from mathb_kit.plan import Plan
@@ -27,7 +27,6 @@ from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import write_page
 from mathb_kit.sampling import Completion
 from mathb_kit.store import Store
-from mathb_kit.study import study_evaluations
 from mathb_kit.widgets import browse_completions, show_table, slide_k
 
 MARK = "pwned"  # in every payload, so that its remains are told from our own markup
@@ -195,7 +194,7 @@ def test_the_card_of_a_checkpoint(tmp_path):
             for chunk, texts in super().sample(chunks):
                 yield chunk, [Completion(each.text.rpartition("\\boxed")[0], 5, "stop") for each in texts]
 
-    judged = checkpoint.judge_checkpoint(
+    judged = judge_checkpoint(
         tuned, base, chosen, Plan.fixed(len(PAYLOADS)), engine_for=lambda m: Nothing() if m == base else Hostile(),
         store=Store(tmp_path / "store"),
     )  # fmt: skip

@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mathb_kit.judging import study_evaluations
 from mathb_kit.profiles import Profile, load_profile
 from mathb_kit.report.page import write_page
 from mathb_kit.results import StudyResults
 from mathb_kit.store import Store
-from mathb_kit.study import study_evaluations
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILE = """

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mathb_kit.guessing import PERMUTED, UNIFORM
+from mathb_kit.judging import PERMUTED, UNIFORM, NotStored
 from mathb_kit.results import StudyResults
-from mathb_kit.statistics import Rate, gains_sentence
-from mathb_kit.study import NotStored
+from mathb_kit.sentences import gains_sentence, judgement_sentence, percent_with_interval, reach_with_interval
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,9 @@ def _guessed(results: StudyResults) -> str:
     blind = " and ".join(f"{100 * row.estimate:.2g} % of {row.set}" for row in uniform.itertuples())
     own = chance[chance["what"] == PERMUTED]
     own = own[own["k"] == own["k"].max()]
-    held = " and ".join(f"{_share(row.estimate, row.low, row.high)} of {row.set}" for row in own.itertuples())
+    held = " and ".join(
+        f"{percent_with_interval(row.estimate, row.low, row.high)} of {row.set}" for row in own.itertuples()
+    )
     who = next(what for what in chance["what"] if what not in (UNIFORM, PERMUTED))
     return (
         f"Null, no mathematics: uniform guessing among the numbers with as many digits as the gold would solve {blind} "
@@ -84,7 +85,7 @@ def _left_unsolved(results: StudyResults) -> Finding:
     hard, k, table = results.study.hard_set, results.k, results.retest
     sentences = [
         f"{row.model} had left {row.selected} problems of {hard} unsolved; a fresh draw of {k:,} attempts "
-        f"solves {row.solved} of them, {_share(row.share, row.low, row.high)}."
+        f"solves {row.solved} of them, {percent_with_interval(row.share, row.low, row.high)}."
         for row in table.itertuples()
     ]
     return Finding(
@@ -100,7 +101,7 @@ def _foreseen(results: StudyResults) -> str:
     except NotStored:
         return "Null: what luck alone would do is not known here; notebook 02 samples the sieve's attempts."
     null = rows[["model", f"null at {half}", "null low", "null high"]].itertuples(index=False, name=None)
-    more = ", ".join(f"{_share(*rate)} for {name}" for name, *rate in null)
+    more = ", ".join(f"{percent_with_interval(*rate)} for {name}" for name, *rate in null)
     foreseen = ", ".join(
         f"{row.predicted:.1f} ({row.low:.0f} to {row.high:.0f}) of the {row.selected} of {row.model}"
         for row in rows.itertuples()
@@ -114,13 +115,13 @@ def _foreseen(results: StudyResults) -> str:
 def _expansion(results: StudyResults) -> Finding:
     sentences, nulls, more = [], {}, []
     for tuned, judgement in results.judgements.items():
-        base, gains = judgement.base, results.gains[tuned]
+        base, gains, reached = judgement.base, results.gains[tuned], judgement.comparison.tuned_reach
         sentences.append(
-            f"{tuned} reaches {_counted(judgement.comparison.tuned_reach)}, of what {base} had left unsolved; problem "
-            f"by problem, beside the re-drawn base: {gains['gained'].sum()} gained, {gains['lost'].sum()} lost."
+            f"{tuned} reaches {reach_with_interval(reached)}, of what {base} had left unsolved; problem by problem, "
+            f"beside the re-drawn base: {gains['gained'].sum()} gained, {gains['lost'].sum()} lost."
         )
-        nulls[base] = f"{_counted(judgement.null.tuned_reach)}, for {base}"
-        more.append(f"{judgement.sentence} Problem by problem: {gains_sentence(gains)}.")
+        nulls[base] = f"{reach_with_interval(judgement.null.tuned_reach)}, for {base}"
+        more.append(f"{judgement_sentence(judgement)} Problem by problem: {gains_sentence(gains)}.")
     null = f"Null: a fresh draw of {results.k:,} attempts by the frozen base reaches {' and '.join(nulls.values())}."
     return Finding(
         "Do tuned models reach what their base does not?", tuple(sentences), null, "03_expansion", results.reach,
@@ -130,14 +131,5 @@ def _expansion(results: StudyResults) -> Finding:
 
 def _lowest_to_highest(rows: pd.DataFrame) -> str:
     ends = (rows.loc[rows["estimate"].idxmin()], rows.loc[rows["estimate"].idxmax()])
-    shares = dict.fromkeys(_share(row["estimate"], row["low"], row["high"]) for row in ends)
+    shares = dict.fromkeys(percent_with_interval(row["estimate"], row["low"], row["high"]) for row in ends)
     return " to ".join(shares)
-
-
-def _counted(rate: Rate) -> str:
-    return f"{rate.count} of {rate.of}, {_share(rate.rate, rate.low, rate.high)}"
-
-
-def _share(estimate: float, low: float, high: float) -> str:
-    """In percent with its interval."""
-    return f"{100 * estimate:.1f} % ({100 * low:.1f} to {100 * high:.1f})"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.evaluation import Evaluation
+from mathb_kit.judging import NotStored
 from mathb_kit.models import Model
 from mathb_kit.problems import Problem
 from mathb_kit.profiles import Profile
@@ -17,7 +18,6 @@ from mathb_kit.report.findings import Finding
 from mathb_kit.report.html import Table
 from mathb_kit.report.status import beside_published
 from mathb_kit.results import StudyResults
-from mathb_kit.study import NotStored
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mathb_kit.judging import NotStored
 from mathb_kit.profiles import Profile, load_profile, profile_names
 from mathb_kit.published import agreement, published
 from mathb_kit.report.folders import figures_folder, released_figures_folders
 from mathb_kit.results import StudyResults
-from mathb_kit.study import NotStored
 from mathb_kit.verifiers import run_folder
 
 if TYPE_CHECKING:
