@@ -16,6 +16,7 @@ from IPython.utils.capture import capture_output
 
 from mathb_kit.evaluation import evaluate
 from mathb_kit.judging import judge_checkpoint, study_evaluations
+from mathb_kit.models import matched
 from mathb_kit.models.model import Model
 from mathb_kit.outcomes import VERDICTS
 from mathb_kit.plan import Plan
@@ -195,8 +196,8 @@ def test_the_card_of_a_checkpoint(tmp_path):
                 yield chunk, [Completion(each.text.rpartition("\\boxed")[0], 5, "stop") for each in texts]
 
     judged = judge_checkpoint(
-        tuned, base, chosen, Plan.fixed(len(PAYLOADS)), engine_for=lambda m: Nothing() if m == base else Hostile(),
-        store=Store(tmp_path / "store"),
+        matched(base, tuned), chosen, Plan.fixed(len(PAYLOADS)), store=Store(tmp_path / "store"),
+        engine_for=lambda model: Nothing() if model == base else Hostile(),
     )  # fmt: skip
     page, _ = write_card(judged, tmp_path / "cards")
     assert_harmless(page.read_text(encoding="utf-8"), PLAIN[:1])

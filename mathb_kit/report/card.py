@@ -106,7 +106,7 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
         published=(
             published_numbers("Table 2", "problems in D", "reached", "expansion (%)") if on in _PAPERS_SETS else None
         ),
-        settings=Table.of(judged.settings().rename(columns={"": "remark"}), f"Whose settings: {judged.match}"),
+        settings=Table.of(judged.settings().rename(columns={"": "remark"}), f"Whose settings: {judged.pair.match}"),
         by_problem=Table.of(_by_problem(judged), "What tuning changed, one row a problem", sortable=True),
         provenance=json.dumps(record["provenance"], indent=1),
     )  # fmt: skip
