@@ -4,6 +4,7 @@ import ast
 import pkgutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,17 @@ def test_imports_point_downwards_only(module):
             # `import mathb_kit` hands out everything, so only the top may use it.
             target = name.split(".")[1] if "." in name else "cli"
             assert target == module or LAYER[target] < LAYER[module], f"{file}: {name}"
+
+
+def test_no_file_of_the_report_imports_itself_through_others():
+    """Imports inside functions count: they only hide a circle."""
+    files = {f"mathb_kit.report.{file.stem}": file for file in (PACKAGE / "report").glob("*.py")}
+    graph = {}
+    for name, file in files.items():
+        names = imported(ast.parse(file.read_text(encoding="utf-8")))
+        graph[name] = {each.rpartition(".")[0] for each in names} | set(names)
+    order = TopologicalSorter({name: targets & files.keys() for name, targets in graph.items()})
+    assert len(list(order.static_order())) == len(files)  # CycleError names a circle
 
 
 def loaded_by(statement: str) -> set[str]:
