@@ -18,7 +18,6 @@ from mathb_kit.evaluation import evaluate
 from mathb_kit.judging import judge_checkpoint, study_evaluations
 from mathb_kit.models import matched
 from mathb_kit.models.model import Model
-from mathb_kit.outcomes import VERDICTS
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem, ProblemSet
 from mathb_kit.profiles import Profile, load_profile
@@ -214,7 +213,7 @@ def test_the_static_forms_of_the_widgets(tmp_path):
     attempts, slider = (output.data["text/html"] for output in captured.outputs)
     assert_harmless(attempts)
     assert_harmless(slider, PLAIN[:3])
-    row = {"index": 0, "text": PAYLOADS[0], "answer": PAYLOADS[1], "verdict": VERDICTS[0]}
+    row = {"index": 0, "text": PAYLOADS[0], "answer": PAYLOADS[1], "verdict": "correct"}
     problem = {"statement": "".join(PAYLOADS), "gold": PAYLOADS[2]}
     assert_harmless(render("attempts.html", label="", problem=problem, row=row, which=PAYLOADS[3]))
 
