@@ -17,6 +17,7 @@ _HOME = {
     "ProblemSet": "problems",
     "Sampling": "models",
     "Store": "store",
+    "StudyResults": "results",
     "UNIFORM": "judging",
     "attempts_saved": "statistics",
     "beside_published": "report.status",
@@ -29,7 +30,7 @@ _HOME = {
     "estimate_pass_at_k": "statistics",
     "evaluate": "evaluation",
     "expansion_beside_redrawn": "judging",
-    "figures_folder": "report.reproduce",
+    "figures_folder": "report.folders",
     "fit_success_rates": "statistics",
     "frozen_null": "statistics",
     "newly_reached": "statistics",
@@ -95,9 +96,10 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the 
     from mathb_kit.problems import Problem, ProblemSet, load_problems, problem_sets
     from mathb_kit.profiles import load_profile
     from mathb_kit.published import published_stages
+    from mathb_kit.report.folders import figures_folder
     from mathb_kit.report.notebooks import run_notebook
-    from mathb_kit.report.reproduce import figures_folder
     from mathb_kit.report.status import beside_published
+    from mathb_kit.results import StudyResults
     from mathb_kit.sampling import engine_factory, get_engine, parse_shard
     from mathb_kit.statistics import (
         attempts_saved,

@@ -32,7 +32,7 @@ from mathb_kit.lab.trainer import train
 from mathb_kit.plots.scoreboard import plot_token_credit, plot_training
 from mathb_kit.sentences import changes_sentence, modes_sentence, percent, you_should_see
 from mathb_kit.store import runs_root
-from mathb_kit.widgets import browse_completions
+from mathb_kit.widgets import browse_completions, show_table
 
 base = mb.get_model("mini-base-1")
 steps, k = (20, 16) if quick else (100, 64)
@@ -51,7 +51,7 @@ problem = mb.load_problems("mini-train")[130]
 tried = mb.evaluate(base, [problem], mb.Plan.fixed(16), draw="lab")
 group = tried.completions(problem, 16)[["text", "verdict"]]
 print(problem.statement, "  gold", problem.gold)
-group.head(8).style.hide(axis="index")
+show_table(group.head(8))
 
 # %% [markdown]
 # How good is an attempt? Good *compared with what*? There is no value network that would know what to expect; an

@@ -24,12 +24,12 @@ import mathb_kit as mb
 from mathb_kit import released
 from mathb_kit.plots import released as plots
 from mathb_kit.published import compare_with_published, published, published_stages
-from mathb_kit.report.released import figures_folder
+from mathb_kit.report.folders import released_figures_folder
 from mathb_kit.report.status import status_table
 from mathb_kit.sentences import last_step_sentence, percent, steps_sentence, you_should_see
 
 table = released.read_released_table()
-folder = figures_folder(table)
+folder = released_figures_folder(table)
 print(f"{profile}: {table.note}\nread from {table.source}\nfigures: {folder}")
 for remark in table.remarks:
     print(f"Odd in the table as released: {remark}")

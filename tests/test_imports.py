@@ -30,8 +30,8 @@ LAYERS = [
     ["results"],
     ["sentences"],
     ["plots"],
-    ["widgets"],
     ["report"],
+    ["widgets"],
     ["cli"],
 ]
 LAYER = {module: number for number, row in enumerate(LAYERS) for module in row}

@@ -10,6 +10,7 @@ from mathb_kit.models.registry import hub_models
 from mathb_kit.profiles import load_profile
 from mathb_kit.published import CONFIDENCE, compare_with_published, published, published_stages
 from mathb_kit.report import status
+from mathb_kit.results import StudyResults
 
 KEY = ["paper", "item", "subject", "metric"]
 
@@ -100,7 +101,7 @@ def nowhere(tmp_path, monkeypatch):
     """Figures of every call under tmp_path instead of the checkout."""
     monkeypatch.setattr(status, "figures_folder", lambda profile: tmp_path / profile.name)
     monkeypatch.setattr(status, "verifiers_root", lambda: tmp_path / "verifiers")
-    monkeypatch.setattr(status, "figures_folders", lambda: (tmp_path / "committed", tmp_path / "apart"))
+    monkeypatch.setattr(status, "released_figures_folders", lambda: (tmp_path / "committed", tmp_path / "apart"))
     return tmp_path
 
 
@@ -131,13 +132,16 @@ def test_the_status_is_told_from_the_files_that_are_there(nowhere):
     assert cells().at["Figure 5", "released"] == "released"
 
 
-def test_only_like_is_set_beside_like(nowhere):
-    reach = "tuned,base,k,count,of,rate,low,high\nskywork-or1-7b,r1-7b,1024,18,99,0.181818,0.1115,0.2721\n"
-    reach += "r1-7b re-drawn,r1-7b,1024,5,99,0.05,0.01,0.1\n"
-    for name in ("paper", "single-gpu-1024", "mini"):
-        (nowhere / name).mkdir()
-        (nowhere / name / "03_reach.csv").write_text(reach)
-    table = status.beside_published(load_profile("paper"), ["Table 2"]).set_index(["subject", "metric"])
+def test_only_like_is_set_beside_like(monkeypatch):
+    columns = ["tuned", "base", "k", "count", "of", "rate", "low", "high"]
+    rows = [("skywork-or1-7b", "r1-7b", 1024, 18, 99, 0.181818, 0.1115, 0.2721),
+            ("r1-7b re-drawn", "r1-7b", 1024, 5, 99, 0.05, 0.01, 0.1)]  # fmt: skip
+    monkeypatch.setattr(StudyResults, "reach", pd.DataFrame(rows, columns=columns))
+
+    def beside(*call, items=("Table 2",)) -> pd.DataFrame:
+        return status.beside_published(StudyResults(load_profile(*call), stored_only=True), items)
+
+    table = beside("paper").set_index(["subject", "metric"])
     assert table.loc[("skywork-or1-7b", "expansion (%)"), ["ours", "agrees"]].tolist() == [
         18.1818,
         "within our interval",
@@ -146,8 +150,5 @@ def test_only_like_is_set_beside_like(nowhere):
     assert table.at[("skywork-or1-7b", "problems in D"), "agrees"] == "yes"
     assert table.at[("qwen3-4b", "expansion (%)"), "agrees"] == "not run"
     for name in ("single-gpu-1024", "mini"):  # other sets, other models
-        assert set(status.beside_published(load_profile(name), ["Table 2"])["agrees"]) == {"not run"}
-    acted = load_profile("paper", rehearse=True)
-    (nowhere / acted.name).mkdir()
-    (nowhere / acted.name / "03_reach.csv").write_text(reach)
-    assert set(status.beside_published(acted)["agrees"]) <= {"not run", "not found"}
+        assert set(beside(name)["agrees"]) == {"not run"}
+    assert set(beside("paper", False, True, items=())["agrees"]) <= {"not run", "not found"}  # a rehearsal

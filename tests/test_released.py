@@ -21,8 +21,9 @@ from mathb_kit.problems.registry import registry
 from mathb_kit.published import compare_with_published
 from mathb_kit.released import identity
 from mathb_kit.released.table import parse_released_table
+from mathb_kit.report.folders import released_figures_folder
 from mathb_kit.report.notebooks import run_notebook
-from mathb_kit.report.released import figures_folder, price_of_released, redraw_released
+from mathb_kit.report.released import price_of_released, redraw_released
 
 
 @pytest.fixture(scope="module")
@@ -204,9 +205,9 @@ def test_a_contradiction_in_the_table_as_released_is_shown_and_not_refused(copy)
 
 def test_only_the_table_as_released_draws_into_figures(tables, rows, checkout, tmp_path):
     real = parse_released_table(rows["estimates"], "hub:x", "released")
-    assert figures_folder(real) == checkout / "figures" / "released"
+    assert released_figures_folder(real) == checkout / "figures" / "released"
     for table in (tables["estimates"], parse_released_table(rows["estimates"], "x.csv", "unrecognised")):
-        assert figures_folder(table) == tmp_path / "runs" / "released" / "figures"
+        assert released_figures_folder(table) == tmp_path / "runs" / "released" / "figures"
         assert table.identity.upper() in table.note and table.identity.upper() in table.label
 
 

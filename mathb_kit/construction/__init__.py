@@ -28,7 +28,7 @@ from mathb_kit.construction.duplicates import conflicting_golds, duplicates, nea
 from mathb_kit.construction.filters import Filter, Filtered, Funnel, drop_with_reason, run_filters
 from mathb_kit.construction.judged import judged_contamination
 from mathb_kit.construction.near import similar_pairs
-from mathb_kit.construction.pipeline import candidate_outcomes, funnel_before_sampling, stages_before_sampling
+from mathb_kit.construction.pipeline import stages_before_sampling
 from mathb_kit.construction.quality import check_answers, integer_golds, quality
 from mathb_kit.construction.release import freeze, write_release
 from mathb_kit.construction.repair import Repaired, repair
@@ -49,7 +49,6 @@ __all__ = [
     "Sieve",
     "answer_type",
     "attempts_at_most",
-    "candidate_outcomes",
     "check_answers",
     "conflicting_golds",
     "construct",
@@ -60,7 +59,6 @@ __all__ = [
     "folded",
     "freeze",
     "funnel_before_models",
-    "funnel_before_sampling",
     "integer_golds",
     "judged_contamination",
     "letters_and_digits",
