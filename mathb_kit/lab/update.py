@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mathb_kit.errors import MathbError
 from mathb_kit.lab.objectives import Batch, Objective
 from mathb_kit.lab.rollouts import Rollouts
-from mathb_kit.lab.scoring import each_batch, score, tabulate
+from mathb_kit.lab.scoring import each_batch, tabulate, token_log_probs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -117,7 +117,7 @@ class Policy:
 
         def work(some: list[int]) -> tuple[Tensor, ...]:
             lines = [place[row] for row in some]
-            values = score(self.network, rollouts, some, self.objective.entropy)
+            values = token_log_probs(self.network, rollouts, some, self.objective.entropy)
             value = sum((v * g[lines, : v.shape[1]]).sum() for v, g in zip(values, gradients))
             return torch.autograd.grad(value, self._weights, materialize_grads=True)
 
