@@ -80,7 +80,7 @@ def token_log_probs(
 
 
 def tabulate(network: PreTrainedModel, rollouts: Rollouts, rows: Sequence[int], entropy: bool = False) -> list[Tensor]:
-    """Like `token_log_probs` without gradient, as tables for all attempts (attempts, longest completion), 0 where not asked."""
+    """`token_log_probs` without gradient, tables for all attempts (attempts, longest completion), 0 where not asked."""
     import torch
 
     mask = completion_mask(rollouts, str(network.device))

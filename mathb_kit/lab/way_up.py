@@ -13,8 +13,6 @@ from __future__ import annotations
 import atexit
 import json
 import math
-import os
-import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
 from numbers import Real
@@ -45,8 +43,8 @@ def trl_reward(completions: Sequence[Any], gold: Sequence[Any], **_: Any) -> lis
     """
     golds = [_as_text(right, "gold") for right in gold]
     pairs = list(zip(golds, map(_answer, completions), strict=True))
-    verdicts = _grader(os.getpid()).verdicts([(right, answer) for right, answer in pairs if answer is not None])
-    return [float(verdicts.get(pair) == "correct") for pair in pairs]
+    verdicts = _grader().grade_all([(right, answer) for right, answer in pairs if answer is not None])
+    return [float(verdicts.get(pair, (None,))[0] == "correct") for pair in pairs]
 
 
 def trl_prompts(model: Model, problems: Sequence[Problem]) -> datasets.Dataset:
@@ -108,32 +106,19 @@ def export_solutions(evaluation: Evaluation, problems: Sequence[Problem], path: 
     return len(lines)
 
 
-class _SharedGrader:
-    """A grader for the threads of one process, ended with it."""
-
-    def __init__(self, process: int) -> None:
-        self._process, self._grader, self._lock = process, Grader(), threading.Lock()
-        atexit.register(self._close)
-
-    def verdicts(self, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
-        """Verdict of each pair of gold and answer."""
-        with self._lock:
-            return {pair: verdict for pair, (verdict, _) in self._grader.grade_all(pairs).items()}
-
-    def _close(self) -> None:
-        if os.getpid() == self._process:  # a forked child leaves as its parent would, and the workers are not its own
-            self._grader.close()
-
-
-# By process: trainers fork, and two processes that talk to the same workers would read each other's verdicts.
-_grader = cache(_SharedGrader)
+@cache
+def _grader() -> Grader:
+    """For all calls of a process, ended with it; its workers know whose they are, so that trainers may fork."""
+    grader = Grader()
+    atexit.register(grader.close)
+    return grader
 
 
 def _answer(completion: Any) -> str | None:
-    if isinstance(completion, Real):
-        return extract(_as_text(completion, "completion"), kind="answer").answer
-    text = completion if isinstance(completion, str) else completion[-1]["content"]
-    return extract(text).answer
+    if isinstance(completion, (list, tuple)):
+        completion = completion[-1]["content"]
+    kind = "response" if isinstance(completion, str) else "answer"
+    return extract(_as_text(completion, "completion"), kind=kind).answer
 
 
 def _as_text(value: Any, name: str) -> str:

@@ -129,11 +129,11 @@ def grpo_early(batch: Batch, first: int = 4, clip: float = 0.2, kl: float = 1.0)
     L = mean_i [ (1/m_i) sum_{t <= m_i} - min( ratio_it A_i, clamp(ratio_it, 1 - clip, 1 + clip) A_i )
                + kl (1/(T_i - m_i)) sum_{t > m_i} k3_it(base) ],  m_i = min(first, T_i),  A_i as in GRPO
 
-    An idea of this project. Why: pass@1 rises when the better method is chosen more often; reach falls when the steps of a method lose their
-    spread, because then the same wrong step is taken in every attempt. A method is mostly chosen in the first tokens.
-    That a few first tokens carry much is known from fine-tuning on nothing but the prefixes of a model's own solutions
-    (UPFT, arXiv 2503.02875). In the miniature the method is announced by the very first token, so this idea is at home
-    there: what it does here says little about models whose method shows later.
+    An idea of this project: pass@1 rises when the better method is chosen more often; reach falls when the steps of a
+    method lose their spread, because then the same wrong step is taken in every attempt. A method is mostly chosen in
+    the first tokens. That a few first tokens carry much is known from fine-tuning on nothing but the prefixes of a
+    model's own solutions (UPFT, arXiv 2503.02875). In the miniature the method is announced by the very first token, so
+    this idea is at home there: what it does here says little about models whose method shows later.
     """
     begun = batch.mask * (batch.mask.cumsum(1) <= first)
     losses = clipped_surrogate(batch, standardized(batch.rewards, batch.groups), clip, clip)
