@@ -14,7 +14,8 @@ from mathb_kit.lab.composition import run_composition
 from mathb_kit.lab.modes import mode_shares
 from mathb_kit.lab.run_folder import read_log, read_recipe
 from mathb_kit.lab.scoreboard import Bench, Scoreboard, evaluate_held_out, final_validation, load_scoreboard
-from mathb_kit.provenance import checkout, provenance
+from mathb_kit.places import checkout
+from mathb_kit.provenance import provenance
 
 REFERENCE = "selection"
 _TABLES = ("outcomes", "runs", "tried", "modes", "composition", "failures")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mathb_kit.grading import Grader, extract
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling.engine import Chunk
+from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:
     from mathb_kit.sampling.transformers_engine import TransformersEngine
@@ -92,7 +93,7 @@ def graded(rollouts: Rollouts, engine: TransformersEngine, grader: Grader) -> Ro
     answers = [extract(text, stop=stop).answer for text in texts]
     golds = [rollouts.problems[group].gold for group in rollouts.groups]
     verdicts = grader.grade_all((gold, answer) for gold, answer in zip(golds, answers) if answer is not None)
-    right = {pair for pair, (verdict, _) in verdicts.items() if verdict == "correct"}
+    right = {pair for pair, (verdict, _) in verdicts.items() if verdict == Verdict.CORRECT}
     return replace(rollouts, rewards=[float(pair in right) for pair in zip(golds, answers)])
 
 

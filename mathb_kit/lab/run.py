@@ -23,9 +23,9 @@ from mathb_kit.lab.settings import TrainingSettings
 from mathb_kit.lab.trainer import Training, rollout_engine
 from mathb_kit.models.model import Model
 from mathb_kit.models.registry import get_model
+from mathb_kit.places import runs_root
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling.transformers_engine import load_checkpoint
-from mathb_kit.store import runs_root
 
 Problems = str | os.PathLike[str] | Sequence[Problem]
 

@@ -24,6 +24,7 @@ from mathb_kit.evaluation import Evaluation
 from mathb_kit.grading import Grader, extract
 from mathb_kit.models.model import Model
 from mathb_kit.problems.problem import Problem
+from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:
     import datasets
@@ -44,7 +45,7 @@ def trl_reward(completions: Sequence[Any], gold: Sequence[Any], **_: Any) -> lis
     golds = [_as_text(right, "gold") for right in gold]
     pairs = list(zip(golds, map(_answer, completions), strict=True))
     verdicts = _grader().grade_all([(right, answer) for right, answer in pairs if answer is not None])
-    return [float(verdicts.get(pair, (None,))[0] == "correct") for pair in pairs]
+    return [float(verdicts.get(pair, (None,))[0] == Verdict.CORRECT) for pair in pairs]
 
 
 def trl_prompts(model: Model, problems: Sequence[Problem]) -> datasets.Dataset:
@@ -92,9 +93,7 @@ def export_solutions(evaluation: Evaluation, problems: Sequence[Problem], path: 
     chosen = right.groupby("problem").head(most)[["problem", "index"]]
     if chosen.empty:
         raise MathbError(f"{evaluation.model.name} solved none of these problems, so there is no solution to write.")
-    texts = evaluation.store.read_attempts(
-        evaluation.model.key(), evaluation.draw, chosen["problem"].unique(), ["problem", "index", "text"]
-    )
+    texts = evaluation.draw.attempts(chosen["problem"].unique(), ["problem", "index", "text"])
     by_key = {problem.key: problem for problem in problems}
     rows = chosen.merge(texts, on=["problem", "index"])
     lines = []
