@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from mathb_kit.errors import MathbError
 
@@ -95,6 +96,12 @@ class Model:
         """The same checkpoint under other sampling settings (hence another key)."""
         return replace(self, sampling=replace(self.sampling, **changes))
 
+    def asked(self, **changes: Any) -> Model:
+        """The same checkpoint asked otherwise, validated; see `mathb_kit.models.asked.asked` for the arguments."""
+        from mathb_kit.models.asked import asked
+
+        return asked(self, **changes)
+
     def key(self) -> str:
         """16 hex digits over everything that changes the distribution of completions.
 
@@ -128,7 +135,9 @@ class Model:
 
 
 def _template_identity(template: str | None) -> str | None:
-    """A folder's files that hold a chat template, by content; a hub id with its revision as it is."""
+    """A folder's files that hold a chat template, or a GGUF file, by content; a hub id with its revision as it is."""
+    if template is not None and template.endswith(".gguf") and Path(template).is_file():
+        return f"gguf:{file_hash(Path(template))}"
     if template is None or not Path(template).is_dir():
         return template
     digest = hashlib.sha256()

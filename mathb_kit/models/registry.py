@@ -139,7 +139,9 @@ def model_names() -> list[str]:
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
-def get_model(name_or_path: str | os.PathLike[str], base: str | os.PathLike[str] | None = None) -> Model:
+def get_model(
+    name_or_path: str | os.PathLike[str], base: str | os.PathLike[str] | None = None, revision: str | None = None
+) -> Model:
     """A model by its name, a hub id, or the path of a checkpoint folder, a GGUF file or a PEFT adapter.
 
     A registered name or hub id (``mathb models``, and the TOML file that ``MATHB_MODELS`` names: see the header of
@@ -154,20 +156,28 @@ def get_model(name_or_path: str | os.PathLike[str], base: str | os.PathLike[str]
     Args:
         name_or_path: of the model.
         base: with an adapter, its base (name, hub id or path) where the one that it records is not here.
+        revision: of a model of the hub, instead of the registered or the newest one: a branch, tag or commit.
 
     Raises:
         MathbError: no such model, a hub that cannot be reached, or a checkpoint whose files are faulty.
     """
     text = os.fspath(name_or_path)
     folder = Path(text).expanduser()
-    known, model = _registered(text), None
+    known = _registered(text)
+    if revision is not None:
+        if known and not known[0].is_local:
+            known = replace(known[0], revision=_commit(known[0].source, revision)), known[1]
+        elif known or folder.exists() or not _HUB_ID.fullmatch(text):
+            raise MathbError(f"{text!r} is on this machine, so it has no revision; leave it out.")
+        else:
+            text = f"{text.partition('@')[0]}@{revision}"
     if known is None and folder.is_dir() and is_adapter(folder):
         return _on_its_base(folder, base)
     if base is not None:
         raise MathbError(f"{text!r} is no adapter (a folder with adapter_config.json), so it takes no base.")
     if known is None and not folder.exists() and _HUB_ID.fullmatch(text):
         source, _, revision = text.partition("@")
-        commit = current_commit(source, revision or None) or revision or None
+        commit = _commit(source, revision) if revision else current_commit(source)
         files = small_files(source, commit)
         if is_adapter(files):
             return _on_its_base(files, base)
@@ -179,6 +189,11 @@ def get_model(name_or_path: str | os.PathLike[str], base: str | os.PathLike[str]
     if "prompt" in given:  # a whole description, not single values on top
         return model
     return _derived(model, given)
+
+
+def _commit(source: str, revision: str) -> str:
+    """The commit of a branch, tag or commit; as it is where neither hub nor cache can tell."""
+    return revision if re.fullmatch("[0-9a-f]{40}", revision) else current_commit(source, revision) or revision
 
 
 def as_registered(name_or_path: str | os.PathLike[str]) -> Model:
@@ -319,9 +334,9 @@ def list_models() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def describe_model(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
+def describe_model(model: Model | str | os.PathLike[str]) -> dict[str, Any]:
     """Everything known of a model: its settings, its key, and what the registry says of where values come from."""
-    model = get_model(name_or_path)
+    model = model if isinstance(model, Model) else get_model(model)
     told = dict(vars(model))
     if entry := hub_models().get(model.name):
         told |= {"size": entry.size, "kind": entry.kind, "licence": entry.licence}

@@ -6,6 +6,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+from mathb_kit.models.defaults import OUR_CHOICE
 from mathb_kit.models.model import Model
 
 _SAID: set[tuple[str | None, ...]] = set()
@@ -20,9 +21,9 @@ def asked_table(model: Model) -> list[dict[str, Any]]:
     values |= {"ends": model.ends or None, "context": model.context, "dtype": model.dtype}
     values |= {"adapter": model.adapter} if model.adapter else {}
     rows = [
-        {"setting": name, "value": value, "origin": model.origins.get(name, "default")}
+        {"setting": name, "value": value, "origin": model.origins.get(name, OUR_CHOICE)}
         for name, value in values.items()
-        if not (name in ("system", "thinking", "template", "stop") and not value)
+        if value not in (None, ())
     ]
     left_out = model.origins.get("repetition_penalty")
     return rows + ([{"setting": "repetition_penalty", "value": None, "origin": left_out}] if left_out else [])
@@ -62,6 +63,6 @@ def shown_prompt(model: Model, statement: str = _SHOWN_STATEMENT) -> dict[str, A
 
 def _value(value: Any) -> str:
     if value is None:
-        return "unknown"
+        return ""
     text = repr(value) if isinstance(value, str) and ("\n" in value or " " in value) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
