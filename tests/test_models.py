@@ -24,6 +24,7 @@ from mathb_kit.models import (
     settings_table,
 )
 from mathb_kit.models.chat import chat_options, chat_turns, prompt_ids
+from mathb_kit.models.entries import HubEntry
 
 # Columns of the released MATH-Beyond table, as its readers spell them.
 PAPER_BASES = """
@@ -216,7 +217,7 @@ def test_a_hub_id_with_two_registered_commits_is_ambiguous():
 
 
 def test_a_hub_model_is_found_by_name_and_by_hub_id(monkeypatch):
-    entry = registry.HubEntry(hub="org/model-7b", revision="abc", prompt="chat", base="org-base")
+    entry = HubEntry(hub="org/model-7b", revision="abc", prompt="chat", base="org-base")
     monkeypatch.setitem(registry.hub_models(), "model-7b", entry)
     expected = Model("model-7b", "org/model-7b", prompt="chat", base="org-base", revision="abc", dtype="bfloat16")
     assert get_model("model-7b") == get_model("org/model-7b") == expected

@@ -9,7 +9,17 @@ import typer
 import mathb_kit as mb
 from mathb_kit.cli.app import JUDGE, Json, app, complete_models
 from mathb_kit.cli.asking import (
-    Dtype, MaxTokens, MinP, Plain, Prompt, Revision, SystemTurn, Temperature, TopK, TopP, asked_model
+    Dtype,
+    MaxTokens,
+    MinP,
+    Plain,
+    Prompt,
+    Revision,
+    SystemTurn,
+    Temperature,
+    TopK,
+    TopP,
+    asked_model,
 )  # fmt: skip
 from mathb_kit.errors import MathbError
 from mathb_kit.report.records import to_json

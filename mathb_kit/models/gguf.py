@@ -34,7 +34,7 @@ _CONTROL = 3  # token_type of control tokens
 _PLAIN_TYPES = {0: "float32", 1: "float16", 32: "bfloat16"}
 # Where metadata has no word on the begin token (llama.cpp's defaults): sentencepiece models and Llama 3 want it.
 _WANTS_BEGIN = {"llama3", "llama-v3", "llama-bpe", "falcon3"}
-# Split digit by digit, then as GPT-2 does (llama.cpp's table); transformers knows these names not and only does the latter.
+# Split digit by digit, then as GPT-2 does (llama.cpp's table); transformers does only the latter.
 _DIGITS_FIRST = {"smollm", "refact", "command-r", "codeshell", "exaone", "minerva-7b"}
 # A change of how files are unpacked unpacks them anew.
 _VERSION = 1
@@ -101,7 +101,8 @@ def unpacked(model: Model) -> Path:
         except OSError as error:
             if not folder.is_dir():  # another process was faster
                 raise MathbError(
-                    f"{file} could not be unpacked into {folder} ({str(error).splitlines()[0]}); MATHB_MODEL_DIR may name "
+                    f"{file} could not be unpacked into {folder} ({str(error).splitlines()[0]}); MATHB_MODEL_DIR may "
+                    "name "
                     "another folder."
                 ) from error
         finally:
@@ -202,9 +203,8 @@ def _read_metadata(file: Path, changed: int) -> dict[str, Any]:
     try:
         told, _ = read_gguf_metadata(str(file), ("tokenizer.ggml.tokens",))
     except (ValueError, struct.error, UnicodeDecodeError, IndexError, MemoryError) as error:
-        raise MathbError(
-            f"{file} is no whole GGUF file ({str(error).splitlines()[0] if str(error) else 'it ends early'}); fetch it again."
-        ) from error
+        said = str(error).splitlines()[0] if str(error) else "it ends early"
+        raise MathbError(f"{file} is no whole GGUF file ({said}); fetch it again.") from error
     if not isinstance(told.get("tokenizer.ggml.tokens"), list):
         raise MathbError(f"{file} holds no tokenizer; take a GGUF file of a whole model.")
     return told

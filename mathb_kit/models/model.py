@@ -187,7 +187,8 @@ def no_safe_weights(folder: Path) -> MathbError:
     """What is said of a folder without safetensors."""
     if pickled := next((f.name for pattern in ("*.bin", "*.pt", "*.pth") for f in sorted(folder.glob(pattern))), None):
         return MathbError(
-            f"{folder} holds its weights as pickle ({pickled}), which can run code when it is read; convert it where you "
+            f"{folder} holds its weights as pickle ({pickled}), which can run code when it is read; convert it where "
+            "you "
             "trust it: AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder) writes safetensors."
         )
     return MathbError(f"{folder} holds no weights (*.safetensors); give a folder in Hugging Face format.")

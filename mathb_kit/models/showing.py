@@ -42,7 +42,9 @@ def say_once(model: Model) -> None:
     if what not in _SAID:
         _SAID.add(what)
         print(
-            f"{model.name} is asked like this, as nobody says otherwise:\n{asked_text(model)}", file=sys.stderr, flush=True
+            f"{model.name} is asked like this, as nobody says otherwise:\n{asked_text(model)}",
+            file=sys.stderr,
+            flush=True,
         )
 
 

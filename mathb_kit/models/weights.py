@@ -162,6 +162,7 @@ def _not_loaded(model: Model, what: str, error: Exception) -> MathbError:
             "checkpoint of an architecture that transformers knows, or serve it elsewhere (--engine server)."
         )
     return MathbError(
-        f"Model {model.name!r} could not be loaded: {what}{model.source!r}: {said.rstrip('.')}. Give a folder in Hugging "
+        f"Model {model.name!r} could not be loaded: {what}{model.source!r}: {said.rstrip('.')}. Give a folder in "
+        "Hugging "
         "Face format, or run where the model hub can be reached."
     )
