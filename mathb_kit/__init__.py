@@ -16,31 +16,31 @@ _HOME = {
     "ProblemSet": "problems",
     "Sampling": "models",
     "Store": "store",
-    "UNIFORM": "guessing",
+    "UNIFORM": "judging",
     "attempts_saved": "statistics",
     "beside_published": "report.status",
     "chance_corrected": "statistics",
-    "chance_lines": "guessing",
-    "chance_of": "guessing",
-    "change_by_problem": "judgement",
+    "chance_lines": "judging",
+    "chance_of": "judging",
+    "change_by_problem": "judging",
     "compare_reach": "statistics",
     "dry_run": "sampling",
     "engine_factory": "sampling",
     "estimate_pass_at_k": "statistics",
     "evaluate": "evaluation",
-    "expansion_curves": "judgement",
+    "expansion_beside_redrawn": "judging",
     "figures_folder": "report.reproduce",
     "fit_success_rates": "statistics",
     "frozen_null": "statistics",
-    "gain_per_step": "judgement",
-    "gains_sentence": "statistics",
+    "newly_reached": "statistics",
     "get_engine": "sampling",
     "get_model": "models",
     "grade": "grading",
     "grade_file": "grading",
-    "judge": "judgement",
-    "judge_checkpoint": "checkpoint",
+    "judge": "judging",
+    "judge_checkpoint": "judging",
     "list_models": "models",
+    "matched": "models",
     "load_problems": "problems",
     "load_profile": "profiles",
     "mode_shares": "lab.modes",
@@ -54,7 +54,7 @@ _HOME = {
     "plot_pass_at_k": "plots",
     "plot_sharpening": "plots",
     "problem_sets": "problems",
-    "problems_met": "study",
+    "problems_met": "judging",
     "proportion_interval": "statistics",
     "published_stages": "published",
     "reach": "statistics",
@@ -62,26 +62,27 @@ _HOME = {
     "run_notebook": "report.notebooks",
     "sample": "sampling",
     "save_figure": "plots",
-    "study_evaluations": "study",
-    "unsolved_by": "judgement",
+    "study_evaluations": "judging",
 }
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the table above
-    from mathb_kit.checkpoint import judge_checkpoint
     from mathb_kit.errors import MathbError
     from mathb_kit.evaluation import evaluate
     from mathb_kit.grading import grade, grade_file
-    from mathb_kit.guessing import UNIFORM, chance_lines, chance_of
-    from mathb_kit.judgement import (
+    from mathb_kit.judging import (
+        UNIFORM,
+        chance_lines,
+        chance_of,
         change_by_problem,
-        expansion_curves,
-        gain_per_step,
+        expansion_beside_redrawn,
         judge,
-        unsolved_by,
+        judge_checkpoint,
+        problems_met,
+        study_evaluations,
     )
     from mathb_kit.lab.modes import mode_shares
-    from mathb_kit.models import Model, Sampling, get_model, list_models
+    from mathb_kit.models import Model, Sampling, get_model, list_models, matched
     from mathb_kit.plan import Plan
     from mathb_kit.plots import (
         plot_differences,
@@ -105,7 +106,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the 
         estimate_pass_at_k,
         fit_success_rates,
         frozen_null,
-        gains_sentence,
+        newly_reached,
         paired_difference,
         pass_at_k,
         pass_at_k_curve,
@@ -114,7 +115,6 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the 
         redraw_interval,
     )
     from mathb_kit.store import Store
-    from mathb_kit.study import problems_met, study_evaluations
 
 
 def __getattr__(name: str) -> Any:

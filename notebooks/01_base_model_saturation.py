@@ -20,7 +20,7 @@ rehearse: bool = False  # tiny models act under the names of the profile's model
 
 # %%
 import mathb_kit as mb
-from mathb_kit.plots import course
+from mathb_kit import sentences
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.figures_folder(study)
@@ -40,7 +40,7 @@ for name, problems in sets.items():
 
 # %%
 longest = {name: max(len(problem.gold) for problem in problems) for name, problems in sets.items()}
-course.you_should_see(*(f"The longest gold of {name} has {length} characters." for name, length in longest.items()))
+sentences.you_should_see(*(f"The longest gold of {name} has {length} characters." for name, length in longest.items()))
 
 # %% [markdown]
 # ## Sample and grade
@@ -68,7 +68,7 @@ counts = ["n", "c", "no_answer", "grader_failed", "truncated", "tokens"]
 outcomes.groupby(["set", "name"], sort=False)[counts].sum()
 
 # %%
-course.you_should_see(course.counts_sentence(outcomes))
+sentences.you_should_see(sentences.counts_sentence(outcomes))
 
 # %% [markdown]
 # ## What attempts look like
@@ -82,7 +82,7 @@ first = evaluations[study.bases[0], study.sets[-1]]
 browse_completions(first)
 
 # %%
-course.you_should_see(f"{study.bases[0]} on {study.sets[-1]}. {course.counts_sentence(first.outcomes)}")
+sentences.you_should_see(f"{study.bases[0]} on {study.sets[-1]}. {sentences.counts_sentence(first.outcomes)}")
 
 # %% [markdown]
 # ## pass@k
@@ -99,14 +99,14 @@ mb.save_figure(figure, curves, folder, "01_base_saturation", caption)
 print(caption)
 
 # %%
-course.you_should_see(course.ends_sentence(curves, "name", "set"))
+sentences.you_should_see(sentences.ends_sentence(curves, "name", "set"))
 
 # %% [markdown]
 # A set is **saturated** where its curves are flat near 1: more attempts bring nothing, and it can no longer tell models
 # apart.
 
 # %%
-course.you_should_see(course.last_step_sentence(curves, "name", "set"))
+sentences.you_should_see(sentences.last_step_sentence(curves, "name", "set"))
 
 # %% [markdown]
 # One k at a time, with the intervals: move the slider and watch the models change places, or not.
@@ -117,7 +117,7 @@ slide_k(curves[curves["set"] == study.sets[-1]], title=f"pass@k on {study.sets[-
 # %%
 ranks = curves[curves["set"] == study.sets[-1]].pivot(index="name", columns="k", values="estimate").rank()
 leaders = list(dict.fromkeys(ranks.idxmax()))
-course.you_should_see(f"In the lead, from k = 1 to {max(study.ks):,}: {', then '.join(leaders)}.")
+sentences.you_should_see(f"In the lead, from k = 1 to {max(study.ks):,}: {', then '.join(leaders)}.")
 
 # %% [markdown]
 # **How it is computed.** With $c$ correct among a fixed number of $n$ attempts, a problem's estimate is
@@ -139,7 +139,7 @@ ends.to_csv(folder / "01_ends.csv", index=False, lineterminator="\n", float_form
 ends.style.hide(axis="index").format(precision=3)
 
 # %%
-course.you_should_see(course.widths_sentence(ends))
+sentences.you_should_see(sentences.widths_sentence(ends))
 
 # %% [markdown]
 # ## What guessing is worth
@@ -169,7 +169,7 @@ mb.save_figure(figure, chance, folder, "01_chance", caption)
 print(caption)
 
 # %%
-course.you_should_see(course.ends_sentence(chance, "what", "set"))
+sentences.you_should_see(sentences.ends_sentence(chance, "what", "set"))
 
 # %% [markdown]
 # What is left of saturation after chance, at the largest k: $(\text{pass@}k - \text{chance}) / (1 - \text{chance})$,
@@ -184,7 +184,7 @@ left.to_csv(folder / "01_saturation_after_chance.csv", index=False, lineterminat
 left.style.hide(axis="index").format(precision=3)
 
 # %%
-course.you_should_see(course.after_chance_sentence(left))
+sentences.you_should_see(sentences.after_chance_sentence(left))
 
 # %% [markdown]
 # ## What the adaptive plan saved
@@ -196,7 +196,7 @@ saved.to_csv(folder / "01_attempts_saved.csv", index=False, lineterminator="\n",
 saved.style.hide(axis="index").format(precision=2)
 
 # %%
-course.you_should_see(course.saved_sentence(saved))
+sentences.you_should_see(sentences.saved_sentence(saved))
 
 # %% [markdown]
 # ## Exercise

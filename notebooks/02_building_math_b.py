@@ -23,8 +23,7 @@ rehearse: bool = False  # tiny models act under the names of the profile's model
 import pandas as pd
 
 import mathb_kit as mb
-from mathb_kit import construction
-from mathb_kit.plots import course
+from mathb_kit import construction, sentences
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.figures_folder(study)
@@ -45,7 +44,7 @@ cheap = funnel = construction.funnel_before_sampling(study)
 funnel.to_frame().style.hide(axis="index")
 
 # %%
-course.you_should_see(course.funnel_sentence(funnel.to_frame()))
+sentences.you_should_see(sentences.funnel_sentence(funnel.to_frame()))
 
 # %% [markdown]
 # Some of what was dropped, and why.
@@ -56,7 +55,7 @@ texts = pool.to_frame()[["problem", "statement", "gold"]]
 dropped.merge(texts, on="problem")[["reason", "statement", "gold"]].style.hide(axis="index")
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{len(dropped)} of {len(funnel.dropped):,} dropped problems. Every one has its reason, and what repeats another "
     "problem names it."
 )
@@ -84,7 +83,7 @@ mb.save_figure(figure, counts, folder, "02_funnel", caption)
 print(caption)
 
 # %%
-course.you_should_see(course.funnel_sentence(counts))
+sentences.you_should_see(sentences.funnel_sentence(counts))
 
 # %% [markdown]
 # The same with the reasons:
@@ -103,7 +102,7 @@ table.to_csv(folder / "02_unsolved.csv", index=False, lineterminator="\n")
 table.style.hide(axis="index")
 
 # %%
-course.you_should_see(course.unsolved_sentence(table))
+sentences.you_should_see(sentences.unsolved_sentence(table))
 
 # %% [markdown]
 # ## Beside the paper
@@ -115,7 +114,7 @@ beside = mb.beside_published(study, ["Construction", "Table 4"])
 beside.style.hide(axis="index").format(precision=2, na_rep="")
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{len(beside)} published numbers; this study has its own beside {beside['ours'].notna().sum()} of them. The "
     "miniature's counts are about other models and problems, and are never set beside the paper's."
 )
@@ -131,7 +130,7 @@ print(f"{study.hard_set} as shipped: {len(frozen)} problems")
 print(f"this run's union: {len(found)}; in both: {len(frozen & found)}")
 
 # %%
-course.you_should_see(course.overlap_sentence(frozen, found))
+sentences.you_should_see(sentences.overlap_sentence(frozen, found))
 
 # %% [markdown]
 # ## The selected problems under a fresh draw
@@ -148,9 +147,9 @@ retest.style.hide(axis="index").format(precision=3)
 
 # %%
 solved, selected = retest["solved by a fresh draw"].sum(), retest["selected"].sum()
-course.you_should_see(
+sentences.you_should_see(
     f"Of {selected:,} times that a base had left a problem unsolved, a fresh draw of the very same base solves "
-    f"{solved:,} ({course.percent(solved / selected)}). `low` and `high` bound each share with 95 % confidence."
+    f"{solved:,} ({sentences.percent(solved / selected)}). `low` and `high` bound each share with 95 % confidence."
 )
 
 # %% [markdown]
@@ -183,7 +182,7 @@ foreseen.to_csv(folder / "02_foreseen.csv", index=False, lineterminator="\n", fl
 foreseen.style.hide(axis="index").format(precision=3)
 
 # %%
-course.you_should_see(course.foreseen_sentence(foreseen))
+sentences.you_should_see(sentences.foreseen_sentence(foreseen))
 
 # %% [markdown]
 # ## Real pools
@@ -210,7 +209,7 @@ else:
     )
     mb.save_figure(figure, real, folder, "02_real_pools", caption)
     print(caption)
-    course.you_should_see(*(f"{p.name}: {course.funnel_sentence(f)}" for p, f in zip(real_pools, frames)))
+    sentences.you_should_see(*(f"{p.name}: {sentences.funnel_sentence(f)}" for p, f in zip(real_pools, frames)))
 
 # %% [markdown]
 # ## Exercise

@@ -24,7 +24,7 @@ import pandas as pd
 from IPython.display import display
 
 import mathb_kit as mb
-from mathb_kit.plots import course
+from mathb_kit import sentences
 from mathb_kit.widgets import browse_completions
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
@@ -64,7 +64,7 @@ outcomes.groupby("name", sort=False)[["n", "c", "no_answer", "grader_failed", "t
 # "expansion" looks like without any training.
 
 # %%
-curves = mb.expansion_curves(on_hard, study.tuned, problems, study.ks)
+curves = mb.expansion_beside_redrawn(on_hard, study.tuned, problems, study.ks)
 figure = mb.plot_pass_at_k(
     curves, by="who", panel="base", y_label="Expansion (share of the base's unsolved set)",
     title=f"Reach into {study.hard_set} ({study.name})",
@@ -78,7 +78,7 @@ mb.save_figure(figure, curves, folder, "03_expansion", caption)
 print(caption)
 
 # %%
-course.you_should_see(course.ends_sentence(curves, "who", "base"))
+sentences.you_should_see(sentences.ends_sentence(curves, "who", "base"))
 
 # %% [markdown]
 # The right ends of the curves as counts. The intervals (Clopper and Pearson) are those of a share in so few problems;
@@ -94,7 +94,7 @@ table.to_csv(folder / "03_reach.csv", index=False, lineterminator="\n", float_fo
 table.style.hide(axis="index").format(precision=3, na_rep="")
 
 # %%
-course.you_should_see(*(judgement.sentence for judgement in judged))
+sentences.you_should_see(*(sentences.judgement_sentence(judgement) for judgement in judged))
 
 # %% [markdown]
 # ## What the model that reaches most wrote
@@ -107,9 +107,9 @@ browse_completions(on_hard[widest.tuned])
 
 # %%
 gained = widest.comparison.expansion
-course.you_should_see(
+sentences.you_should_see(
     f"{widest.tuned} reaches {gained.count} of the {gained.of} problems that {widest.base} left unsolved.",
-    course.counts_sentence(on_hard[widest.tuned].outcomes),
+    sentences.counts_sentence(on_hard[widest.tuned].outcomes),
 )
 
 # %% [markdown]
@@ -121,7 +121,7 @@ beside = mb.beside_published(study, ["Table 2"])
 beside.style.hide(axis="index").format(precision=2, na_rep="")
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{len(beside)} published numbers; this study has its own beside {beside['ours'].notna().sum()} of them."
 )
 
@@ -139,7 +139,7 @@ at_least.to_csv(folder / "03_at_least.csv", index=False, lineterminator="\n", fl
 at_least.style.hide(axis="index").format(precision=3)
 
 # %%
-course.you_should_see(course.at_least_sentence(at_least))
+sentences.you_should_see(sentences.at_least_sentence(at_least))
 
 # %% [markdown]
 # ## Which problems were truly gained
@@ -155,7 +155,7 @@ shown = ["tuned_model", "problem", "base_c", "base_n", "tuned_c", "tuned_n", "ga
 gains[gains["gained"] | gains["lost"]].head(12)[shown].style.hide(axis="index").format(precision=4)
 
 # %%
-course.you_should_see(*(f"{name}: {mb.gains_sentence(found)}." for name, found in by_model.items()))
+sentences.you_should_see(*(f"{name}: {sentences.gains_sentence(found)}." for name, found in by_model.items()))
 
 # %% [markdown]
 # ## pass@k of everybody on the whole of the hard set
@@ -172,7 +172,7 @@ mb.save_figure(figure, union, folder, "03_pass_at_k_on_math_b", caption)
 print(caption)
 
 # %%
-course.you_should_see(course.ends_sentence(union, "name"))
+sentences.you_should_see(sentences.ends_sentence(union, "name"))
 
 # %% [markdown]
 # ## What 64 more attempts bring
@@ -180,12 +180,12 @@ course.you_should_see(course.ends_sentence(union, "name"))
 # over the models above.
 
 # %%
-steps = mb.gain_per_step(outcomes, step=min(64, k), k_max=k)
+steps = mb.newly_reached(outcomes, step=min(64, k), k_max=k)
 steps.to_csv(folder / "03_gain_per_64.csv", index=False, lineterminator="\n", float_format="%.6g")
 steps.style.hide(axis="index").format(precision=4)
 
 # %%
-course.you_should_see(course.steps_sentence(steps))
+sentences.you_should_see(sentences.steps_sentence(steps))
 
 # %% [markdown]
 # ## Sharper on ordinary problems, and at what price
@@ -208,7 +208,7 @@ mb.save_figure(figure, changes, folder, "03_sharpening", caption)
 print(caption)
 
 # %%
-course.you_should_see(course.changes_sentence(changes))
+sentences.you_should_see(sentences.changes_sentence(changes))
 
 # %% [markdown]
 # The same as a difference of the two curves' ends, problem by problem on the same problems: at one attempt and at the
@@ -227,7 +227,7 @@ differences.to_csv(folder / "03_differences.csv", index=False, lineterminator="\
 differences.style.hide(axis="index").format(precision=3)
 
 # %%
-course.you_should_see(course.differences_sentence(differences))
+sentences.you_should_see(sentences.differences_sentence(differences))
 
 # %% [markdown]
 # ## Which way of solving they use
@@ -247,7 +247,7 @@ else:
     mb.save_figure(figure, shares, folder, "03_solution_modes", caption)
     table = shares.pivot(index="name", columns="mode", values="share").reindex(names)
     display(table.style.format(precision=3, na_rep="0"))
-    course.you_should_see(course.modes_sentence(shares))
+    sentences.you_should_see(sentences.modes_sentence(shares))
 
 # %% [markdown]
 # ## Exercise

@@ -23,8 +23,7 @@ quick: bool = False  # fewer attempts (k up to 256) and fewer labelled completio
 import pandas as pd
 
 import mathb_kit as mb
-from mathb_kit import verifiers
-from mathb_kit.plots import course
+from mathb_kit import sentences, verifiers
 from mathb_kit.plots.verifiers import plot_agreement, plot_frameworks, style_failures
 
 study = mb.load_profile(profile, quick=quick)
@@ -44,7 +43,7 @@ rows = verifiers.comparison_rows(evaluations, few=quick)
 verifiers.count_rows(rows).style.hide(axis="index")
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{len(rows):,} completions of {rows['source'].nunique()} kinds; {rows['label'].notna().sum():,} of them carry a "
     "label, that is, somebody's verdict to compare with."
 )
@@ -59,7 +58,7 @@ verdicts, reasons = verifiers.read_comparison(rows)
 verifiers.overview(verdicts, reasons).style.hide(axis="index")
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{verdicts['verifier'].nunique()} verifiers have verdicts on these completions; {len(reasons)} have not run."
 )
 
@@ -81,7 +80,7 @@ style_failures(said.drop(columns="problem"))
 
 # %%
 ours = (said["mathb_kit"] == "correct") == (said["reader"] == "right")
-course.you_should_see(
+sentences.you_should_see(
     f"Red is a verdict that is not the reader's. Our own grader is not free of it: on {(~ours).sum()} of {len(said)} "
     "completions it differs."
 )
@@ -103,7 +102,7 @@ mb.save_figure(figure, table, folder, "04_table_3", caption)
 print(caption)
 
 # %%
-course.you_should_see(course.verifiers_sentence(table))
+sentences.you_should_see(sentences.verifiers_sentence(table))
 
 # %% [markdown]
 # ## Where our own grader goes astray
@@ -119,7 +118,7 @@ pd.DataFrame(
 
 # %%
 accepted = sum(case.expected == "correct" for case in blind)
-course.you_should_see(
+sentences.you_should_see(
     f"{len(blind)} known blind spots. In {accepted} of them we accept a wrong answer, in {len(blind) - accepted} we "
     "miss a right one."
 )
@@ -143,7 +142,7 @@ print(caption)
 
 # %%
 wrongly = labelled.groupby("verifier", sort=False)[["false_equals", "false_differences"]].sum()
-course.you_should_see(
+sentences.you_should_see(
     *(
         f"{name} calls {row.false_equals:,} wrong answers right and misses {row.false_differences:,} right ones."
         for name, row in wrongly.iterrows()
@@ -170,7 +169,7 @@ equals.groupby(["verifier", "source"], sort=False).head(4).style.hide(axis="inde
 
 # %%
 by_verifier = ", ".join(f"{name} {count:,}" for name, count in equals["verifier"].value_counts().items())
-course.you_should_see(f"{len(equals):,} false equals: {by_verifier or 'none called a wrong answer right'}.")
+sentences.you_should_see(f"{len(equals):,} false equals: {by_verifier or 'none called a wrong answer right'}.")
 
 # %% [markdown]
 # And some that were called wrong, though they are right: two of each verifier and source.
@@ -180,7 +179,7 @@ differences = faults[faults["fault"] == "false difference"]
 differences.groupby(["verifier", "source"], sort=False).head(2).style.hide(axis="index")
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{len(differences):,} right answers were missed, {(differences['said'] == 'wrong').sum():,} of them called wrong "
     "outright; for the others no verdict came."
 )
@@ -200,7 +199,7 @@ times.style.format(precision=2)
 
 # %%
 total = times.drop(columns="hangs").sum(axis=1)
-course.you_should_see(
+sentences.you_should_see(
     f"{total.idxmin()} takes {total.min():.1f} s for everything, {total.idxmax()} {total.max():.1f} s; "
     f"{times['hangs'].sum()} rows hung."
 )
@@ -213,7 +212,7 @@ slowest = verifiers.slowest(verdicts, 12)
 slowest.style.hide(axis="index").format(precision=2)
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{(slowest['source'] == 'monsters').sum()} of the {len(slowest)} slowest are monsters; the slowest took "
     f"{slowest['seconds'].iloc[0]:.1f} s."
 )
@@ -229,7 +228,7 @@ on_one.to_csv(folder / "04_resting_on_one.csv", index=False, lineterminator="\n"
 on_one.style.hide(axis="index").format(precision=3, na_rep="")
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{on_one['on_one'].sum()} of {on_one['solved'].sum():,} solved problems, over all models and sets, rest on one "
     "completion."
 )
@@ -242,7 +241,7 @@ completions.to_csv(folder / "04_single_completions.csv", index=False, linetermin
 completions.head(30).style.hide(axis="index")
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{(completions['rung'] == 'text').sum()} of {len(completions)} were equal to the gold letter by letter, so that "
     "no verifier could have erred in comparing; whether the way there is sound is for you to read."
 )
@@ -260,7 +259,7 @@ rungs.style.hide(axis="index").format({"share": "{:.3%}"})
 
 # %%
 total = rungs["attempts"].sum()
-course.you_should_see(f"'{top['rung']}' decides {course.percent(top['share'])} of {total:,} attempts.")
+sentences.you_should_see(f"'{top['rung']}' decides {sentences.percent(top['share'])} of {total:,} attempts.")
 
 # %% [markdown]
 # Every pair that only the symbolic rung decided:
@@ -272,7 +271,7 @@ symbolic.style.hide(axis="index")
 
 # %%
 accepted = symbolic.loc[symbolic["verdict"] == "correct", "attempts"].sum()
-course.you_should_see(
+sentences.you_should_see(
     f"{len(symbolic)} pairs in {symbolic['attempts'].sum():,} attempts. {accepted:,} of these attempts count as "
     "correct only because computer algebra said so."
 )
@@ -290,7 +289,7 @@ others.style.hide(axis="index")
 
 # %%
 moved = others.groupby("policy", sort=False)[["gained", "lost"]].sum()
-course.you_should_see(
+sentences.you_should_see(
     *(
         f"Under {policy} {row.gained} problems more would be reached and {row.lost} fewer, over all models and sets."
         for policy, row in moved.iterrows()

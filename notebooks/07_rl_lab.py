@@ -29,8 +29,8 @@ from mathb_kit.lab.objectives import get_objective
 from mathb_kit.lab.run_folder import read_log
 from mathb_kit.lab.token_credit import learn_credit
 from mathb_kit.lab.trainer import train
-from mathb_kit.plots.course import changes_sentence, modes_sentence, percent, you_should_see
 from mathb_kit.plots.scoreboard import plot_token_credit, plot_training
+from mathb_kit.sentences import changes_sentence, modes_sentence, percent, you_should_see
 from mathb_kit.store import runs_root
 from mathb_kit.widgets import browse_completions
 

@@ -23,10 +23,10 @@ quick: bool = False  # without effect: there is nothing to shorten
 import mathb_kit as mb
 from mathb_kit import released
 from mathb_kit.plots import released as plots
-from mathb_kit.plots.course import last_step_sentence, percent, steps_sentence, you_should_see
 from mathb_kit.published import agreement, published, published_stages
 from mathb_kit.report.released import figures_folder
 from mathb_kit.report.status import status_table
+from mathb_kit.sentences import last_step_sentence, percent, steps_sentence, you_should_see
 
 table = released.read_released_table()
 folder = figures_folder(table)
@@ -375,7 +375,7 @@ published().groupby(["paper", "item", "confidence"], sort=False).size().rename("
 # Problems that both reach, or neither, say nothing about the difference; of the others an even coin would give half to
 # each (the exact McNemar, or sign, test):
 # ```python
-# from mathb_kit.statistics.null import sign_test
+# from mathb_kit.statistics.mcnemar import sign_test
 # chosen = table.unsolved["r1-1.5b"]
 # first = table.pass_at(1024)["nemotron-research-reasoning-qwen-1.5b-v1"][chosen] > 0
 # second = table.pass_at(1024)["nemotron-1.5b"][chosen] > 0

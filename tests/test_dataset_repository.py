@@ -14,10 +14,9 @@ from mathb_kit.construction import Sieve, quality, run_filters, sieve
 from mathb_kit.construction.dataset_repository import export_dataset, pass_at_k_grid
 from mathb_kit.construction.retest import retest
 from mathb_kit.errors import MathbError
-from mathb_kit.judgement import unsolved_by
 from mathb_kit.models import Model
 from mathb_kit.plan import Plan
-from mathb_kit.problems import Problem, load_problems
+from mathb_kit.problems import Problem, ProblemSet, load_problems
 from mathb_kit.sampling import Completion
 from mathb_kit.statistics import proportion_interval
 from mathb_kit.store import Store
@@ -88,7 +87,9 @@ def test_a_fresh_draw_is_counted_on_what_each_model_left_unsolved(sieved, retest
         assert row.share == row.solved / row.selected
     # The same from a set's columns; what its store holds is not sampled again.
     columns = [{f"{name}_unsolved": n in UNSOLVED[name] for name in NAMES} for n in range(6)]
-    rows = [Problem(p.set, p.id, p.statement, p.gold, meta) for p, meta in zip(CANDIDATES, columns)]
+    rows = ProblemSet(
+        "set", tuple(Problem(p.set, p.id, p.statement, p.gold, meta) for p, meta in zip(CANDIDATES, columns))
+    )
     store = Store(tmp_path / "store")
     plan = Plan.up_to(128, stop=1)
     assert retest(rows, MODELS, plan, store=store, engine_for=lambda model: None).equals(retested)
@@ -146,7 +147,7 @@ def test_our_own_loader_reads_it_by_path_and_from_the_local_mirror(sieved, tmp_p
         for row, n in enumerate([1, 2, 4, 5])
     ]
     for name in NAMES:
-        assert [p.meta["origin"] for p in unsolved_by(loaded, name)] == [CANDIDATES[n].key for n in UNSOLVED[name]]
+        assert [p.meta["origin"] for p in loaded.unsolved_by(name)] == [CANDIDATES[n].key for n in UNSOLVED[name]]
     # Its columns are the released table's, so it can stand in that one's place.
     shutil.copy(union, folder / "data" / "math-beyond.parquet")
     monkeypatch.setenv("MATHB_DATA_DIR", str(folder / "data"))

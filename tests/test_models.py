@@ -327,24 +327,25 @@ def elicitation(model: Model) -> tuple:
 
 
 def test_matching_makes_prompt_and_sampling_equal_and_leaves_the_weights():
-    assert matched(BASE, TUNED, "vendor") == (BASE, TUNED)
+    assert matched(BASE, TUNED) == (BASE, TUNED, "vendor")
     for how, giver in (("base", BASE), ("tuned", TUNED)):
-        base, tuned = matched(BASE, TUNED, how)
+        base, tuned, match = matched(BASE, TUNED, how)
+        assert match == how
         # 4,096 tokens of context hold 3,072 beside the prompt's 1,024
         sampling = replace(giver.sampling, max_tokens=min(giver.sampling.max_tokens, 3072))
         assert elicitation(base) == elicitation(tuned) == elicitation(replace(giver, sampling=sampling))
         assert [(m.name, m.source, m.base) for m in (base, tuned)] == [("b", "org/b", None), ("t", "org/t", "b")]
-    assert matched(BASE, TUNED, "tuned")[0].template == "org/t@7" and tuned.template is None
+    assert matched(BASE, TUNED, "tuned").base.template == "org/t@7" and tuned.template is None
     with pytest.raises(MathbError, match="matched to vendor, base, tuned, not to 'both'"):
         matched(BASE, TUNED, "both")
 
 
 def test_settings_stand_side_by_side_with_each_arms_truncated_share():
-    table = settings_table(BASE, TUNED).set_index("setting")
+    table = settings_table(matched(BASE, TUNED)).set_index("setting")
     assert list(table.columns) == ["b (base)", "t (tuned)", ""]
     assert table.loc["max_tokens"].tolist() == ["3000", "32768", "differs"]
     assert table.loc["min_p"].tolist() == ["0.0", "0.0", ""]
     arms = [pd.DataFrame({"n": [8, 32], "truncated": cut}) for cut in ([1, 0], [8, 12])]
-    alike = settings_table(*matched(BASE, TUNED, "tuned"), *arms).set_index("setting")
+    alike = settings_table(matched(BASE, TUNED, "tuned"), *arms).set_index("setting")
     assert alike[""].drop("truncated").eq("").all()
     assert alike.loc["truncated"].tolist() == ["2.5%", "50.0%", "differs"]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mathb_kit.judging import study_evaluations
 from mathb_kit.profiles import Profile, load_profile
 from mathb_kit.report.page import write_page
 from mathb_kit.store import Store
-from mathb_kit.study import study_evaluations
 
 ROOT = Path(__file__).resolve().parents[1]
 PROFILE = """

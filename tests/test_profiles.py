@@ -163,7 +163,7 @@ def test_in_a_rehearsal_everybody_has_a_stand_in_of_the_right_descent(name):
     # Every base has left something of the hard set's stand-in unsolved, or there would be nothing to judge.
     hard = acted.problems(acted.hard_set)
     assert {problem.set for problem in hard} == {acted.hard_set} == {f"{profile.hard_set} (stand-in)"}
-    assert all(mb.unsolved_by(hard, base) for base in acted.bases)
+    assert all(hard.unsolved_by(base) for base in acted.bases)
 
 
 def test_profiles_without_stand_ins_or_with_two_wishes_are_refused():

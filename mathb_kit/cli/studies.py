@@ -168,13 +168,14 @@ def evaluate(
                 "--base compares whole sets; run evaluate by --shard (or --dry-run) for each of the two models alone, "
                 "then judge without it."
             )
+        from mathb_kit.models import matched
         from mathb_kit.problems import ordinary_sets
         from mathb_kit.report.card import card_record, card_text, write_card
 
         names = [] if hard_only else ordinary or ordinary_sets(on)
         with only_result_on_stdout(as_json):
             judged = mb.judge_checkpoint(
-                tried, mb.get_model(base), chosen, plan, match=match,
+                matched(mb.get_model(base), tried, match), chosen, plan,
                 ordinary=[mb.load_problems(each) for each in names], engine_for=make,
             )  # fmt: skip
         if as_json:

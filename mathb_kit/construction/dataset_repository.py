@@ -20,7 +20,7 @@ from mathb_kit.construction.filters import Funnel
 from mathb_kit.construction.release import release_record
 from mathb_kit.construction.sieve import Sieve
 from mathb_kit.errors import MathbError
-from mathb_kit.problems.problem import Problem
+from mathb_kit.problems import Problem, unsolved_column
 from mathb_kit.statistics import estimate_pass_at_k
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _table(sieve: Sieve, rows: Sequence[Problem], ratings: pd.DataFrame | None) 
     ks = pass_at_k_grid(sieve.plan.n_max)
     for model in sieve.models:
         tried = sieve.table[sieve.table["name"] == model.name].set_index("problem").loc[[p.key for p in rows]]
-        columns[f"{model.name}_unsolved"] = pa.array(tried["unsolved"].to_numpy(dtype=bool), pa.bool_())
+        columns[unsolved_column(model.name)] = pa.array(tried["unsolved"].to_numpy(dtype=bool), pa.bool_())
         estimates = estimate_pass_at_k(tried.reset_index(), ks)["estimate"].to_numpy().reshape(len(tried), len(ks))
         # Without a success and with an attempt that nobody could grade, nothing can be said.
         unknown = ((tried["c"] == 0) & (tried["grader_failed"] > 0)).to_numpy()

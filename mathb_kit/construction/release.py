@@ -11,7 +11,7 @@ from mathb_kit.construction.filters import Funnel
 from mathb_kit.construction.sieve import Sieve
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import EXTRACTOR_VERSION
-from mathb_kit.problems.problem import Problem
+from mathb_kit.problems import Problem, unsolved_column
 from mathb_kit.provenance import provenance
 from mathb_kit.sampling import RUN_SEED
 
@@ -36,7 +36,7 @@ def freeze(sieve: Sieve, problems: Iterable[Problem]) -> list[dict[str, Any]]:
     for problem in problems:
         if problem.key not in sieved:
             raise MathbError(f"Problem {problem.key} did not go through the sieve; release a part of what did.")
-        columns = {f"{name}_unsolved": problem.key in keys for name, keys in unsolved.items()}
+        columns = {unsolved_column(name): problem.key in keys for name, keys in unsolved.items()}
         own = {"id": f"{len(rows):03d}", "origin": problem.key, "statement": problem.statement, "gold": problem.gold}
         rows.append({**own, **{key: value for key, value in problem.meta.items() if key not in own}, **columns})
     return rows

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
-from mathb_kit.judgement import unsolved_by
 from mathb_kit.lab.many import train_all
 from mathb_kit.lab.prompts import training_problems
 from mathb_kit.lab.run_folder import read_log
@@ -114,9 +113,9 @@ class Scoreboard(Settings):
         """The held-out problems, spread evenly over their sets."""
         chosen: list[Problem] = []
         for name, count in self.held_out.items():
-            there = list(load_problems(name))
-            if all(f"{self.base}_unsolved" in problem.meta for problem in there):
-                there = unsolved_by(there, self.base)
+            there = load_problems(name)
+            if there.is_sieved_with(self.base):
+                there = there.unsolved_by(self.base)
             if count > len(there):
                 raise MathbError(f"The scoreboard asks for {count} problems of {name}, which has {len(there)} to give.")
             chosen += [there[i * len(there) // count] for i in range(count)]

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mathb_kit.checkpoint import CheckpointJudgement
+from mathb_kit.judging import CheckpointJudgement
 from mathb_kit.miniature import shipped_sets
 from mathb_kit.plots import plot_pass_at_k, plot_sharpening
 from mathb_kit.provenance import provenance
 from mathb_kit.report import html
 from mathb_kit.report.records import json_ready
 from mathb_kit.report.sections import identity, published_numbers
+from mathb_kit.sentences import checkpoint_sentences
 from mathb_kit.store import runs_root
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def write_card(judged: CheckpointJudgement, folder: Path | None = None) -> tuple
     """Write the card as a self-contained page and as JSON with provenance.
 
     Args:
-        judged: from `mathb_kit.checkpoint.judge_checkpoint`.
+        judged: from `mathb_kit.judging.judge_checkpoint`.
         folder: ``runs/cards`` by default.
 
     Returns:
@@ -47,14 +48,13 @@ def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
     """Everything on the card as JSON-ready values; NaN becomes null."""
     evaluations = [judged.tuned_attempts, judged.redrawn_attempts, *sum(judged.saturated.values(), ())]
     return {
-        "verdict": judged.sentences[0],
-        "problem_by_problem": judged.sentences[1],
+        **dict(zip(("verdict", "problem_by_problem"), checkpoint_sentences(judged))),
         "tuned": identity(judged.tuned),
         "base": identity(judged.base),
         "on": {"set": judged.on.name, "source": judged.on.source, "note": judged.on.note, "problems": len(judged.on)},
         "judged_on": {"selection": judged.selection, "problems": [problem.key for problem in judged.problems]},
         "plan": str(judged.plan),
-        "match": judged.match,
+        "match": judged.pair.match,
         "reach": json_ready(judged.judgement.to_frame()),
         "parts": json_ready(judged.parts()),
         "gains": json_ready(judged.gains),
@@ -71,7 +71,7 @@ def card_text(judged: CheckpointJudgement) -> str:
     """The same for a terminal, without the completions."""
     shown = {"index": False, "float_format": "{:.3f}".format}
     told = [
-        *judged.sentences,
+        *checkpoint_sentences(judged),
         f"\nJudged on: {judged.selection}.",
         judged.judgement.to_frame().to_string(**shown),
         "\nBy part:",
@@ -79,7 +79,7 @@ def card_text(judged: CheckpointJudgement) -> str:
     ]
     if judged.saturated:
         told += ["\nOrdinary sets:", judged.ordinary().set_index("set").T.to_string(float_format="{:.3f}".format)]
-    return "\n".join([*told, f"\nSettings (--match {judged.match}):", judged.settings().to_string(index=False)])
+    return "\n".join([*told, f"\nSettings (--match {judged.pair.match}):", judged.settings().to_string(index=False)])
 
 
 def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
@@ -91,7 +91,7 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
     return html.page(
         f"{tuned} beside {base} on {on}",
         *([html.paragraph(f"{on}: {_SYNTHETIC}.", "warning")] if is_synthetic else []),
-        html.bullets(judged.sentences, "finding"),
+        html.bullets(checkpoint_sentences(judged), "finding"),
         html.paragraph(
             f"Null: the problems are those that {base} left unsolved by {judged.selection}. A frozen model reaches "
             "some of the problems that it missed in one draw, too: only what goes beyond the re-drawn base is news.",
@@ -108,7 +108,7 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
         *_ordinary(judged),
         *_published(judged),
         html.heading("Settings side by side"),
-        html.table(judged.settings().rename(columns={"": "remark"}), f"Whose settings: {judged.match}"),
+        html.table(judged.settings().rename(columns={"": "remark"}), f"Whose settings: {judged.pair.match}"),
         html.heading("Every problem"),
         html.table(_by_problem(judged), "What tuning changed, one row a problem", sortable=True),
         html.heading("Cost and provenance"),

@@ -10,10 +10,10 @@ import pandas as pd
 
 from mathb_kit.construction import retested
 from mathb_kit.evaluation import Evaluation
-from mathb_kit.guessing import PERMUTED, UNIFORM
-from mathb_kit.judgement import judge
+from mathb_kit.judging import PERMUTED, UNIFORM, judge
 from mathb_kit.profiles import Profile
-from mathb_kit.statistics import Rate, gains_sentence, pass_at_k_curve
+from mathb_kit.sentences import gains_sentence, judgement_sentence, percent_with_interval, reach_with_interval
+from mathb_kit.statistics import pass_at_k_curve
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,9 @@ def _guessed(figures: Path, k: int) -> str:
     told = " and ".join(f"{100 * row.estimate:.2g} % of {row.set}" for row in uniform.itertuples())
     own = chance[chance["what"] == PERMUTED]
     own = own[own["k"] == own["k"].max()]
-    held = " and ".join(f"{_share(row.estimate, row.low, row.high)} of {row.set}" for row in own.itertuples())
+    held = " and ".join(
+        f"{percent_with_interval(row.estimate, row.low, row.high)} of {row.set}" for row in own.itertuples()
+    )
     who = next(what for what in chance["what"] if what not in (UNIFORM, PERMUTED))
     return (
         f"Null, no mathematics: uniform guessing among the numbers with as many digits as the gold would solve {told} "
@@ -96,7 +98,7 @@ def _left_unsolved(study: Profile, evaluations: Mapping[tuple[str, str], Evaluat
     table = retested(problems, bases, {base: evaluations[base, study.hard_set].outcomes for base in bases}, k)
     sentences = [
         f"{row.model} had left {row.selected} problems of {study.hard_set} unsolved; a fresh draw of {k:,} attempts "
-        f"solves {row.solved} of them, {_share(row.share, row.low, row.high)}."
+        f"solves {row.solved} of them, {percent_with_interval(row.share, row.low, row.high)}."
         for row in table.itertuples()
     ]
     return Finding(
@@ -110,7 +112,7 @@ def _foreseen(figures: Path, k: int) -> str:
     if rows is None or f"null at {half}" not in rows:
         return f"Null: what luck alone would do is not known here; notebook 02 writes {figures.name}/02_foreseen.csv."
     null = rows[["model", f"null at {half}", "null low", "null high"]].itertuples(index=False, name=None)
-    told = ", ".join(f"{_share(*rate)} for {name}" for name, *rate in null)
+    told = ", ".join(f"{percent_with_interval(*rate)} for {name}" for name, *rate in null)
     foreseen = ", ".join(
         f"{row.predicted:.1f} ({row.low:.0f} to {row.high:.0f}) of the {row.selected} of {row.model}"
         for row in rows.itertuples()
@@ -128,13 +130,13 @@ def _expansion(study: Profile, evaluations: Mapping[tuple[str, str], Evaluation]
         if (tuned, hard) not in evaluations or (base, hard) not in evaluations:
             continue
         judgement = judge(evaluations[tuned, hard], evaluations[base, hard], study.problems(hard), k)
-        gains = judgement.gains()
+        gains, reached = judgement.gains(), reach_with_interval(judgement.comparison.tuned_reach)
         sentences.append(
-            f"{tuned} reaches {_told(judgement.comparison.tuned_reach)}, of what {base} had left unsolved; problem by "
-            f"problem, beside the re-drawn base: {gains['gained'].sum()} gained, {gains['lost'].sum()} lost."
+            f"{tuned} reaches {reached}, of what {base} had left unsolved; "
+            f"problem by problem, beside the re-drawn base: {gains['gained'].sum()} gained, {gains['lost'].sum()} lost."
         )
-        nulls[base] = f"{_told(judgement.null.tuned_reach)}, for {base}"
-        more.append(f"{judgement.sentence} Problem by problem: {gains_sentence(gains)}.")
+        nulls[base] = f"{reach_with_interval(judgement.null.tuned_reach)}, for {base}"
+        more.append(f"{judgement_sentence(judgement)} Problem by problem: {gains_sentence(gains)}.")
         frame = judgement.to_frame()
         frames.append(frame[frame["metric"] == "expansion"])
     if not frames:
@@ -153,14 +155,5 @@ def _table(path: Path) -> pd.DataFrame | None:
 
 def _lowest_to_highest(rows: pd.DataFrame) -> str:
     ends = (rows.loc[rows["estimate"].idxmin()], rows.loc[rows["estimate"].idxmax()])
-    told = dict.fromkeys(_share(row["estimate"], row["low"], row["high"]) for row in ends)
+    told = dict.fromkeys(percent_with_interval(row["estimate"], row["low"], row["high"]) for row in ends)
     return " to ".join(told)
-
-
-def _told(rate: Rate) -> str:
-    return f"{rate.count} of {rate.of}, {_share(rate.rate, rate.low, rate.high)}"
-
-
-def _share(estimate: float, low: float, high: float) -> str:
-    """In percent with its interval."""
-    return f"{100 * estimate:.1f} % ({100 * low:.1f} to {100 * high:.1f})"

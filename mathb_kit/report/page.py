@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from mathb_kit.errors import MathbError
+from mathb_kit.judging import study_evaluations
 from mathb_kit.profiles import Profile
 from mathb_kit.provenance import provenance
 from mathb_kit.report import html
 from mathb_kit.report.findings import findings
 from mathb_kit.report.sections import beside_the_paper, by_problem, completions, cost, funnel, models
-from mathb_kit.study import study_evaluations
 
 
 def write_page(study: Profile, figures: Path, notebooks: Sequence[Path], path: Path) -> Path:

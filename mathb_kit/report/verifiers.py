@@ -6,11 +6,11 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+from mathb_kit.judging import study_evaluations
 from mathb_kit.profiles import load_profile
 from mathb_kit.progress import clock
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import write_pictures
-from mathb_kit.study import study_evaluations
 from mathb_kit.verifiers import comparison_rows, load_catalogue, run_folder, run_verifiers
 
 NOTEBOOK = "04_verifiers_under_the_lens"

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
-from mathb_kit.judgement import unsolved_by
-from mathb_kit.problems.problem import Problem
+from mathb_kit.problems import ProblemSet
 from mathb_kit.profiles import Profile
 from mathb_kit.sampling import Chunk, Completion
 
 
-def problems_met(study: Profile, model: str, name: str) -> Sequence[Problem]:
+def problems_met(study: Profile, model: str, name: str) -> ProblemSet:
     """What a model of a study meets of one of its sets: a partial one, of the hard set, what its base left unsolved."""
     problems = study.problems(name)
     is_part = name == study.hard_set and model in study.partial
-    return unsolved_by(problems, study.tuned[model]) if is_part else problems
+    return problems.unsolved_by(study.tuned[model]) if is_part else problems
 
 
 def study_evaluations(study: Profile, *, stored_only: bool = False) -> dict[tuple[str, str], Evaluation]:
@@ -27,18 +26,18 @@ def study_evaluations(study: Profile, *, stored_only: bool = False) -> dict[tupl
         study: the profile.
         stored_only: leave out what the store does not have whole, instead of sampling the rest.
     """
-    found = {}
+    evaluations = {}
     for model, name in study.evaluations:
         if name == study.pool:
             continue
         engine = _NoEngine() if stored_only else study.engine
         try:
-            found[model, name] = evaluate(
+            evaluations[model, name] = evaluate(
                 study.model(model), problems_met(study, model, name), study.plan, engine=engine
             )
         except _NotStored:
             continue
-    return found
+    return evaluations
 
 
 class _NotStored(MathbError):

@@ -12,16 +12,14 @@ import pandas as pd
 from mathb_kit.construction import DRAW, contamination, letters_and_digits
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
-from mathb_kit.judgement import Judgement, change_by_problem, judge_on, unsolved_by
-from mathb_kit.models import Model, matched, settings_table
+from mathb_kit.judging.judgement import Judgement, change_by_problem, judge_on
+from mathb_kit.models import Model, Pair, settings_table
 from mathb_kit.plan import Plan
-from mathb_kit.problems import ProblemSet, load_problems
-from mathb_kit.problems.problem import Problem
+from mathb_kit.problems import Problem, ProblemSet, load_problems, unsolved_column
 from mathb_kit.sampling import EngineFactory
 from mathb_kit.statistics import (
     compare_reach,
     frozen_null,
-    gains_sentence,
     paired_difference,
     proportion_interval,
     reach,
@@ -36,26 +34,33 @@ class CheckpointJudgement:
     """A tuned checkpoint beside its base on one problem set.
 
     Attributes:
-        tuned, base: the models, under the settings they were compared with.
+        pair: the models, under the settings they were compared with.
         on: the problem set.
         plan: rounds and stop count of every evaluation.
-        match: whose settings: ``vendor``, ``base`` or ``tuned``.
         selection: in words, which attempts of the base chose the problems judged on.
         problems: those: what the base had left unsolved.
         tuned_attempts, redrawn_attempts: evaluations of the tuned model and of a fresh draw of the base on them.
         saturated: by name of an ordinary set, evaluations of base and tuned model on the whole of it.
     """
 
-    tuned: Model
-    base: Model
+    pair: Pair
     on: ProblemSet
     plan: Plan
-    match: str
     selection: str
-    problems: tuple[Problem, ...]
+    problems: ProblemSet
     tuned_attempts: Evaluation
     redrawn_attempts: Evaluation
     saturated: Mapping[str, tuple[Evaluation, Evaluation]]
+
+    @property
+    def base(self) -> Model:
+        """The base."""
+        return self.pair.base
+
+    @property
+    def tuned(self) -> Model:
+        """The tuned model."""
+        return self.pair.tuned
 
     @cached_property
     def judgement(self) -> Judgement:
@@ -66,11 +71,6 @@ class CheckpointJudgement:
     def gains(self) -> pd.DataFrame:
         """Problem by problem, what was truly gained or lost (``gains_by_problem``)."""
         return self.judgement.gains()
-
-    @property
-    def sentences(self) -> tuple[str, str]:
-        """The verdict on the set, and on its problems one by one."""
-        return self.judgement.sentence, f"Problem by problem: {gains_sentence(self.gains)}."
 
     def parts(self) -> pd.DataFrame:
         """Reach by source of the problems, and by whether the tuned model's training set holds them.
@@ -105,13 +105,13 @@ class CheckpointJudgement:
         texts = self.tuned_attempts.store.read_attempts(
             self.tuned.key(), self.tuned_attempts.draw, table["problem"], ["problem", "index", "text"]
         )
-        told = texts.set_index(["problem", "index"])["text"]
+        completions = texts.set_index(["problem", "index"])["text"]
         by_key = {problem.key: problem for problem in self.problems}
         table = table.assign(
             statement=[by_key[key].statement for key in table["problem"]],
             gold=[by_key[key].gold for key in table["problem"]],
             index=[int(first[key]) for key in table["problem"]],
-            completion=[told[key, first[key]] for key in table["problem"]],
+            completion=[completions[key, first[key]] for key in table["problem"]],
         )
         columns = ["problem", "statement", "gold", "gained", "tuned_c", "tuned_n", "redrawn_c", "redrawn_n"]
         return table[[*columns, "index", "completion"]].reset_index(drop=True)
@@ -151,7 +151,7 @@ class CheckpointJudgement:
 
     def settings(self) -> pd.DataFrame:
         """Prompt and sampling of both side by side, with the share of truncated attempts (``settings_table``)."""
-        return settings_table(self.base, self.tuned, self.redrawn_attempts.outcomes, self.tuned_attempts.outcomes)
+        return settings_table(self.pair, self.redrawn_attempts.outcomes, self.tuned_attempts.outcomes)
 
     def _parts(self) -> Iterator[tuple[str, set[str]]]:
         """(name, problem keys) of the whole, of each source, and of what training saw and did not see."""
@@ -190,22 +190,20 @@ def seen_in_training(
         if not source_field:
             return None, "unknown"
         names = [letters_and_digits(name) for name in model.trained_on]
-        said = {p.key: letters_and_digits(str(p.meta[source_field] or "")) for p in problems}
+        sources = {p.key: letters_and_digits(str(p.meta[source_field] or "")) for p in problems}
         return {
             key
-            for key, source in said.items()
+            for key, source in sources.items()
             if source and any(name.startswith(source) or source.startswith(name) for name in names)
         }, "by source"
     return set(contamination(problems, training).dropped["problem"]), "by statement"
 
 
 def judge_checkpoint(
-    tuned: Model,
-    base: Model,
+    pair: Pair,
     on: ProblemSet,
     plan: Plan = Plan(),
     *,
-    match: str = "vendor",
     ordinary: Sequence[ProblemSet] = (),
     store: Store | None = None,
     engine_for: EngineFactory | None = None,
@@ -216,11 +214,9 @@ def judge_checkpoint(
     now: it tries every problem under a draw of its own, and what it never solves the tuned model is judged on.
 
     Args:
-        tuned, base: the models.
+        pair: tuned model and base (`mathb_kit.models.matched`).
         on: the hard set.
         plan: rounds and stop count; reach is compared at its last attempt.
-        match: ``vendor`` leaves both their own settings, ``base`` and ``tuned`` give both those of one
-            (`mathb_kit.models.matched`).
         ordinary: sets on which the base does well, to see what was lost.
         store: where attempts are kept.
         engine_for: gives the engine for a model (`mathb_kit.sampling.engine_factory`); the default engine if absent.
@@ -228,18 +224,18 @@ def judge_checkpoint(
     Raises:
         MathbError: nothing is left unsolved by the base, or what sampling and grading report.
     """
-    base, tuned = matched(base, tuned, match)
+    base, tuned = pair.base, pair.tuned
 
     def attempts(model: Model, problems: Sequence[Problem], plan: Plan = plan, draw: str = "main") -> Evaluation:
         return evaluate(model, problems, plan, draw=draw, store=store, engine=engine_for)
 
-    if all(f"{base.name}_unsolved" in problem.meta for problem in on):
-        chosen = unsolved_by(on, base.name)
-        selection = f"the column {base.name}_unsolved of {on.name}"
+    if on.is_sieved_with(base.name):
+        chosen = on.unsolved_by(base.name)
+        selection = f"the column {unsolved_column(base.name)} of {on.name}"
     else:
         outcomes = attempts(base, on, replace(plan, stop=1), DRAW).outcomes
         missed = set(outcomes.loc[outcomes["c"] == 0, "problem"])
-        chosen = [problem for problem in on if problem.key in missed]
+        chosen = on.where(lambda problem: problem.key in missed)
         selection = f"{plan.n_max:,} attempts of {base.name} at all {len(on)} problems (draw {DRAW!r}), made here"
     if not chosen:
         raise MathbError(
@@ -247,7 +243,7 @@ def judge_checkpoint(
             "judge on a harder set."
         )
     return CheckpointJudgement(
-        tuned, base, on, plan, match, selection, tuple(chosen),
+        pair, on, plan, selection, chosen,
         attempts(tuned, chosen), attempts(base, chosen),
         {each.name: (attempts(base, each), attempts(tuned, each)) for each in ordinary},
     )  # fmt: skip

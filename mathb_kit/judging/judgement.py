@@ -10,7 +10,7 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation
 from mathb_kit.plan import Plan
-from mathb_kit.problems.problem import Problem
+from mathb_kit.problems import Problem, ProblemSet
 from mathb_kit.statistics import (
     ReachComparison,
     compare_reach,
@@ -19,10 +19,8 @@ from mathb_kit.statistics import (
     gains_by_problem,
     reach,
     reach_at_least,
-    verdict_sentence,
 )
-from mathb_kit.statistics.null import SELECTION
-from mathb_kit.statistics.reach import rows_on
+from mathb_kit.statistics.arms import SELECTION, rows_on
 
 
 @dataclass(frozen=True)
@@ -44,12 +42,6 @@ class Judgement:
     null: ReachComparison
     tuned_outcomes: pd.DataFrame = field(repr=False, compare=False)
     redrawn_outcomes: pd.DataFrame = field(repr=False, compare=False)
-
-    @property
-    def sentence(self) -> str:
-        """The verdict as a plain sentence."""
-        told = verdict_sentence(self.comparison, self.null)
-        return f"{self.tuned} on what {self.base} did not solve of {self.on}, k = {self.comparison.k:,}: {told}."
 
     def to_frame(self) -> pd.DataFrame:
         """The rates of the tuned model and of the re-drawn base: tuned, base, metric, count, of, rate, low, high."""
@@ -79,31 +71,16 @@ class Judgement:
         return reach_at_least(self.redrawn_outcomes, self.tuned_outcomes, ms, selected_by=SELECTION)
 
 
-def unsolved_by(problems: Sequence[Problem], base: str) -> list[Problem]:
-    """The problems of a selected set that a base left unsolved at selection (column ``<base>_unsolved``).
-
-    Raises:
-        MathbError: the set has no such column.
-    """
-    column = f"{base}_unsolved"
-    if not all(column in problem.meta for problem in problems):
-        raise MathbError(
-            f"{problems[0].set if len(problems) else 'The set'} has no column {column!r}, so it was not sieved with "
-            f"{base}; judge on a set that was."
-        )
-    return [problem for problem in problems if problem.meta[column]]
-
-
-def judge(tuned: Evaluation, redrawn: Evaluation, problems: Sequence[Problem], k: int) -> Judgement:
+def judge(tuned: Evaluation, redrawn: Evaluation, problems: ProblemSet, k: int) -> Judgement:
     """A tuned model on the part of a selected set that its base left unsolved, beside a fresh draw of the base.
 
     Args:
         tuned: evaluation of the tuned model on (at least) that part.
         redrawn: evaluation of the base on it by a draw that did not select it.
-        problems: the selected set, with its ``<base>_unsolved`` columns.
+        problems: the selected set; what it says the base left unsolved is judged on.
         k: attempts allowed.
     """
-    return judge_on(tuned, redrawn, unsolved_by(problems, redrawn.model.name), k)
+    return judge_on(tuned, redrawn, problems.unsolved_by(redrawn.model.name), k)
 
 
 def judge_on(tuned: Evaluation, redrawn: Evaluation, chosen: Sequence[Problem], k: int) -> Judgement:
@@ -121,8 +98,8 @@ def judge_on(tuned: Evaluation, redrawn: Evaluation, chosen: Sequence[Problem], 
     )
 
 
-def expansion_curves(
-    evaluations: Mapping[str, Evaluation], base_of: Mapping[str, str], problems: Sequence[Problem], ks: Sequence[int]
+def expansion_beside_redrawn(
+    evaluations: Mapping[str, Evaluation], base_of: Mapping[str, str], problems: ProblemSet, ks: Sequence[int]
 ) -> pd.DataFrame:
     """Expansion against k of tuned models and of their re-drawn bases, each base's own unsolved part as denominator.
 
@@ -137,7 +114,7 @@ def expansion_curves(
     """
     frames = []
     for base in dict.fromkeys(base_of.values()):
-        chosen = unsolved_by(problems, base)
+        chosen = problems.unsolved_by(base)
         selection = _selection_outcomes(chosen, evaluations[base])
         for name in (base, *(tuned for tuned, its_base in base_of.items() if its_base == base)):
             curve = expansion_curve(selection, evaluations[name].outcomes, ks, {problem.key for problem in chosen})
@@ -164,33 +141,8 @@ def change_by_problem(base: Evaluation, tuned: Evaluation, k: int) -> pd.DataFra
     return table
 
 
-def gain_per_step(outcomes: pd.DataFrame, step: int = 64, k_max: int = 1024) -> pd.DataFrame:
-    """Share of problems newly reached by each further ``step`` attempts, averaged over models (the paper's Figure 7).
-
-    Args:
-        outcomes: several models on one set, one draw each.
-        step: attempts per step.
-        k_max: where to end.
-
-    Returns:
-        k (end of the step), gain (mean over models of |R_k| - |R_(k - step)|, over the number of problems), models.
-
-    Raises:
-        MathbError: the first step goes beyond ``k_max``.
-    """
-    if step > k_max:
-        raise MathbError(f"A step of {step} attempts goes beyond the largest k, {k_max}; ask for a smaller step.")
-    models = [rows for _, rows in outcomes.groupby("model", sort=False)]
-    sizes = pd.DataFrame(
-        {k: [len(reach(rows, k)) / len(rows) for rows in models] for k in range(step, k_max + 1, step)}
-    )
-    gains = sizes.diff(axis=1)
-    gains[step] = sizes[step]
-    return pd.DataFrame({"k": gains.columns, "gain": gains.mean().to_numpy(), "models": len(models)})
-
-
 def _selection_outcomes(chosen: Sequence[Problem], redrawn: Evaluation) -> pd.DataFrame:
-    """What selection found: nothing correct, on every problem of the base's unsolved part."""
+    """The outcomes of selection: nothing correct, on every problem of the base's unsolved part."""
     if redrawn.draw == SELECTION:
         raise MathbError(f"The draw {SELECTION!r} chose the problems; judge by a fresh draw.")
     return _nothing_solved([problem.key for problem in chosen], redrawn.model.key(), redrawn.plan.n_max)
