@@ -14,7 +14,9 @@ import pytest
 import torch
 from checkpoints import CHAT, GENERATION, THINKING_CHAT, edit, network, write_adapter, write_folder, write_gguf
 from tokenizers import processors
+from typer.testing import CliRunner
 
+from mathb_kit.cli import app
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature.tokenizer import build_tokenizer
 from mathb_kit.models import Sampling, get_model, registry
@@ -388,6 +390,22 @@ def test_a_setting_out_of_range_is_refused(tmp_path, changes, message):
     model = get_model(write_folder(tmp_path / "talker", CHAT))
     with pytest.raises(MathbError, match=message):
         model.asked(**changes)
+
+
+def test_the_command_line_shows_how_a_model_would_be_asked(tmp_path):
+    folder = write_folder(tmp_path / "talker", CHAT, GENERATION)
+    words = ["models", str(folder), "--temperature", "1", "--prompt", "Do {problem}"]
+    said = CliRunner().invoke(app, [*words, "--json"])
+    told = json.loads(said.stdout)
+    assert {"setting": "temperature", "value": 1.0, "origin": "given"} in told["asked"]
+    assert told["rendered"]["prompt"] == "<s>[user]Do What is $2 + 3$?[assistant]"
+    tokenizer = load_tokenizer(get_model(folder))
+    assert told["rendered"]["tokens"] == len(
+        tokenizer(told["rendered"]["prompt"], add_special_tokens=False)["input_ids"]
+    )
+    assert told["key"] == get_model(folder).asked(temperature=1.0, prompt="Do {problem}").key()
+    shown = CliRunner().invoke(app, words).stdout
+    assert "derived (generation_config.json)" in shown and told["rendered"]["prompt"] in shown
 
 
 # -- fetching ----------------------------------------------------------------------------------------------------------

@@ -54,9 +54,8 @@ def models(
 
     \b
     Example: mathb models
-    Example: mathb models mini-base-1
+    Example: mathb models mini-base-1 --temperature 0.6
     Example: mathb models fetch smollm2-135m
-    Example: mathb models my/checkpoint --temperature 1 --plain
     """
     match names or []:
         case []:

@@ -65,9 +65,8 @@ def derived_usage(facts: Facts) -> tuple[dict[str, Any], dict[str, str]]:
     dtype = facts.dtype or "float32"
     if dtype not in DTYPES:
         raise MathbError(
-            f"The config of {facts.name} gives the type {dtype!r}; models are sampled in {', '.join(DTYPES)}: say "
-            "which "
-            "by --dtype."
+            f"The config of {facts.name} gives the type {dtype!r}, in which nothing can be sampled here; write one of "
+            f"{', '.join(DTYPES)} into it as dtype."
         )
     usage["dtype"] = dtype
     origins["dtype"] = f"derived ({facts.files['dtype']})" if facts.dtype else OUR_CHOICE

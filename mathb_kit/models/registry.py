@@ -148,8 +148,7 @@ def _by_path(path: Path) -> tuple[Model, dict[str, Any]]:
         text = str(path)
         raise MathbError(
             f"There is no model {text!r}{did_you_mean(text, model_names())}; there are {', '.join(model_names())}, "
-            "any id of "
-            "the model hub (org/name), and any checkpoint folder, adapter folder or .gguf file by its path."
+            "any id of the model hub (org/name), and any checkpoint folder, adapter folder or .gguf file by its path."
         )
     if not (path / "config.json").is_file():
         found = next(path.glob("*.gguf"), None)
@@ -172,8 +171,7 @@ def _on_its_base(folder: Path, base: str | os.PathLike[str] | None) -> Model:
             raise
         raise MathbError(
             f"The base {recorded!r} that {folder / 'adapter_config.json'} records cannot be had "
-            f"({str(error).rstrip('.')}); "
-            "write where it is as base_model_name_or_path there, or hand it in: get_model(folder, base=...)."
+            f"({str(error).partition(';')[0].rstrip('.')}); write where it is as base_model_name_or_path there, or hand it in: get_model(folder, base=...)."
         ) from error
 
 
