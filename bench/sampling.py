@@ -20,11 +20,11 @@ from unittest.mock import patch
 import pandas as pd
 import torch
 
+from mathb_kit.draw import Draw
 from mathb_kit.models import get_model
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems import load_problems
-from mathb_kit.sampling import sample
 from mathb_kit.sampling.transformers_engine import TransformersEngine
 from mathb_kit.store import Store
 
@@ -33,7 +33,7 @@ NAIVE_BATCHES = (512, 2048, 8192)
 
 def driver(model: Model, engine: TransformersEngine, problems: list, attempts: int) -> tuple[int, float]:
     with tempfile.TemporaryDirectory() as folder:
-        report = sample(model, problems, Plan.fixed(attempts), store=Store(Path(folder)), engine=engine)
+        report = Draw(Store(Path(folder)), model).sample(engine, problems, Plan.fixed(attempts))
     return report.tokens, report.seconds
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "Draw": "draw",
     "MathbError": "errors",
     "Model": "models",
     "Plan": "plan",
@@ -24,7 +25,6 @@ _HOME = {
     "chance_of": "judging",
     "change_by_problem": "judging",
     "compare_reach": "statistics",
-    "dry_run": "sampling",
     "engine_factory": "sampling",
     "estimate_pass_at_k": "statistics",
     "evaluate": "evaluation",
@@ -60,13 +60,13 @@ _HOME = {
     "reach": "statistics",
     "redraw_interval": "statistics",
     "run_notebook": "report.notebooks",
-    "sample": "sampling",
     "save_figure": "plots",
     "study_evaluations": "judging",
 }
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the table above
+    from mathb_kit.draw import Draw
     from mathb_kit.errors import MathbError
     from mathb_kit.evaluation import evaluate
     from mathb_kit.grading import grade, grade_file
@@ -98,7 +98,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the 
     from mathb_kit.report.notebooks import run_notebook
     from mathb_kit.report.reproduce import figures_folder
     from mathb_kit.report.status import beside_published
-    from mathb_kit.sampling import dry_run, engine_factory, get_engine, parse_shard, sample
+    from mathb_kit.sampling import engine_factory, get_engine, parse_shard
     from mathb_kit.statistics import (
         attempts_saved,
         chance_corrected,

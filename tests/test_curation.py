@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mathb_kit.draw import Draw
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation
 from mathb_kit.lab import curation
@@ -17,6 +18,7 @@ from mathb_kit.miniature.sets import evaluation_statements
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.statistics import difference_over_runs
+from mathb_kit.store import Store
 
 
 def test_the_pools_hold_no_evaluation_problem_and_only_the_declared_wrong_golds():
@@ -40,7 +42,7 @@ def evaluation(correct: list[int], n: int) -> Evaluation:
             "plan": str(Plan.fixed(n)), "complete": True,
         }
     )  # fmt: skip
-    return Evaluation(Model("m", "hub/m"), Plan.fixed(n), "main", outcomes, outcomes, 0, None)
+    return Evaluation(Draw(Store(), Model("m", "hub/m")), Plan.fixed(n), outcomes, outcomes, 0)
 
 
 def test_what_curation_buys_is_the_difference_of_means_beside_any_arm():

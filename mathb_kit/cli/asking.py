@@ -24,9 +24,11 @@ Revision = Annotated[str | None, typer.Option("--revision", metavar="COMMIT", he
 
 
 def asked_model(name: str, revision: str | None = None, **flags: Any) -> mb.Model:
-    """The model of a name, asked as the flags say; see `mathb_kit.Model.asked`.
+    """The model of a name, asked as the flags say; see `mathb_kit.models.asked`.
 
     Raises:
         MathbError: no such model, or a flag out of range.
     """
-    return mb.get_model(name, revision=revision).asked(**flags)
+    from mathb_kit.models import asked
+
+    return asked(mb.get_model(name, revision=revision), **flags)

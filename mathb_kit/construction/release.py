@@ -13,7 +13,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.grading import EXTRACTOR_VERSION
 from mathb_kit.problems import Problem, unsolved_column
 from mathb_kit.provenance import provenance
-from mathb_kit.sampling import RUN_SEED
+from mathb_kit.store.draw import RUN_SEED
 
 
 def freeze(sieve: Sieve, problems: Iterable[Problem]) -> list[dict[str, Any]]:

@@ -143,9 +143,9 @@ def change_by_problem(base: Evaluation, tuned: Evaluation, k: int) -> pd.DataFra
 
 def _selection_outcomes(chosen: Sequence[Problem], redrawn: Evaluation) -> pd.DataFrame:
     """The outcomes of selection: nothing correct, on every problem of the base's unsolved part."""
-    if redrawn.draw == SELECTION:
+    if redrawn.draw.name == SELECTION:
         raise MathbError(f"The draw {SELECTION!r} chose the problems; judge by a fresh draw.")
-    return _nothing_solved([problem.key for problem in chosen], redrawn.model.key(), redrawn.plan.n_max)
+    return _nothing_solved([problem.key for problem in chosen], redrawn.draw.model_key, redrawn.plan.n_max)
 
 
 def _nothing_solved(problems: Collection[str], model: str, n: int) -> pd.DataFrame:

@@ -86,9 +86,7 @@ def export_solutions(evaluation: Evaluation, problems: Sequence[Problem], path: 
     chosen = right.groupby("problem").head(most)[["problem", "index"]]
     if chosen.empty:
         raise MathbError(f"{evaluation.model.name} solved none of these problems, so there is no solution to write.")
-    texts = evaluation.store.read_attempts(
-        evaluation.model.key(), evaluation.draw, chosen["problem"].unique(), ["problem", "index", "text"]
-    )
+    texts = evaluation.draw.attempts(chosen["problem"].unique(), ["problem", "index", "text"])
     by_key = {problem.key: problem for problem in problems}
     rows = chosen.merge(texts, on=["problem", "index"])
     lines = []

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from mathb_kit.errors import MathbError
 
@@ -95,12 +94,6 @@ class Model:
     def with_sampling(self, **changes: object) -> Model:
         """The same checkpoint under other sampling settings (hence another key)."""
         return replace(self, sampling=replace(self.sampling, **changes))
-
-    def asked(self, **changes: Any) -> Model:
-        """The same checkpoint asked otherwise, validated; see `mathb_kit.models.asked.asked` for the arguments."""
-        from mathb_kit.models.asked import asked
-
-        return asked(self, **changes)
 
     def key(self) -> str:
         """16 hex digits over everything that changes the distribution of completions.

@@ -171,7 +171,8 @@ def _on_its_base(folder: Path, base: str | os.PathLike[str] | None) -> Model:
             raise
         raise MathbError(
             f"The base {recorded!r} that {folder / 'adapter_config.json'} records cannot be had "
-            f"({str(error).partition(';')[0].rstrip('.')}); write where it is as base_model_name_or_path there, or hand it in: get_model(folder, base=...)."
+            f"({str(error).partition(';')[0].rstrip('.')}); write where it is as "
+            "base_model_name_or_path there, or hand it in: get_model(folder, base=...)."
         ) from error
 
 

@@ -12,7 +12,8 @@ from mathb_kit.models import Model, first_available
 from mathb_kit.models.entries import hub_models
 from mathb_kit.problems import Problem, load_problems
 from mathb_kit.profiles import Cost, Profile
-from mathb_kit.sampling import RUN_SEED, Chunk, chunk_seed, get_engine
+from mathb_kit.sampling import Chunk, chunk_seed, get_engine
+from mathb_kit.store.draw import RUN_SEED
 
 _CHUNK = 16
 _STAND_IN, _STAND_IN_SET = "mini-base-1", "mini-math"

@@ -8,6 +8,7 @@ what a chunk says does not hang on its neighbours, (b) runs each prompt once for
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterable, Iterator
 from functools import partial
 from threading import Event
@@ -42,6 +43,32 @@ _BATCH = 512
 _SMALL_BATCH = 256  # keeps a miniature's cache near the processor
 
 
+class _Deterministic:
+    """torch's deterministic algorithms, a switch of the whole process: on while any strict engine is open."""
+
+    def __init__(self) -> None:
+        self._engines, self._before = 0, 0
+
+    def begin(self) -> None:
+        import torch
+
+        if not self._engines:
+            self._before = torch.get_deterministic_debug_mode()
+        self._engines += 1
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+        torch.use_deterministic_algorithms(True)
+
+    def end(self) -> None:
+        import torch
+
+        self._engines -= 1
+        if not self._engines:
+            torch.set_deterministic_debug_mode(self._before)
+
+
+_DETERMINISTIC = _Deterministic()
+
+
 class TransformersEngine:
     """Samples chunks in batches of about ``batch_rows`` attempts.
 
@@ -53,6 +80,9 @@ class TransformersEngine:
         batch_rows: attempts per batch; by default 512, for small Llamas 256. A 7B model wants fewer.
         device: ``cpu``, ``cuda``, ...; a GPU if there is one unless said otherwise.
         loaded: (network, tokenizer) already in memory, e.g. a policy in training; else both are loaded.
+        strict: every chunk is a batch of its own under torch's deterministic algorithms, which stay on in this process
+            until the engine is closed: what a chunk says hangs on nothing but the chunk, on the same machine with the
+            same packages and number of threads.
     """
 
     def __init__(
@@ -61,9 +91,15 @@ class TransformersEngine:
         batch_rows: int | None = None,
         device: str | None = None,
         loaded: tuple[PreTrainedModel, PreTrainedTokenizerBase] | None = None,
+        strict: bool = False,
     ) -> None:
         import torch
 
+        self.strict = strict
+        if strict:
+            batch_rows = 1  # no neighbour changes the order of a sum
+            _DETERMINISTIC.begin()
+            self._end_strict = weakref.finalize(self, _DETERMINISTIC.end)
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model
         self.batch_rows = batch_rows
@@ -85,7 +121,13 @@ class TransformersEngine:
             "torch": torch.__version__,
             "device": torch.cuda.get_device_name() if self.device.startswith("cuda") else self.device,
             "dtype": self.model.dtype,
+            **({"strict": True} if self.strict else {}),
         }
+
+    def close(self) -> None:
+        """Give torch its own algorithms back, if this engine was strict."""
+        if self.strict:
+            self._end_strict()
 
     def sample(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[Completion]]]:
         """See `Engine.sample`."""

@@ -291,6 +291,8 @@ class Store:
             raise MathbError(f"The store has no column {unknown[0]!r}; choose among {', '.join(schema.names)}.")
         needed = list(dict.fromkeys([*columns, "problem", "index"]))
         frame = self._read(folder, schema, needed, shards, problem=problems).to_pandas()
+        # The first of two rows is the older shard's. Attempts and answers both keep that one: an answer is never paired
+        # with the other writer's text.
         frame = frame.drop_duplicates(["problem", "index"])
         return frame.sort_values(["problem", "index"], ignore_index=True)[columns]
 

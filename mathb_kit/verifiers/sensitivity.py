@@ -32,9 +32,7 @@ def resting_on_one(evaluations: Mapping[tuple[str, str], Evaluation]) -> tuple[p
         if len(single):
             verdicts = evaluation.verdicts
             hits = verdicts[verdicts["problem"].isin(single) & (verdicts["verdict"] == "correct")]
-            texts = evaluation.store.read_attempts(
-                evaluation.model.key(), evaluation.draw, set(single), ["problem", "index", "text"]
-            )
+            texts = evaluation.draw.attempts(set(single), ["problem", "index", "text"])
             found = hits.merge(texts, on=["problem", "index"]).assign(name=name, set=set_name)
             completions.append(found[["name", "set", "problem", "gold", "answer", "rung", "text"]])
     columns = ["name", "set", "problem", "gold", "answer", "rung", "text"]
