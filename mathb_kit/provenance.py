@@ -10,23 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mathb_kit.errors import MathbError
+from mathb_kit.places import checkout
 
 _PACKAGES = ("torch", "transformers", "numpy", "math-verify", "vllm", "ray")
-
-
-def checkout() -> Path | None:
-    """Root of the repository this package runs from, or None where it is installed without one."""
-    root = Path(__file__).resolve().parents[1]
-    return root if (root / "pyproject.toml").is_file() or (root / ".git").exists() else None
-
-
-def runs_root() -> Path:
-    """Folder of everything that runs leave behind: ``MATHB_RUNS``, else ``runs`` in the checkout (or here)."""
-    root = Path(os.environ.get("MATHB_RUNS") or (checkout() or Path.cwd()) / "runs").expanduser()
-    if root.is_file():
-        raise MathbError(f"{root}, where runs go, is a file; point MATHB_RUNS to a folder, or unset it.")
-    return root
 
 
 def provenance(*, time: datetime | None = None, **extra: Any) -> dict[str, Any]:

@@ -16,12 +16,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from mathb_kit.construction.answers import check_answers
+import pandas as pd
+
 from mathb_kit.construction.contamination import contamination, near_contamination
 from mathb_kit.construction.duplicates import conflicting_golds, duplicates, near_duplicates
-from mathb_kit.construction.filters import Filter
-from mathb_kit.construction.quality import integer_golds, quality
+from mathb_kit.construction.filters import Filter, Funnel, run_filters
+from mathb_kit.construction.quality import check_answers, integer_golds, quality
+from mathb_kit.construction.sieve import DRAW, prescreen
+from mathb_kit.evaluation import evaluate
+from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import ProblemSet
+from mathb_kit.profiles import Profile
 
 
 def stages_before_sampling(benchmarks: Sequence[ProblemSet], *, exact_answers: bool) -> tuple[Filter, ...]:
@@ -36,3 +41,28 @@ def stages_before_sampling(benchmarks: Sequence[ProblemSet], *, exact_answers: b
     if exact_answers:
         return (*stages, check_answers)
     return (*stages, near_duplicates, partial(near_contamination, benchmarks=benchmarks))
+
+
+def funnel_before_sampling(study: Profile) -> Funnel:
+    """The study's pool after every stage that needs no attempts; golds are checked by the exact evaluator."""
+    benchmarks = [study.problems(name) for name in study.sets]
+    return run_filters(study.problems(study.pool), stages_before_sampling(benchmarks, exact_answers=True))
+
+
+def candidate_outcomes(study: Profile, funnel: Funnel | None = None) -> dict[str, pd.DataFrame]:
+    """By base, its outcomes in the sieve on candidates that none of its own attempts selected.
+
+    For the screening model these are all that came to the screen, for the others what the screen left. The plan is the
+    sieve's (stop at the first success) and the attempts are the sieve's own, so after notebook 02 nothing is sampled.
+
+    Args:
+        study: the study.
+        funnel: what `funnel_before_sampling` gave, where it is at hand.
+    """
+    screened = (funnel or funnel_before_sampling(study)).kept
+    left = prescreen(screened, study.model(study.screen), draw=DRAW).kept if study.screen else screened
+    plan = Plan.up_to(max(study.ks), stop=1)
+    return {
+        name: evaluate(study.model(name), screened if name == study.screen else left, plan, draw=DRAW).outcomes
+        for name in study.bases
+    }

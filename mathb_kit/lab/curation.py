@@ -17,9 +17,10 @@ from mathb_kit.lab.many import train_all
 from mathb_kit.miniature.pool import draw_pool
 from mathb_kit.miniature.sets import evaluation_statements
 from mathb_kit.models import get_model
+from mathb_kit.places import runs_root
 from mathb_kit.plan import Plan
 from mathb_kit.problems import Problem, ProblemSet, load_problems, write_problems
-from mathb_kit.store import Store, runs_root
+from mathb_kit.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,10 +24,10 @@ from mathb_kit.lab.prompts import training_problems
 from mathb_kit.lab.run_folder import read_log
 from mathb_kit.lab.settings import Settings as TrainingSettings
 from mathb_kit.models import get_model
+from mathb_kit.places import runs_root
 from mathb_kit.plan import Plan
 from mathb_kit.problems import Problem, load_problems, write_problems
 from mathb_kit.settings import Settings, did_you_mean, only_fields_of, read_toml
-from mathb_kit.store import runs_root
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -42,11 +42,11 @@ from mathb_kit.lab.token_reward import TokenRewardModel
 from mathb_kit.lab.update import Diverged, Policy
 from mathb_kit.models.model import Model
 from mathb_kit.models.registry import get_model
+from mathb_kit.places import runs_root
 from mathb_kit.problems.problem import Problem
 from mathb_kit.progress import progress
 from mathb_kit.sampling.engine import chunk_seed
 from mathb_kit.sampling.transformers_engine import TransformersEngine, load_checkpoint
-from mathb_kit.store import runs_root
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -13,8 +13,8 @@ from typing import BinaryIO
 from mathb_kit.atomic import whole_file
 from mathb_kit.errors import MathbError
 from mathb_kit.models.entries import HubEntry, Package, hub_models
-from mathb_kit.models.gguf import models_root
 from mathb_kit.models.hub import current_commit
+from mathb_kit.places import models_root
 from mathb_kit.progress import progress
 from mathb_kit.settings import did_you_mean
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from mathb_kit.errors import MathbError
 from mathb_kit.models.facts import Facts
 from mathb_kit.models.model import Model, file_hash
+from mathb_kit.places import models_root
 from mathb_kit.progress import without_weight_bars
-from mathb_kit.provenance import runs_root
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -38,11 +38,6 @@ _WANTS_BEGIN = {"llama3", "llama-v3", "llama-bpe", "falcon3"}
 _DIGITS_FIRST = {"smollm", "refact", "command-r", "codeshell", "exaone", "minerva-7b"}
 # A change of how files are unpacked unpacks them anew.
 _VERSION = 1
-
-
-def models_root() -> Path:
-    """Where fetched and unpacked models lie: ``MATHB_MODEL_DIR``, else ``models`` in the runs folder."""
-    return Path(os.environ.get("MATHB_MODEL_DIR") or runs_root() / "models").expanduser()
 
 
 def gguf_facts(file: Path) -> Facts:
@@ -194,7 +189,7 @@ def _read_metadata(file: Path, changed: int) -> dict[str, Any]:
     if missing := [name for name in ("gguf", "accelerate") if find_spec(name) is None]:
         raise MathbError(
             f"Reading {file.name} takes the package{'s' * (len(missing) > 1)} {' and '.join(missing)}: "
-            "python -m pip install 'mathb_kit[gguf]'."
+            "python -m pip install 'mathb_kit[models]'."
         )
     import struct
 

@@ -14,10 +14,11 @@ from mathb_kit.models.adapters import base_of, is_adapter, with_adapter
 from mathb_kit.models.defaults import derived_usage
 from mathb_kit.models.entries import Usage, hub_models, registered_tables
 from mathb_kit.models.facts import folder_facts, read_json
-from mathb_kit.models.gguf import gguf_facts, models_root
+from mathb_kit.models.gguf import gguf_facts
 from mathb_kit.models.hub import current_commit, is_here, small_files
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.models.showing import say_once
+from mathb_kit.places import models_root
 from mathb_kit.settings import did_you_mean
 
 if TYPE_CHECKING:

@@ -138,7 +138,7 @@ def _merged(network: PreTrainedModel, folder: Path) -> PreTrainedModel:
         from peft import PeftModel
     except ImportError as error:
         raise MathbError(
-            f"Applying the adapter {folder} takes the package peft: python -m pip install 'mathb_kit[peft]'."
+            f"Applying the adapter {folder} takes the package peft: python -m pip install 'mathb_kit[models]'."
         ) from error
     return PeftModel.from_pretrained(network, folder).merge_and_unload()
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from mathb_kit.places import runs_root
 from mathb_kit.problems.registry import registry
 from mathb_kit.provenance import checkout
-from mathb_kit.published import agreement
+from mathb_kit.published import compare_with_published
 from mathb_kit.released import as_published
 from mathb_kit.released.table import SET, ReleasedTable, local_copy, read_released_table
 from mathb_kit.report import html
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import every_caption_says, write_pictures
-from mathb_kit.store import runs_root
 
 NOTEBOOK = "09_the_released_table"
 
@@ -65,7 +65,7 @@ def _run_folder() -> Path:
 
 
 def _write_page(table: ReleasedTable, folder: Path, executed: Path) -> Path:
-    said = agreement(as_published(table)).query("paper == 'MATH-Beyond'").drop(columns="paper")
+    said = compare_with_published(as_published(table)).query("paper == 'MATH-Beyond'").drop(columns="paper")
     return write_pictures(
         "MATH-Beyond's released table, redrawn", folder, [executed], _run_folder() / "index.html",
         html.paragraph(f"{table.note}; nothing was sampled", "note"),

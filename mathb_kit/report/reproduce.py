@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 
 from mathb_kit.lab.make import make_missing
+from mathb_kit.places import runs_root, store_root
 from mathb_kit.profiles import Profile, load_profile, profile_names
 from mathb_kit.progress import clock
 from mathb_kit.provenance import checkout
 from mathb_kit.report.notebooks import find_notebook, run_notebook
 from mathb_kit.report.page import every_caption_says, write_page
 from mathb_kit.report.price import price
-from mathb_kit.store import Store, runs_root, store_root
+from mathb_kit.store import Store
 
 
 def reproduce(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mathb_kit.places import verifiers_root
 from mathb_kit.profiles import Profile, load_profile, profile_names
-from mathb_kit.published import agreement, published
+from mathb_kit.published import compare_with_published, published
 from mathb_kit.report.released import figures_folders
 from mathb_kit.report.reproduce import figures_folder
-from mathb_kit.verifiers import run_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,9 +84,9 @@ def beside_published(study: Profile, items: Collection[str] = ()) -> pd.DataFram
         items: of the paper, e.g. ``Table 2``; all by default.
 
     Returns:
-        item, subject, metric, published, ours, low, high, agrees, confidence, source (see ``agreement``).
+        item, subject, metric, published, ours, low, high, agrees, confidence, source (see ``compare_with_published``).
     """
-    table = agreement(_ours(study))
+    table = compare_with_published(_ours(study))
     chosen = table[(table["paper"] == PAPER) & (table["item"].isin(items) | (len(items) == 0))]
     return chosen.drop(columns="paper").reset_index(drop=True)
 
@@ -125,7 +125,7 @@ def _by_profile(item: PaperItem, profile: Profile) -> str:
 def _by_verifiers(item: PaperItem) -> str:
     if not item.sampled.startswith("04_"):
         return ""
-    return "sampled" if _drawn(run_folder() / "figures", item.sampled) else "not run"
+    return "sampled" if _drawn(verifiers_root() / "figures", item.sampled) else "not run"
 
 
 def _by_released(item: PaperItem) -> str:

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mathb_kit.errors import MathbError
-from mathb_kit.provenance import runs_root
+from mathb_kit.places import store_root
 from mathb_kit.store.packs import Place, by_file, read_places, sources, with_shards
 from mathb_kit.store.shards import (
     ShardGone,
@@ -68,11 +68,6 @@ ANSWERS = _schema(
 GRADES = _schema(gold=pa.string(), answer=pa.string(), verdict=pa.string(), rung=pa.string(), optional=("rung",))
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-def store_root() -> Path:
-    """The one store that all profiles share."""
-    return runs_root() / "store"
 
 
 class Store:
