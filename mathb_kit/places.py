@@ -56,6 +56,11 @@ def verifiers_root() -> Path:
     return runs_root() / "verifiers"
 
 
+def models_root() -> Path:
+    """Where fetched and unpacked models lie: ``MATHB_MODEL_DIR``, else ``models`` in the runs folder."""
+    return Path(os.environ.get("MATHB_MODEL_DIR") or runs_root() / "models").expanduser()
+
+
 def run_root(study: str) -> Path:
     """Executed notebooks, the page, and figures of a call of ``mathb reproduce`` that are not for the repository."""
     return runs_root() / study

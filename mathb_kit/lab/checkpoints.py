@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.atomic import whole_file
 from mathb_kit.errors import MathbError
+from mathb_kit.models.entries import Usage
 from mathb_kit.models.model import Model, Sampling
-from mathb_kit.models.registry import Usage
 from mathb_kit.progress import without_weight_bars
 from mathb_kit.provenance import provenance
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from mathb_kit.errors import MathbError
 from mathb_kit.models.chat import prompt_ids
 from mathb_kit.models.model import Model
-from mathb_kit.progress import without_weight_bars
+from mathb_kit.models.weights import load_checkpoint as load_checkpoint
 from mathb_kit.sampling.batches import Batch, count_rows, halves, take_rows, whole
 from mathb_kit.sampling.engine import Chunk, Completion
 from mathb_kit.sampling.threads import MOST_THREADS, in_threads
@@ -247,21 +247,3 @@ class TransformersEngine:
             self.on_tokens(new)
 
 
-def load_checkpoint(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Network and left-padding tokenizer of a local folder or hub id."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    try:
-        with without_weight_bars():
-            return (
-                AutoModelForCausalLM.from_pretrained(
-                    model.source, revision=model.revision, dtype=getattr(torch, model.dtype)
-                ),
-                AutoTokenizer.from_pretrained(model.source, revision=model.revision, padding_side="left"),
-            )
-    except (OSError, ValueError) as error:
-        raise MathbError(
-            f"Model {model.name!r} could not be loaded from {model.source!r}: {str(error).splitlines()[0]} "
-            "Give a folder in Hugging Face format, or run where the model hub can be reached."
-        ) from error

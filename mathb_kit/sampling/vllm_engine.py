@@ -16,6 +16,7 @@ from mathb_kit.atomic import whole_file
 from mathb_kit.children import Child, Died
 from mathb_kit.errors import MathbError
 from mathb_kit.models.model import Model
+from mathb_kit.models.weights import checkpoint_place
 from mathb_kit.places import logs_root
 from mathb_kit.sampling.engine import Chunk, Completion
 from mathb_kit.sampling.prompts import PromptEncoder
@@ -52,6 +53,10 @@ class VllmEngine:
     """
 
     def __init__(self, model: Model, tensor_parallel: int = 1, strict: bool = False, **engine_args: Any) -> None:
+        if model.adapter:
+            raise MathbError(
+                f"Model {model.name!r} is an adapter, which vLLM is not given yet; use --engine transformers."
+            )
         self.model = model
         self.strict = strict
         self._asked = engine_args
@@ -115,8 +120,9 @@ class VllmEngine:
         if self._child is None or not self._child.alive:
             self.close()
             sampling = asdict(self.model.sampling)
+            unpacked = {"model": checkpoint_place(self.model)} if self.model.is_gguf else {}
             settings = {
-                "engine_args": self._engine_args,
+                "engine_args": self._engine_args | unpacked,
                 "room": min(_PROMPT_ROOM + sampling["max_tokens"], self.model.context or sys.maxsize),
                 "sampling": sampling,
                 "strict": self.strict,
