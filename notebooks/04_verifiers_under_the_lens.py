@@ -24,11 +24,12 @@ import pandas as pd
 
 import mathb_kit as mb
 from mathb_kit import sentences, verifiers
+from mathb_kit.places import verifiers_root
 from mathb_kit.plots.verifiers import plot_agreement, plot_frameworks, style_failures
 from mathb_kit.widgets import show_table
 
 study = mb.load_profile(profile, quick=quick)
-folder = verifiers.run_folder() / "figures"
+folder = verifiers_root() / "figures"
 print(f"{study.note}\nfigures and tables: {folder}")
 
 # %% [markdown]
@@ -132,7 +133,7 @@ sentences.you_should_see(
 # others were not. Bare answers of the test cases were put into a box, and every verifier got the same text.
 
 # %%
-agreement = verifiers.agreement(verdicts)
+agreement = verifiers.label_agreement(verdicts)
 labelled = agreement[agreement["source"] != "monsters"]
 figure = plot_agreement(labelled, title="Faults in percent of the labelled rows (counts at the bars' ends)")
 caption = (

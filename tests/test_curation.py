@@ -13,6 +13,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation
 from mathb_kit.lab import curation
 from mathb_kit.lab.many import train_all
+from mathb_kit.lab.run import Run
 from mathb_kit.miniature import evaluate_statement
 from mathb_kit.miniature.sets import evaluation_statements
 from mathb_kit.models.model import Model
@@ -70,7 +71,7 @@ def test_the_interval_is_that_of_resampling_problems_and_runs_by_hand():
 
 
 def test_a_run_that_fails_is_named_with_its_reason(tmp_path):
-    run = {"objective": "grpo", "base": "mini-base-1", "on": "mini-math", "steps": 1, "to": str(tmp_path / "bad")}
+    run = Run.of("grpo", "mini-base-1", on="mini-math", steps=1, to=tmp_path / "bad")
     with pytest.raises(MathbError, match="bad failed and said: .*evaluation set"):
         train_all([run])
 

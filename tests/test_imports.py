@@ -15,8 +15,8 @@ PACKAGE = Path(mathb_kit.__file__).parent
 # Lowest first. A module imports from rows above its own and from its own package, never from beside or below.
 LAYERS = [
     ["errors", "verdicts"],
-    ["settings", "progress", "provenance", "plan", "atomic", "http_request"],
-    ["miniature", "published", "endpoint"],
+    ["places", "children", "settings", "progress", "plan", "atomic", "api_key", "wire"],
+    ["provenance", "miniature", "published", "endpoint"],
     ["problems", "models"],
     ["profiles", "store"],
     ["sampling", "grading"],

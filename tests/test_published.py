@@ -8,7 +8,7 @@ import pytest
 from mathb_kit.errors import MathbError
 from mathb_kit.models.registry import hub_models
 from mathb_kit.profiles import load_profile
-from mathb_kit.published import CONFIDENCE, agreement, published, published_stages
+from mathb_kit.published import CONFIDENCE, compare_with_published, published, published_stages
 from mathb_kit.report import status
 from mathb_kit.results import StudyResults
 
@@ -70,7 +70,7 @@ def test_known_numbers_are_as_the_papers_have_them(said):
 )
 def test_agreement_goes_as_far_as_the_number_was_printed(ours, low, high, expected):
     row = ("MATH-Beyond", "Table 2", "skywork-or1-7b", "expansion (%)", ours, low, high)
-    table = agreement(pd.DataFrame([row], columns=[*KEY, "ours", "low", "high"]))
+    table = compare_with_published(pd.DataFrame([row], columns=[*KEY, "ours", "low", "high"]))
     found = table[(table["subject"] == "skywork-or1-7b") & (table["metric"] == "expansion (%)")]
     assert found["agrees"].tolist() == [expected]
     assert len(table) == len(published()) and set(table["agrees"]) <= {expected, "not run", "not found"}
@@ -79,18 +79,18 @@ def test_agreement_goes_as_far_as_the_number_was_printed(ours, low, high, expect
 def test_counts_agree_exactly_or_not_at_all():
     row = ("MATH-Beyond", "Table 4", "intersection of the eleven bases (MATH-B-I)", "problems")
     for ours, expected in ((41, "yes"), (40, "no")):
-        table = agreement(pd.DataFrame([(*row, ours)], columns=[*KEY, "ours"]))
+        table = compare_with_published(pd.DataFrame([(*row, ours)], columns=[*KEY, "ours"]))
         assert table[(table[KEY] == list(row)).all(axis=1)]["agrees"].tolist() == [expected]
 
 
 def test_a_number_of_ours_that_nothing_is_published_on_is_named():
     rows = [("MATH-Beyond", "Table 2", "qwen9", "expansion (%)", 1.0)] * 2
     with pytest.raises(MathbError, match="Nothing is published as MATH-Beyond / Table 2 / qwen9"):
-        agreement(pd.DataFrame(rows[:1], columns=[*KEY, "ours"]))
+        compare_with_published(pd.DataFrame(rows[:1], columns=[*KEY, "ours"]))
     with pytest.raises(MathbError, match="twice"):
-        agreement(pd.DataFrame(rows, columns=[*KEY, "ours"]))
+        compare_with_published(pd.DataFrame(rows, columns=[*KEY, "ours"]))
     with pytest.raises(MathbError, match="lack the column 'metric'"):
-        agreement(pd.DataFrame(rows, columns=["paper", "item", "subject", "x", "ours"]))
+        compare_with_published(pd.DataFrame(rows, columns=["paper", "item", "subject", "x", "ours"]))
 
 
 # -- status ------------------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def test_a_number_of_ours_that_nothing_is_published_on_is_named():
 def nowhere(tmp_path, monkeypatch):
     """Figures of every call under tmp_path instead of the checkout."""
     monkeypatch.setattr(status, "figures_folder", lambda profile: tmp_path / profile.name)
-    monkeypatch.setattr(status, "run_folder", lambda: tmp_path / "verifiers")
+    monkeypatch.setattr(status, "verifiers_root", lambda: tmp_path / "verifiers")
     monkeypatch.setattr(status, "released_figures_folders", lambda: (tmp_path / "committed", tmp_path / "apart"))
     return tmp_path
 

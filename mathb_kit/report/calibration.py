@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from mathb_kit.models import Model, first_available
-from mathb_kit.models.registry import hub_models
+from mathb_kit.models.entries import hub_models
 from mathb_kit.problems import Problem, load_problems
 from mathb_kit.profiles import Cost, Profile
 from mathb_kit.sampling import Chunk, chunk_seed, get_engine

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.judging import CheckpointJudgement
 from mathb_kit.miniature import shipped_sets
+from mathb_kit.places import runs_root
 from mathb_kit.plots import plot_pass_at_k, plot_sharpening
 from mathb_kit.provenance import provenance
 from mathb_kit.report.html import Picture, Table, render
 from mathb_kit.report.records import json_ready
 from mathb_kit.report.sections import identity, published_numbers
 from mathb_kit.sentences import checkpoint_sentences
-from mathb_kit.store import runs_root
 
 if TYPE_CHECKING:
     import pandas as pd

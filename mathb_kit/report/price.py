@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mathb_kit.errors import MathbError
-from mathb_kit.models.registry import hub_models
+from mathb_kit.models.entries import hub_models
 from mathb_kit.plan import Plan
 from mathb_kit.problems.registry import registry
 from mathb_kit.profiles import Profile

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from mathb_kit.places import run_root
 from mathb_kit.problems.registry import registry
-from mathb_kit.published import agreement
+from mathb_kit.published import compare_with_published
 from mathb_kit.released import as_published
 from mathb_kit.released.table import SET, ReleasedTable, local_copy, read_released_table
-from mathb_kit.report.folders import released_figures_folder, released_run_folder
+from mathb_kit.report.folders import released_figures_folder
 from mathb_kit.report.html import Table
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import every_caption_says, write_pictures
@@ -31,7 +32,7 @@ def redraw_released() -> Path:
     table = read_released_table()  # before a kernel starts: a fault in the table is one sentence
     folder = released_figures_folder(table)
     print(f"released: {table.note}, read from {table.source}", flush=True)
-    executed = run_notebook(NOTEBOOK, {"profile": "released"}, released_run_folder() / "notebooks")
+    executed = run_notebook(NOTEBOOK, {"profile": "released"}, run_root("released") / "notebooks")
     if table.identity != "released":
         every_caption_says(folder, table.note, "it was drawn from another table; put table.note into it")
     page = _write_page(table, folder, executed)
@@ -48,9 +49,9 @@ def price_of_released() -> str:
 
 
 def _write_page(table: ReleasedTable, folder: Path, executed: Path) -> Path:
-    rows = agreement(as_published(table)).query("paper == 'MATH-Beyond'").drop(columns="paper")
+    rows = compare_with_published(as_published(table)).query("paper == 'MATH-Beyond'").drop(columns="paper")
     caption = f"As published, beside ours from the released table ({table.note})"
     return write_pictures(
-        "MATH-Beyond's released table, redrawn", folder, [executed], released_run_folder() / "index.html",
+        "MATH-Beyond's released table, redrawn", folder, [executed], run_root("released") / "index.html",
         note=f"{table.note}; nothing was sampled", beside=Table.of(rows, caption, sortable=True),
     )  # fmt: skip

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mathb_kit.judging import NotStored
+from mathb_kit.places import verifiers_root
 from mathb_kit.profiles import Profile, load_profile, profile_names
-from mathb_kit.published import agreement, published
+from mathb_kit.published import compare_with_published, published
 from mathb_kit.report.folders import figures_folder, released_figures_folders
 from mathb_kit.results import StudyResults
-from mathb_kit.verifiers import run_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +86,7 @@ def beside_published(results: StudyResults, items: Collection[str] = ()) -> pd.D
         items: of the paper, e.g. ``Table 2``; all by default.
 
     Returns:
-        item, subject, metric, published, ours, low, high, agrees, confidence, source (see ``agreement``).
+        item, subject, metric, published, ours, low, high, agrees, confidence, source (see ``compare_with_published``).
     """
     import pandas as pd
 
@@ -97,7 +97,7 @@ def beside_published(results: StudyResults, items: Collection[str] = ()) -> pd.D
                 with suppress(NotStored):
                     rows += [(item, *row) for row in numbers(results)]
     ours = pd.DataFrame(rows, columns=["item", "subject", "metric", "ours", "low", "high"]).assign(paper=PAPER)
-    table = agreement(ours)
+    table = compare_with_published(ours)
     chosen = table[(table["paper"] == PAPER) & (table["item"].isin(items) | (len(items) == 0))]
     return chosen.drop(columns="paper").reset_index(drop=True)
 
@@ -133,7 +133,7 @@ def _by_profile(item: PaperItem, profile: Profile) -> str:
 def _by_verifiers(item: PaperItem) -> str:
     if not item.sampled.startswith("04_"):
         return ""
-    return "sampled" if _drawn(run_folder() / "figures", item.sampled) else "not run"
+    return "sampled" if _drawn(verifiers_root() / "figures", item.sampled) else "not run"
 
 
 def _by_released(item: PaperItem) -> str:

@@ -17,9 +17,9 @@ import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.models.model import Model
+from mathb_kit.places import runs_root
 from mathb_kit.sampling.driver import commit_chunks
 from mathb_kit.sampling.engine import Chunk, EngineFactory
-from mathb_kit.store import runs_root
 from mathb_kit.store.draw import StoredDraw, with_absolute_paths
 
 _TRIES = 4  # of a share, before what kills its workers is taken to be the share itself

@@ -65,5 +65,5 @@ class StoredDraw:
 
 def with_absolute_paths(model: Model) -> Model:
     """The same model for a process with another working folder."""
-    paths = {"source": model.source, "template": model.template}
+    paths = {name: getattr(model, name) for name in ("source", "template", "adapter")}
     return replace(model, **{name: str(Path(p).resolve()) for name, p in paths.items() if p and Path(p).exists()})

@@ -16,7 +16,6 @@ attempts and in answers.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mathb_kit.errors import MathbError
-from mathb_kit.provenance import checkout
+from mathb_kit.places import store_root
 from mathb_kit.store.packs import Place, by_file, read_places, sources, with_shards
 from mathb_kit.store.shards import (
     ShardGone,
@@ -69,19 +68,6 @@ ANSWERS = _schema(
 GRADES = _schema(gold=pa.string(), answer=pa.string(), verdict=pa.string(), rung=pa.string(), optional=("rung",))
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-def runs_root() -> Path:
-    """Folder of everything that runs leave behind: ``MATHB_RUNS``, else ``runs`` in the checkout (or here)."""
-    root = Path(os.environ.get("MATHB_RUNS") or (checkout() or Path.cwd()) / "runs").expanduser()
-    if root.is_file():
-        raise MathbError(f"{root}, where runs go, is a file; point MATHB_RUNS to a folder, or unset it.")
-    return root
-
-
-def store_root() -> Path:
-    """The one store that all profiles share."""
-    return runs_root() / "store"
 
 
 class Store:
