@@ -26,7 +26,7 @@ LAYERS = [
     ["draw"],
     ["statistics"],
     ["evaluation"],
-    ["construction", "verifiers", "released"],
+    ["construction", "verifiers", "released", "foreign"],
     ["lab"],
     ["judging"],
     ["results"],

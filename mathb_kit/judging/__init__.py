@@ -3,6 +3,7 @@
 from mathb_kit.judging.checkpoint import CheckpointJudgement, judge_checkpoint, seen_in_training
 from mathb_kit.judging.guessing import PERMUTED, UNIFORM, chance_lines, chance_of
 from mathb_kit.judging.judgement import Judgement, change_by_problem, expansion_beside_redrawn, judge, judge_on
+from mathb_kit.judging.pairs import PairComparison, arms_of_store, compare_pair
 from mathb_kit.judging.study import NotStored, StoredOnly, problems_met, study_evaluations
 
 __all__ = [
@@ -11,10 +12,13 @@ __all__ = [
     "CheckpointJudgement",
     "Judgement",
     "NotStored",
+    "PairComparison",
     "StoredOnly",
     "chance_lines",
     "chance_of",
+    "arms_of_store",
     "change_by_problem",
+    "compare_pair",
     "expansion_beside_redrawn",
     "judge",
     "judge_checkpoint",

@@ -56,7 +56,7 @@ class Judgement:
         """Expansion against k of both: who, k, estimate, low, high, interval."""
         redrawn = self.redrawn_outcomes
         n = Plan.parse(redrawn["plan"].iloc[0]).n_max
-        selection = _nothing_solved(redrawn["problem"], redrawn["model"].iloc[0], n)
+        selection = nothing_solved(redrawn["problem"], redrawn["model"].iloc[0], n)
         frames = []
         for who, outcomes in ((self.tuned, self.tuned_outcomes), (f"{self.base}, re-drawn", self.redrawn_outcomes)):
             frames.append(expansion_curve(selection, outcomes, ks).assign(who=who))
@@ -86,15 +86,22 @@ def judge(tuned: Evaluation, redrawn: Evaluation, problems: ProblemSet, k: int) 
 def judge_on(tuned: Evaluation, redrawn: Evaluation, chosen: Sequence[Problem], k: int) -> Judgement:
     """`judge` on problems that a draw of the base is known to have left unsolved in k attempts."""
     selection = _selection_outcomes(chosen, redrawn)
-    keys = {problem.key for problem in chosen}
+    on = chosen[0].set if chosen else "the set"
+    names = (tuned.model.name, redrawn.model.name, on)
+    return judge_outcomes(names, tuned.outcomes, redrawn.outcomes, selection, k)
+
+
+def judge_outcomes(
+    names: tuple[str, str, str], tuned: pd.DataFrame, redrawn: pd.DataFrame, selection: pd.DataFrame, k: int
+) -> Judgement:
+    """`judge_on` from outcomes: names of tuned model, base and set; ``selection`` says what the base left unsolved."""
+    keys = set(selection["problem"])
     return Judgement(
-        tuned.model.name,
-        redrawn.model.name,
-        chosen[0].set if chosen else "the set",
-        compare_reach(selection, tuned.outcomes, k, keys),
-        compare_reach(selection, redrawn.outcomes, k, keys),
-        rows_on(tuned.outcomes, keys),
-        rows_on(redrawn.outcomes, keys),
+        *names,
+        compare_reach(selection, tuned, k, keys),
+        compare_reach(selection, redrawn, k, keys),
+        rows_on(tuned, keys),
+        rows_on(redrawn, keys),
     )
 
 
@@ -145,10 +152,11 @@ def _selection_outcomes(chosen: Sequence[Problem], redrawn: Evaluation) -> pd.Da
     """The outcomes of selection: nothing correct, on every problem of the base's unsolved part."""
     if redrawn.draw.name == SELECTION:
         raise MathbError(f"The draw {SELECTION!r} chose the problems; judge by a fresh draw.")
-    return _nothing_solved([problem.key for problem in chosen], redrawn.draw.model_key, redrawn.plan.n_max)
+    return nothing_solved([problem.key for problem in chosen], redrawn.draw.model_key, redrawn.plan.n_max)
 
 
-def _nothing_solved(problems: Collection[str], model: str, n: int) -> pd.DataFrame:
+def nothing_solved(problems: Collection[str], model: str, n: int) -> pd.DataFrame:
+    """Outcomes of a draw that selected these problems: none correct in n attempts."""
     return pd.DataFrame(
         {
             "model": model,

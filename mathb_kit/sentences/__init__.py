@@ -17,6 +17,7 @@ from mathb_kit.sentences.judging import (
     reach_with_interval,
     verdict_sentence,
 )
+from mathb_kit.sentences.pairs import crossing_sentence, pair_headline, pair_sentences
 from mathb_kit.sentences.planning import plan_sentence, saved_sentence
 from mathb_kit.sentences.sets import (
     changes_sentence,
@@ -35,6 +36,7 @@ __all__ = [
     "changes_sentence",
     "checkpoint_sentences",
     "counts_sentence",
+    "crossing_sentence",
     "differences_sentence",
     "ends_sentence",
     "foreseen_sentence",
@@ -44,6 +46,8 @@ __all__ = [
     "last_step_sentence",
     "modes_sentence",
     "overlap_sentence",
+    "pair_headline",
+    "pair_sentences",
     "percent",
     "percent_range",
     "percent_with_interval",

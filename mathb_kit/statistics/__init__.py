@@ -14,6 +14,7 @@ from mathb_kit.statistics.forecast import most_savings, plan_cost
 from mathb_kit.statistics.fresh_attempts import fresh_attempts_interval, redraw_interval
 from mathb_kit.statistics.frozen_null import FrozenNull, frozen_null, frozen_null_runs
 from mathb_kit.statistics.gains import gains_by_problem
+from mathb_kit.statistics.half_draws import crossing_point, expansion_by_half_draws, outcome_bounds
 from mathb_kit.statistics.intervals import (
     Bootstrap,
     bootstrap_mean_interval,
@@ -60,10 +61,12 @@ __all__ = [
     "choose_plan",
     "compare_reach",
     "cover",
+    "crossing_point",
     "difference_over_runs",
     "estimate_pass_at_k",
     "exact_at_least",
     "exact_pass_at_k",
+    "expansion_by_half_draws",
     "expansion_curve",
     "fit_success_rates",
     "fit_zero_inflated_beta",
@@ -79,6 +82,7 @@ __all__ = [
     "most_savings",
     "neighbours",
     "newly_reached",
+    "outcome_bounds",
     "paired_difference",
     "pass_at_k",
     "pass_at_k_curve",
