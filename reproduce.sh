@@ -10,6 +10,7 @@ Usage: ./reproduce.sh [CALL] [OPTIONS]        times are for two CPU cores, set-u
 
   mini          (default) the study on tiny models that ship with it, no network; 5 minutes
   test          the tests; 3 minutes. Further words go to pytest: ./reproduce.sh test tests/test_docs.py
+  real          real models sampled elsewhere, beside their null (counts in MATHB_DATA_DIR); 2 minutes
   released      tables and figures from the released MATH-B table (hub or MATHB_DATA_DIR), checked; 1 minute
   single-gpu    one base model and its RL descendants at k = 128; days on a GPU (--plan tells)
   single-gpu-1024   the same at k = 1,024

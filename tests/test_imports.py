@@ -29,7 +29,7 @@ LAYERS = [
     ["construction", "verifiers", "released", "foreign"],
     ["lab"],
     ["judging"],
-    ["results"],
+    ["results", "real"],
     ["sentences"],
     ["plots"],
     ["report"],

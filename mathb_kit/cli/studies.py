@@ -83,6 +83,13 @@ def reproduce(
                 only, quick=quick
             )
         return
+    if profile == "real":
+        from mathb_kit.report import real
+
+        if quick or calibrate or from_scratch or rehearse or only:
+            raise MathbError("real takes --plan only; leave the other options out.")
+        print(real.price_of_real()) if plan else real.redraw_real()
+        return
     if profile == "released":
         from mathb_kit.report import released
 
