@@ -58,8 +58,8 @@ figure = plot_beside_null(
     pair.expansion, base=pair.base, tuned=pair.tuned, title="Reached, of what k attempts of the base miss (MATH-500)"
 )
 caption = (
-    f"Of the MATH-500 problems that k attempts of {pair.base} miss: the share that k attempts of {pair.tuned} reach, and "
-    f"k other attempts of the frozen base, in expectation over all ways to choose them ({notes['pair']}). Bands: 95 %, "
+    f"Of the MATH-500 problems that k attempts of {pair.base} miss: the share that k attempts of {pair.tuned} reach, "
+    f"and k other attempts of the frozen base, in expectation over all ways to choose them ({notes['pair']}). Bands: 95 %, "
     f"{pair.expansion['interval'].iloc[0]}."
 )
 mb.save_figure(figure, pair.expansion, folder, "10_pair_beside_null", caption)
@@ -98,6 +98,7 @@ pair.expansion.drop(columns=["problems", "interval"]).style.hide(axis="index").f
 
 # %%
 found = real.pair_found()
+write(pair.reach, "10_pair_reach")
 write(found, "10_pair_found")
 
 # %%
@@ -127,6 +128,7 @@ mb.save_figure(figure, curves, folder, "10_pair_pass_at_k", caption)
 print(caption)
 
 # %%
+write(real.pair_crossing(), "10_pair_crossing")
 you_should_see(crossing_sentence(pair))
 
 # %% [markdown]
@@ -206,8 +208,8 @@ forecasts = real.forecasts()
 figure = plot_forecasts(forecasts, title="pass@10,000 foretold from the first attempts")
 caption = (
     "Share of 128 MATH problems solved in 10,000 attempts, foretold from the first 100 or 1,000 attempts (in five "
-    f"random orders each), against what came true ({notes['pythia']}). Lines: 95 % prediction intervals, empirical Bayes; grey "
-    "bars: what the first attempts alone had solved."
+    f"random orders each), against what came true ({notes['pythia']}). Lines: 95 % prediction intervals, empirical "
+    "Bayes; grey bars: what the first attempts alone had solved."
 )
 mb.save_figure(figure, forecasts, folder, "10_pythia_forecast", caption)
 print(caption)

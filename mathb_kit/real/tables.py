@@ -39,6 +39,11 @@ def pair_curves() -> pd.DataFrame:
     return pass_at_k_curve(both, list(pair.differences["k"]), by=["name"])
 
 
+def pair_crossing() -> pd.DataFrame:
+    """Where the base of the pair overtakes the tuned model: k, low, high, share."""
+    return pd.DataFrame([real_pair().crossing])
+
+
 def pair_found() -> pd.DataFrame:
     """Problems gained and lost by family of tests: family, chosen_by, tests, named, which.
 

@@ -29,7 +29,8 @@ def read_lm_eval(path: Path, model: str | None = None) -> Attempts:
     rows, seen, settings = [], {}, {}
     found = _NAME.fullmatch(path.name)
     beside = _results(path, found["time"] if found else "")
-    name = model or beside.get("model_name") or path.parent.name
+    told = str(beside.get("model_name") or path.parent.name)
+    name = model or (Path(told).name if Path(told).is_absolute() else told)  # a local model's path tells nothing
     for where, row in read_rows(path):
         if missing := [key for key in _NEEDED if key not in row]:
             raise MathbError(
