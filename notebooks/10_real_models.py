@@ -59,8 +59,8 @@ figure = plot_beside_null(
 )
 caption = (
     f"Of the MATH-500 problems that k attempts of {pair.base} miss: the share that k attempts of {pair.tuned} reach, "
-    f"and k other attempts of the frozen base, in expectation over all ways to choose them ({notes['pair']}). Bands: 95 %, "
-    f"{pair.expansion['interval'].iloc[0]}."
+    f"and k other attempts of the frozen base, in expectation over all ways to choose them ({notes['pair']}). Bands: "
+    f"95 %, {pair.expansion['interval'].iloc[0]}."
 )
 mb.save_figure(figure, pair.expansion, folder, "10_pair_beside_null", caption)
 print(caption)

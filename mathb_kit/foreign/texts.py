@@ -13,6 +13,7 @@ from mathb_kit.foreign.samples import Samples
 from mathb_kit.grading import EXTRACTOR_VERSION, GRADER_VERSION, Grader, extract
 from mathb_kit.outcomes import outcomes_from_verdicts
 from mathb_kit.plan import Plan
+from mathb_kit.store import Store
 from mathb_kit.verdicts import Verdict
 
 OURS, THEIRS = f"by mathb_kit's grader {GRADER_VERSION}", "as in the log"
@@ -90,7 +91,7 @@ def _graded(rows: pd.DataFrame) -> pd.DataFrame:
     answers = np.empty(len(texts) + 1, dtype=object)
     answers[:-1] = [extract(text).answer for text in texts]
     answers[-1] = None
-    with Grader() as grader:
+    with Grader(Store()) as grader:
         graded = grader.grade_answers(rows.drop(columns=["answer"], errors="ignore").assign(answer=answers[codes]))
     missing = codes == -1
     graded.loc[missing, "verdict"], graded.loc[missing, "rung"] = str(Verdict.GRADER_FAILED), "no text"

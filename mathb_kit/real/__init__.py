@@ -1,5 +1,6 @@
 """The study of real language models that needs no sampling: public counts of others, judged beside their null."""
 
+from mathb_kit.real.judge import judge_beside_grader, judge_table, judged_completions
 from mathb_kit.real.sources import Source, as_committed, lineages, path_of, real_counts, sources
 from mathb_kit.real.tables import (
     beyond_frozen,
@@ -21,6 +22,9 @@ __all__ = [
     "as_committed",
     "beyond_frozen",
     "forecasts",
+    "judge_beside_grader",
+    "judge_table",
+    "judged_completions",
     "lineages",
     "otis_pairs",
     "otis_ranking",

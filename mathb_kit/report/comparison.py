@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mathb_kit.judging import PairComparison
+from mathb_kit.judging import PairComparison, confounds_of_counts
 from mathb_kit.places import cards_root
 from mathb_kit.plots.pairs import plot_beside_null
 from mathb_kit.provenance import provenance
@@ -34,6 +34,8 @@ def comparison_text(pair: PairComparison) -> str:
         f"Solved at least once in {pair.n:,} attempts (95 %: Clopper-Pearson):",
         pair.reach.to_string(**shown),
     ]  # fmt: skip
+    readings = confounds_table(pair).to_string(**shown)
+    lines += ["", f"What else a difference at k = {pair.half:,} may be made of:", readings]
     if len(named):
         lines += ["", "Newly reached or lost, beyond chance:", _by_problem(named).to_string(**shown)]
     return "\n".join(lines)
@@ -51,6 +53,7 @@ def comparison_record(pair: PairComparison, origin: Mapping[str, Any] | None = N
         "reach": json_ready(pair.reach),
         "foreseen": None if pair.foreseen is None else json_ready(pair.foreseen.to_dict()),
         "redrawn": [json_ready(each.to_frame()) for each in pair.judgements],
+        "confounds": json_ready(confounds_of_counts(pair.base_outcomes, pair.tuned_outcomes, pair.half)),
         "gains": json_ready(pair.gains),
         "without_verdict": None if pair.unscored is None else json_ready(pair.unscored),
         "origin": json_ready(dict(origin or {})),
@@ -87,6 +90,10 @@ def write_comparison(
         expansion=Picture.of(plot_beside_null(pair.expansion, base=pair.base, tuned=pair.tuned), caption),
         beside=Table.of(beside_null(pair), "Expansion and the frozen base's own, with 95 % intervals"),
         curves=Table.of(_differences(pair), f"pass@k; 95 %: {pair.differences['interval'].iloc[0]}"),
+        confounds=Table.of(
+            confounds_table(pair),
+            f"The same attempts read otherwise, at k = {pair.half:,}; what is empty needs the texts",
+        ),
         reach=Table.of(pair.reach, f"Solved at least once in {pair.n:,} attempts, 95 % Clopper-Pearson"),
         by_problem=Table.of(_by_problem(named), "Every problem, the clearest gains first", sortable=True),
         provenance=json.dumps({"origin": record["origin"], "here": record["provenance"]}, indent=1, default=str),
@@ -100,6 +107,13 @@ def beside_null(pair: PairComparison) -> pd.DataFrame:
     columns = ["k", "missed"]
     columns += [f"{name}{end}" for name in ("tuned", "null", "difference") for end in ("", "_low", "_high")]
     return pair.expansion[columns].rename(columns=lambda name: name.replace("_", " "))
+
+
+def confounds_table(pair: PairComparison) -> pd.DataFrame:
+    """Which readings the outcomes allow, and which they cannot tell (``confounds_of_counts``)."""
+    return confounds_of_counts(pair.base_outcomes, pair.tuned_outcomes, pair.half).rename(
+        columns={"base": pair.base, "tuned": pair.tuned}
+    )
 
 
 def comparison_latex(pair: PairComparison) -> str:

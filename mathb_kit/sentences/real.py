@@ -72,6 +72,22 @@ def replay_sentence(replayed: pd.DataFrame) -> str:
     )
 
 
+def judge_sentence(table: pd.DataFrame, cut: int) -> str:
+    """Agreement of our grader and an LLM judge, and whom the last line sides with (``judge_table``)."""
+    by = table.set_index("called_correct_by")
+    decided = by.drop("no verdict")["completions"]
+    agree, undecided = (decided["both"] + decided["neither"]) / decided.sum(), by.loc["no verdict", "completions"]
+    ours, judge = by.loc["grader only"], by.loc["judge only"]
+    return (
+        f"Of {decided.sum():,} whole completions with both verdicts the two agree on {percent(agree)}. Of "
+        f"{ours['completions']} that our grader alone calls correct, the last ANSWER line says the gold in "
+        f"{ours['gold']}; of {judge['completions']} that the judge alone calls correct, in {judge['gold']} "
+        f"(there our grader read another phrase), and in {judge['another_number']} another number (there the judge let it pass). "
+        f"No verdict of one or the other on {undecided}. {cut:,} further completions are cut short in the copy and left "
+        "out."
+    )
+
+
 def forecast_sentence(forecasts: pd.DataFrame) -> str:
     """How well the forecasts meet the truth (first, forecast, truth, seen, covered)."""
     lines = []

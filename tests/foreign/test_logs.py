@@ -138,7 +138,8 @@ def outputs():
         for i in range(3):
             value = 2 * i + 1 if (epoch + i) % 2 == 0 else 99
             stop = "max_tokens" if (epoch, i) == (3, 2) else "stop"
-            yield ModelOutput.from_content("mockllm/model", f"\\\\boxed{{{value}}}\\n\\nANSWER: {value}", stop_reason=stop)
+            text = f"\\\\boxed{{{value}}}\\n\\nANSWER: {value}"
+            yield ModelOutput.from_content("mockllm/model", text, stop_reason=stop)
 for form in ("eval", "json"):
     task = Task(dataset=MemoryDataset(data, name="sums"), scorer=match(numeric=True), epochs=Epochs(4, "mean"))
     (log,) = eval(task, model=get_model("mockllm/model", custom_outputs=list(outputs())), log_dir=sys.argv[1],

@@ -20,9 +20,9 @@ _VERDICT = ("correct", "is_correct", "verdict", "judge", "score")
 def read_completions(path: Path, model: str | None = None) -> Attempts:
     """Rows ``{"problem", "gold", "completions": [...]}``, or one attempt a row with ``text`` (or ``completion``, ...).
 
-    A problem is known by ``id`` or ``problem_id`` where it has one, else by its text. ``model``, ``draw`` (or ``run``), ``index``,
-    ``truncated``, ``tokens`` and a verdict (``correct``, ``judge``; with many completions a list) are read where they
-    are. In an export of this project's store ``answer`` is what was extracted and ``verdict`` our own earlier one.
+    A problem is known by ``id`` or ``problem_id`` where it has one, else by its text. ``model``, ``draw`` (or ``run``),
+    ``index``, ``truncated``, ``tokens`` and a verdict (``correct``, ``judge``; with many completions a list) are read
+    where they are. In an export of this project's store ``answer`` is what was extracted, ``verdict`` our earlier one.
 
     Raises:
         MathbError: a row without a problem or a text.
@@ -47,8 +47,8 @@ def read_completions(path: Path, model: str | None = None) -> Attempts:
         for number, (text, verdict) in enumerate(zip(texts, verdicts)):
             made = attempt(
                 model or str(row.get("model") or stem_of(path)), name, text, gold_of(gold),
-                _verdict(verdict), draw=str(row.get("draw") or row.get("run") or "main"), truncated=row.get("truncated"),
-                tokens=row.get("tokens"),
+                _verdict(verdict), draw=str(row.get("draw") or row.get("run") or "main"),
+                truncated=row.get("truncated"), tokens=row.get("tokens"),
             )  # fmt: skip
             rows.append((row.get("index", row.get("epoch", number)) or 0, made))
     ordered = [row for _, row in sorted(rows, key=lambda pair: pair[0])]
