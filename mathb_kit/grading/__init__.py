@@ -7,12 +7,12 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "EXTRACTOR_VERSION": "extraction",
+    "EXTRACTOR_VERSION": "versions",
     "Extraction": "extraction",
     "POLICIES": "extraction",
     "extract": "extraction",
     "extract_all": "extraction",
-    "GRADER_VERSION": "grader",
+    "GRADER_VERSION": "versions",
     "VERDICTS": "grader",
     "Grade": "grader",
     "Grader": "grader",

@@ -3,45 +3,21 @@
 from __future__ import annotations
 
 import atexit
-import hashlib
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import pandas as pd
 
-from mathb_kit.errors import MathbError
 from mathb_kit.grading.equivalence import decide
 from mathb_kit.grading.extraction import extract
+from mathb_kit.grading.versions import GRADER_VERSION
 from mathb_kit.grading.workers import Workers
 from mathb_kit.progress import Progress, progress
 
 CORRECT, WRONG, NO_ANSWER, GRADER_FAILED = VERDICTS = ("correct", "wrong", "no_answer", "grader_failed")
-
-# Every source of this package decides verdicts but these, which only carry texts and verdicts about.
-_CARRIERS = ("__init__.py", "files.py", "stored.py")
-_PINS = ("math-verify", "latex2sympy2_extended", "sympy", "antlr4-python3-runtime")
-
-
-def _version() -> str:
-    digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        if source.name not in _CARRIERS:
-            digest.update(source.read_bytes())
-    for name in _PINS:
-        try:
-            digest.update(f"{name}=={version(name)}".encode())
-        except PackageNotFoundError:
-            raise MathbError(f"Grading needs the package {name}; install what constraints.txt names.") from None
-    return digest.hexdigest()[:12]
-
-
-GRADER_VERSION = _version()
-"""12 hex digits over the grading sources and the versions of the libraries that the symbolic rung asks."""
 
 _SHORT = 100  # characters; the ladder is climbed in a worker, under its clock and memory limit, if a text is longer
 _MANY = 10_000  # pairs; deciding fewer takes no time worth a progress bar

@@ -1,0 +1,144 @@
+r"""The boxes of a text, and the answer that they hold together.
+
+Boxes are found in one scan, nested ones with their parents, so that a text of nothing but boxes costs no more than any
+other. Boxes beside each other are one answer where only a joint stands between them ("and", a comma, "(b)"). What
+stands right beside a box belongs to it where it changes the value: a minus sign, a percent or degree sign, a unit.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+# A backslash run with what it escapes, or a bare brace. Possessive quantifiers keep the scan linear.
+_TOKEN = re.compile(r"\{|\}|\\(?P<slashes>\\*+)(?:(?P<box>boxed|fbox)(?![A-Za-z])\s*+|(?P<escaped>[{}]))?")
+_UNBRACED = re.compile(r"-?\\(?!boxed|fbox)[A-Za-z]+(?:\s*\{[^{}]{0,200}\}|\s*\d){1,2}|[^\s${}\\]{1,100}")
+# What may stand between boxes that are read as one answer: joints, and the name of what comes next ("and y =", "(b)").
+_JOINT = re.compile(
+    r"(?:\s|[,;&$]|\\[,;:!()\[\] ]|\\q?quad\b|\\(?:text|mbox|textrm|mathrm)\s*\{\s*,?\s*(?:and|or)?\s*,?\s*\}"
+    r"|\b(?:and|or|for|part)\b|(?:\\?[A-Za-z]+(?:_\{?\w{1,3}\}?)?\s*=)|\*\*"
+    r"|\(?(?<![\w\\])(?:[a-hA-H]|[1-9]|i{1,3}|iv|v)(?:\)[.:]?|\.(?=\s)))*+",
+    re.I,
+)
+_MAX_JOINT = 60
+_UNIT = (
+    r"(?:(?:square|sq\.?|cubic)\s+)?(?:mm|cm|km|kg|mi|ft|feet|foot|inch(?:es)?|yards?|miles?|pounds?|grams?|kilograms?"
+    r"|(?:centi|milli|kilo)?met(?:er|re)s?|lit(?:er|re)s?|seconds?|minutes?|hours?|days?|weeks?|months?|years?|dollars?"
+    r"|cents?|degrees?)\b(?:\s*(?:/|per)\s*[A-Za-z]+)?"
+)
+_AFTER = re.compile(
+    r"\s*\$?\s*(?P<percent>\\?%|(?:\\text\s*\{\s*)?\\?(?<![A-Za-z])(?:percent(?:age)?|pct)\b\s*\}?)"
+    r"|\s*(?P<raised>\^\s*(?:\\circ|\{\s*\\circ\s*\})|\\pi(?![A-Za-z])|\\sqrt\s*\{[^{}]{1,20}\})"
+    rf"|(?:\s|\\[,;: ])*(?P<unit>\\(?:text|mathrm|textrm|mbox)\s*\{{\s*(?:m|g|in|{_UNIT})\s*\}}(?:\s*\^\s*\{{?[23]\}}?)?)"
+    rf"|\s*\$?\s+(?P<word>{_UNIT})"
+)
+_BEFORE = re.compile(
+    r"(?:(?:^|(?<![\w)}\]\s])\s*(?:\$|\\\(|\\\[|=))\s*|\b(?:is|are|equals|be)\s+\$?)(?P<sign>[-\u2212]|\\pm(?![A-Za-z]))\s*$"
+)
+
+
+@dataclass
+class Box:
+    """Offsets of a box and of its content, and the boxes inside it in order of appearance.
+
+    ``holds``: there is more in it than empty boxes.
+    """
+
+    start: int
+    content: int
+    content_end: int = -1
+    end: int = -1
+    inner: list[Box] = field(default_factory=list)
+    holds: bool = True
+
+
+def boxes_of(text: str) -> list[Box]:
+    """The outermost balanced boxes in order of appearance; of an unbalanced one only what is balanced inside it."""
+    if (at := text.find("box")) < 0:
+        return []
+    first = len(text[:at].rstrip("\\f"))  # braces before the first box close nothing
+    stack: list[Box | None] = []  # None for an ordinary brace
+    waiting: list[Box] = []  # balanced boxes; a box that closes later takes those that began after it
+    for token in _TOKEN.finditer(text, first):
+        kind = token.lastgroup  # None: a bare brace; slashes: they escape something else
+        if kind == "slashes":
+            continue
+        end = token.end()
+        if kind == "box":
+            if text[end : end + 1] == "{":
+                stack.append(Box(token.start(), end + 1))
+            elif bare := _UNBRACED.match(text, end):
+                waiting.append(Box(token.start(), end, end + len(bare[0].rstrip(".,;:")), bare.end()))
+            continue
+        if kind == "escaped" and (end - token.start()) % 2 == 0:
+            continue  # an odd number of backslashes escapes the brace
+        if text[end - 1] == "{":
+            # The brace that opens a box is on the stack already.
+            if not (stack and stack[-1] is not None and stack[-1].content == end):
+                stack.append(None)
+        elif stack and (box := stack.pop()) is not None:
+            box.content_end, box.end = token.start(), end
+            while waiting and waiting[-1].start > box.start:
+                box.inner.append(waiting.pop())
+            box.inner.reverse()
+            ends = [box.content, *(inner.end for inner in box.inner)]
+            starts = [*(inner.start for inner in box.inner), box.content_end]
+            own = any(text[i:j].strip() for i, j in zip(ends, starts))
+            box.holds = own or any(inner.holds for inner in box.inner)
+            waiting.append(box)
+    return waiting
+
+
+def answer_in_boxes(text: str, *, first: bool = False) -> str | None:
+    """What the last boxes of a text hold together, or the first box alone; None where no box holds anything."""
+    boxes = filled(text)
+    while boxes:
+        if first or len(boxes) == 1:
+            box = boxes[0]
+        else:
+            chosen = _joined(text, boxes)
+            if len(chosen) > 1:
+                return ", ".join(dict.fromkeys(text[box.content : box.content_end].strip() for box in chosen))
+            box = chosen[0]
+        boxes, first = [inner for inner in box.inner if inner.holds], False  # a box in an answer holds the answer
+        if not boxes:
+            return _with_neighbours(text, box)
+    return None
+
+
+def filled(text: str) -> list[Box]:
+    """The outermost boxes that hold something."""
+    return [box for box in boxes_of(text) if box.holds]
+
+
+def single_answers(text: str) -> list[str]:
+    """What every outermost box holds, one by one."""
+    return [_with_neighbours(text, box) for box in filled(text)]
+
+
+def _joined(text: str, boxes: list[Box]) -> list[Box]:
+    """The last box, with those before it from which only joints part it."""
+    chosen = [boxes[-1]]
+    for box in reversed(boxes[:-1]):
+        between = text[box.end : min(chosen[-1].start, box.end + _MAX_JOINT + 1)]
+        # Boxes on lines of their own, without any joint, are restatements rather than a list.
+        bare_lines = "\n" in between and not between.strip()
+        if len(between) > _MAX_JOINT or bare_lines or not _JOINT.fullmatch(between):
+            break
+        chosen.append(box)
+    return chosen[::-1]
+
+
+def _with_neighbours(text: str, box: Box) -> str:
+    r"""``-\boxed{5}`` is -5, ``\boxed{30}\%`` 30 percent, ``\boxed{5}\text{ cm}`` 5 cm."""
+    answer = text[box.content : box.content_end].strip()
+    if "\\boxed" in answer or "\\fbox" in answer or not re.search(r"[\d\w]", answer):
+        return answer
+    if after := _AFTER.match(text, box.end):
+        if not re.search(r"[%A-Za-z]", re.sub(r"\\[A-Za-z]+", "", answer)):
+            unit = r"\%" if after["percent"] else after["raised"] or after["unit"] or rf"\text{{ {after['word']}}}"
+            answer += unit
+    if before := _BEFORE.search(text[max(box.start - 20, 0) : box.start]):
+        sign = "-" if before["sign"] != r"\pm" else before["sign"]
+        answer = f"{sign}({answer})" if re.search(r"[-+]", answer) else f"{sign}{answer}"
+    return answer
