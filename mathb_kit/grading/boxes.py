@@ -29,7 +29,8 @@ _UNIT = (
 _AFTER = re.compile(
     r"\s*\$?\s*(?P<percent>\\?%|(?:\\text\s*\{\s*)?\\?(?<![A-Za-z])(?:percent(?:age)?|pct)\b\s*\}?)"
     r"|\s*(?P<raised>\^\s*(?:\\circ|\{\s*\\circ\s*\})|\\pi(?![A-Za-z])|\\sqrt\s*\{[^{}]{1,20}\})"
-    rf"|(?:\s|\\[,;: ])*(?P<unit>\\(?:text|mathrm|textrm|mbox)\s*\{{\s*(?:m|g|in|{_UNIT})\s*\}}(?:\s*\^\s*\{{?[23]\}}?)?)"
+    rf"|(?:\s|\\[,;: ])*(?P<unit>\\(?:text|mathrm|textrm|mbox)\s*\{{\s*(?:m|g|in|{_UNIT})\s*\}}"
+    r"(?:\s*\^\s*\{?[23]\}?)?)"
     rf"|\s*\$?\s+(?P<word>{_UNIT})"
 )
 _BEFORE = re.compile(

@@ -41,7 +41,9 @@ _DECLARED = (
 # Weaker phrases, which declare an answer on the last line alone.
 _CONCLUSION = re.compile(r"\b(?:the[ \t]+)?(?:only[ \t]+)?(?:solutions?|result)(?:[ \t]+set)?[ \t]+(?:is|are)\b:?"
                          r"|(?:结果|解)[是为][：:]?", re.I)  # fmt: skip
-_COPULA = re.compile(r"(?P<value>[^\s\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3](?:[ -~]|\\.)*?)[ \t]*(?:입니다|이다|です)[.。!]?$")
+_COPULA = re.compile(
+    r"(?P<value>[^\s\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3](?:[ -~]|\\.)*?)[ \t]*(?:입니다|이다|です)[.。!]?$"
+)
 _ENDING = re.compile(r"[ \t]*(?:입니다|이다|です|である)[.。!]?$")
 
 _IS_THE_ANSWER = re.compile(r"(?<![ \t])[ \t]++is[ \t]+(?:our|the|my)[ \t]+(?:final[ \t]+)?answer\b", re.I)

@@ -3,8 +3,9 @@ r"""What answer a completion commits to.
 The policy, in order: nothing before the last end-of-thinking mark counts, and a completion that never leaves its
 thinking has no answer; text after a stop string, or after the start of another problem (base models run on), does not
 count; then the last balanced ``\boxed{}`` or ``\fbox{}`` that is not empty, taken together with the boxes beside it
-where only "and", a comma, "(b)" or the like stands between, and with the sign or unit right beside it (``boxes``); then
-the declaring phrases in their order (``declared``). No last-number guess. An answer that itself boxes or declares one is read again, so an extracted answer gives itself.
+where only "and", a comma, "(b)" or the like stands between, and with the sign or unit right beside it (``boxes``);
+then the declaring phrases in their order (``declared``). No last-number guess. An answer that itself boxes or
+declares one is read again, so an extracted answer gives itself.
 
 Two other policies show how much hangs on the rule: ``first_box`` reads the first box alone, ``any_box`` accepts what
 ``last_box`` reads and every single box.

@@ -15,7 +15,7 @@ from mathb_kit.grading.equivalence import climb, list_rung
 from mathb_kit.grading.matrices import table_rung
 from mathb_kit.grading.numerals import read_number
 from mathb_kit.grading.refutation import certainly_different
-from mathb_kit.grading.structures import is_equation, value_of
+from mathb_kit.grading.sides import is_equation, value_of
 from mathb_kit.grading.units import without_unit
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?|\\frac\{[^{}]*\}\{[^{}]*\})\s*%")
@@ -57,7 +57,7 @@ def _compare_one(gold: str, answer: str) -> str:
     from math_verify import verify
 
     if not is_equation(gold):
-        answer = value_of(answer)
+        answer = value_of(answer, strict=True)
     if not is_equation(answer):
         gold = value_of(gold)
     if is_equation(gold) != is_equation(answer):

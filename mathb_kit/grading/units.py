@@ -142,6 +142,16 @@ def read_quantity(text: str) -> Quantity:
     return Quantity(text[: found.start()].strip(), scale, unit)
 
 
+_LETTER_UNIT = re.compile(r"-?[\d.,]+\s+(?P<unit>[A-Za-z])\.?(?:\^\{?[23]\}?)?")
+
+
+def letter_unit(text: str, like: Unit) -> Unit | None:
+    """The unit of "1 m", which could be a product, where it is of the same kind as ``like``."""
+    found = _LETTER_UNIT.fullmatch(text)
+    unit = read_unit(text[found.start("unit") :]) if found else None
+    return unit if unit and unit.dimensions == like.dimensions else None
+
+
 def _is_counted(words: str, text: str, found: re.Match[str]) -> bool:
     """Whether words that are no unit name what is counted ("12 apples")."""
     each = re.findall(r"[^\W\d_]+", words)
