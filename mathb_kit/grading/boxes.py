@@ -34,7 +34,7 @@ _AFTER = re.compile(
     rf"|\s*\$?\s+(?P<word>{_UNIT})"
 )
 _BEFORE = re.compile(
-    r"(?:(?:^|(?<![\w)}\]\s])\s*(?:\$|\\\(|\\\[|=))\s*|\b(?:is|are|equals|be)\s+\$?)(?P<sign>[-\u2212]|\\pm(?![A-Za-z]))\s*$"
+    r"(?:(?:^|[$=(,:]|\\\(|\\\[)\s*|\b(?:is|are|equals|be)\s+\$?)(?P<sign>[-\u2212]|\\pm(?![A-Za-z]))\s*$"
 )
 
 

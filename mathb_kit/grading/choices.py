@@ -26,6 +26,8 @@ def choice_rung(gold: str, answer: str, same: Callable[[str, str], bool | None])
     g, a = (" ".join(plain(text).split()) for text in (gold, answer))
     if (letters := _letter_sets(g, a)) is not None:
         return letters
+    if (one := _ALONE.fullmatch(g)) and (other := _ALONE.fullmatch(a)) and len(g) + len(a) > 2:
+        return one["letter"].upper() == other["letter"].upper()
     gold_label, answer_label = _labelled(g), _labelled(a)
     if gold_label is None and answer_label is None:
         return None

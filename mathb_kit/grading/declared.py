@@ -72,7 +72,7 @@ _AFTERTHOUGHT = re.compile(
     r"(?<=\S)(?:,?\s+(?:since|because|denn|weil|car|puisque|porque|ya que)\s"
     r"|\s*[,，]\s*(?:which|as|so|thus|therefore|hence|obviously|clearly|of course|indeed|certainly|exactly|as required"
     r"|as desired|right)(?![^\W\d_])"
-    r"|\s+[-\u2013\u2014]{1,3}\s+(?=[A-Za-z]{3,}\s)|\s*[,，；]?\s*(?:因为|而不是|而非)).*$",
+    r"|\s+[-\u2013\u2014]{1,3}\s+(?=(?:an?|the|[A-Za-z]{3,})\s)|\s*[,，；]?\s*(?:因为|而不是|而非)).*$",
     re.S | re.I,
 )
 _CONTRAST = re.compile(r"(?<=\S)(?:\s*,\s*|\s+and\s+|\s+but\s+|\s+)(?:not|rather than|instead of)\s.*$", re.S | re.I)

@@ -50,7 +50,7 @@ _SYMBOL = re.compile(
 )
 _WORD = re.compile(rf"(?<![A-Za-z\\])(?!(?:{_FUNCTIONS})(?![A-Za-z]))[A-Za-z]{{4,}}")
 _D = r"\{\s*(?:d|\\partial)(?:\s*\^\s*\{?\d\}?)?\s*"
-_DERIVATIVE = re.compile(rf"\\frac\s*{_D}\w?\s*\}}\s*{_D}[a-z]")
+_DERIVATIVE = re.compile(rf"\\frac\s*{_D}[^{{}}]*\}}\s*{_D}[a-z]\s*(?:\^\s*\d)?\s*\}}")
 _POWER_BEFORE = re.compile(r"\^\s*(?:\{\s*\d{1,4}\s*\}\s*|\d{1,4}\s+)$")
 _INFINITE = re.compile(r"\s*[-+]?\s*\\infty\s*")
 _CLOSING = {"(": ")", "{": "}", "[": "]"}

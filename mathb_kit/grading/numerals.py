@@ -232,6 +232,7 @@ def _same_residue(gold: str, answer: str) -> bool | None:
     if number is None:
         return None
     residue, modulus = (int((g or a)[name]) for name in ("residue", "modulus"))
-    if "bmod" in (gold if g else answer) and modulus:  # an operation, and not a class of residues
+    text = gold if g else answer
+    if modulus and "equiv" not in text and "pmod" not in text and "(" not in text:  # an operation, no class of residues
         residue %= modulus
     return str(number.value) == str(residue)

@@ -24,7 +24,7 @@ _REMAINDER = re.compile(
     r"(?P<quotient>-?\d+)\s*(?:,|with|and)?\s*(?:a\s+)?(?:remainder(?:\s+of)?|rem\.?|[rR]|余)\s*[:=]?\s*(?P<rest>-?\d+)"
     r"|(?P<q>-?\d+)\s*(?:\.{3,6}|\\ldots|\\cdots)\s*(?P<r>\d+)"
 )
-_WORD = re.compile(r"[^\W\d_]{2,}|\b[rR]\b|余")
+_WORD = re.compile(r"[^\W\d_]{2,}|(?<=[\d}\s])[rR](?=[\s\d])|余")
 _NOT_NOUNS = frozenset(
     "to by over times plus minus per percent mod base of pi sqrt x and or is are if when for not".split()
 )

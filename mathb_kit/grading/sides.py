@@ -24,7 +24,7 @@ _NAME_ALONE = re.compile(r"[A-Za-z]")
 # What may stand left of the equals sign that introduces a value: names, not something to be solved.
 NAME = re.compile(
     r"(?:(?<=[A-Za-z}])\([^()]*+\)|[^\W\d_]|\\(?!(?:frac|sqrt|log|ln|sum|prod|int)\b)[A-Za-z]++|\^\{-1\}(?=\()"
-    r"|_\{?\w++\}?|[(){}|,:'\s])++"
+    r"|\\frac\{d\w?\}\{d\w\}|_\{?\w++\}?|[(){}|,:'\s])++"
 )
 _PRODUCT = re.compile(r"(?!(?:max|min|sum|gcd|lcm|ans|avg|age|no)\b)[a-z]\s*[a-z](?:\s*[a-z])?")
 _RATIO_OF_NAMES = re.compile(
@@ -35,8 +35,10 @@ _CAPITALS = re.compile(r"(?:\\?[A-Z_{}'\s\d]+|\\(?:angle|triangle|overline|text)
 _ARITHMETIC = re.compile(r"(?:[\d.,+\-*/^(){}\s]|\\(?:times|cdot|div|frac))++")
 _ARGUMENTS = re.compile(r"\([^()]*\)")
 _SYMBOL = re.compile(r"(?:\\[A-Za-z]+|[A-Za-z])(?:_\{?\w+\}?)?'*")
-_POINTS = re.compile(r"(?P<kind>(?:m?\\[a-z]+)?)\{?(?P<points>[A-Z]{2,4})\}?|\|(?P<bars>[A-Z]{2})\|")
-_APPLIED = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|log|ln)(?![A-Za-z])")
+_POINTS = re.compile(
+    r"(?P<kind>m?\s*\\[a-z]+)?\s*\{?(?P<points>(?(kind)[A-Z]{1,4}|[A-Z]{2,4}))\}?|\|(?P<bars>[A-Z]{2})\|"
+)
+_APPLIED = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|log|ln|frac)(?![A-Za-z])")
 
 
 def value_of(text: str, *, strict: bool = False) -> str:
@@ -83,8 +85,9 @@ def label_rung(gold: str, answer: str) -> bool | None:
     if names[0] == names[1] or not all(NAME.fullmatch(name) for name in names):
         return None
     bases = [_ARGUMENTS.sub("", name) for name in names]
-    if bases[0].casefold() == bases[1].casefold():
-        return None
+    if bases[0].casefold() == bases[1].casefold():  # f(2) and f(3)
+        arguments = [re.findall(r"-?\d+", name[len(base) :]) for name, base in zip(names, bases)]
+        return False if all(arguments) and arguments[0] != arguments[1] else None
     if all(map(_APPLIED.match, names)):
         return False
     if all(map(_SYMBOL.fullmatch, bases)):

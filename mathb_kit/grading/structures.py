@@ -31,11 +31,12 @@ _IN_FINITE_SET = re.compile(r"\s*\\?[A-Za-z]+(?:_\{?\w\}?)?\s*\\in(?![A-Za-z])\s
 _ANY_CONSTANT = re.compile(
     r"\s*[,;]?\s*(?:\\text\s*\{\s*)?[,\s]*(?:where|for|with|and)?\s*(?:(?:any|some|all|every|an?)\s+(?:arbitrary\s+)?(?:real\s+)?"
     r"constants?\s*\}?\s*[A-Za-z]?(?:\s*\\in\s*\\mathbb\{R\})?|\}?\s*[A-Za-z]\s*(?:\\text\s*\{\s*)?\s*is\s+(?:any|an?)\s+(?:arbitrary\s+)?"
-    r"(?:real\s+)?constant|\}?\s*[A-Za-z]\s*\\in\s*\\mathbb\{R\})\s*\}?\.?$"
+    r"(?:real\s+)?constant|\}?\s*[A-Za-z]\s*\\in\s*\\mathbb\{R\}"
+    r"|(?<=for )all\s*(?:real\s*)?(?:numbers?\s*)?\}?\s*[A-Za-z](?:\s*\\in\s*\\mathbb\{R\})?)\s*\}?\.?$"
 )
 _INTERVAL = re.compile(r"(?P<open>[\[\]])(?P<ends>[^\[\]()]*[,;][^\[\]()]*)(?P<close>[\[\]])")
 _BASE_IN_WORDS = re.compile(
-    r"(?P<digits>[0-9A-Fa-f]+)(?:\s*_\s*\{\s*\\text\w*\s*\{\s*(?:base[\s-]*)?(?P<word>\w+)\s*\}\s*\}"
+    r"(?P<digits>[0-9A-Fa-f]+)(?:\s*_\s*\{\s*\\text\w*\s*\{\s*(?:base[\s-]*)?(?:\}\s*)?(?P<word>\w+)\s*(?:\}\s*)?\}"
     r"|\s*,?\s*\(?\s*(?:\\text\w*\s*\{\s*)?\(?(?:in\s+)?base[\s-]*\}?\s*(?P<after>\w+)\s*\}?\s*\)?\}?)"
 )
 _SAID_TWICE = re.compile(r"(?P<number>[\d,]+)\s*\((?P<words>[a-z\s-]+)\)")
@@ -57,7 +58,7 @@ def named_integer(text: str) -> str:
 
 def without_constant_clause(text: str) -> str:
     r"""``x + c`` of "x + c for any constant c": the clause says what a reader assumes of the letter."""
-    clause = _ANY_CONSTANT.search(text) if "constant" in text or r"\mathbb{R}" in text else None
+    clause = _ANY_CONSTANT.search(text) if "constant" in text or r"\mathbb{R}" in text or "for all" in text else None
     return text[: clause.start()].strip() if clause and text[: clause.start()].strip() else text
 
 
@@ -67,7 +68,7 @@ def respelt(text: str) -> str:
         core = text.strip("{}")
         depth = min(len(text) - len(text.lstrip("{")), len(text) - len(text.rstrip("}")))
         text = core if not set(core) & set("{}") else text[depth - 1 : len(text) - depth + 1]
-    if "]" in text and "[" in text:
+    if text[:1] == "]" or text[-1:] == "[" or "[ " in text:
         text = _INTERVAL.sub(_usual_brackets, text)
     if ("base" in text or "_{\\text" in text) and (based := _BASE_IN_WORDS.fullmatch(text)):
         word = based["word"] or based["after"]
