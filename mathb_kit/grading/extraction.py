@@ -45,6 +45,15 @@ _NEW_PROBLEM = re.compile(
 )
 
 
+EXTRACTION_RULES = {
+    "box": "the last boxes of the text",
+    "whole text": "a bare answer that declares nothing",
+    "unfinished thinking": "the text never leaves its thinking",
+    "nothing declared": "no box, and no phrase that declares an answer",
+    "conclusion": "a weaker phrase, on the last line",
+}
+
+
 class Extraction(NamedTuple):
     """An answer (None where the text commits to none) and how it was found."""
 
@@ -72,7 +81,7 @@ def extract(
         raise MathbError(f"{policy!r} does not give one answer; choose last_box or first_box.")
     if kind not in KINDS:
         raise MathbError(f"Unknown kind of prediction {kind!r}; choose one of {', '.join(KINDS)}.")
-    found = _commitment(_visible(completion, stop), kind, policy)
+    found = _commitment(visible_text(completion, stop), kind, policy)
     if found.answer is None or (answer := _settled(found.answer)) == found.answer:
         return found
     return Extraction(answer, found.how if answer else "nothing declared")
@@ -80,7 +89,7 @@ def extract(
 
 def extract_all(completion: str, *, stop: Iterable[str] = ()) -> tuple[str, ...]:
     """Every answer that ``any_box`` accepts: what the text commits to, then each of its boxes; no answer twice."""
-    text = _visible(completion, stop)
+    text = visible_text(completion, stop)
     found = [_commitment(text, "response", "last_box").answer, *single_answers(text or "")]
     return tuple(dict.fromkeys(answer for content in found if (answer := _settled(content)) is not None))
 
@@ -100,14 +109,14 @@ def _commitment(text: str | None, kind: str, policy: str) -> Extraction:
 def _settled(answer: str | None) -> str | None:
     """What an answer stands for that itself boxes or declares one, for example "The answer is 7" in a box."""
     while answer is not None and len(answer) <= LONGEST and not BARE.fullmatch(answer):
-        again = _commitment(_visible(answer, ()), "answer", "last_box").answer
+        again = _commitment(visible_text(answer, ()), "answer", "last_box").answer
         if again == answer:
             break
         answer = again  # always shorter
     return answer
 
 
-def _visible(text: str, stop: Iterable[str]) -> str | None:
+def visible_text(text: str, stop: Iterable[str]) -> str | None:
     """The part of a completion that counts, None where it never leaves its thinking."""
     text = _before_stop(text, stop)
     marked = "<" in text or "◁" in text  # one of them begins every mark below but that of a new problem

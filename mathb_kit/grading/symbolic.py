@@ -28,9 +28,11 @@ _DEGREES = re.compile(r"(\d+(?:\.\d+)?)\s*\^\\circ")
 _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
 _FACTORIAL_POWER = re.compile(r"(\w|\([^()]*\))!\s*\^")
 # math-verify reads "5 6" as 11, "1011_2" as 1011 and f' as f.
-# Nor are words factors whose order does not matter.
-_WORDS = re.compile(r"(?<![A-Za-z\\])(?!(?:sqrt|sin|cos|tan|cot|sec|csc|log|exp|mod|gcd|lcm|max|min)(?![A-Za-z]))[A-Za-z]{3,}")
 _MISREAD = re.compile(r"\d\s+\d|\d\s*_|'")
+# It multiplies the letters of a word, whose order does not matter then.
+_WORDS = re.compile(
+    r"(?<![A-Za-z\\])(?!(?:sqrt|sin|cos|tan|cot|sec|csc|log|exp|mod|gcd|lcm|max|min)(?![A-Za-z]))[A-Za-z]{3,}"
+)
 
 
 def compare(gold: str, answer: str) -> str:

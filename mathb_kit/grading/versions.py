@@ -17,7 +17,9 @@ from mathb_kit.errors import MathbError
 _FOLDER = Path(__file__).parent
 _EXTRACTOR = ("boxes.py", "declared.py", "extraction.py")
 # Every other source of this package decides verdicts but these, which carry texts and verdicts about or show them.
-_CARRIERS = ("__init__.py", "explain.py", "files.py", "model_judge.py", "stored.py", "versions.py")
+_CARRIERS = (
+    "__init__.py", "conventions.py", "explanation.py", "files.py", "model_judge.py", "stored.py", "versions.py"
+)  # fmt: skip
 _PINS = ("math-verify", "latex2sympy2_extended", "sympy", "antlr4-python3-runtime")
 
 
