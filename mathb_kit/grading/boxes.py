@@ -27,14 +27,14 @@ _UNIT = (
     r"|cents?|degrees?)\b(?:\s*(?:/|per)\s*[A-Za-z]+)?"
 )
 _AFTER = re.compile(
-    r"\s*\$?\s*(?P<percent>\\?%|(?:\\text\s*\{\s*)?\\?(?<![A-Za-z])(?:percent(?:age)?|pct)\b\s*\}?)"
+    r"\s*\$?(?P<percent>\s*\\?%|\s*(?:\\text\s*\{\s*)?\\?(?<![A-Za-z])(?:percent(?:age)?|pct)\b\s*\}?)"
     r"|\s*(?P<raised>\^\s*(?:\\circ|\{\s*\\circ\s*\})|\\pi(?![A-Za-z])|\\sqrt\s*\{[^{}]{1,20}\})"
     rf"|(?:\s|\\[,;: ])*(?P<unit>\\(?:text|mathrm|textrm|mbox)\s*\{{\s*(?:m|g|in|{_UNIT})\s*\}}"
     r"(?:\s*\^\s*\{?[23]\}?)?)"
-    rf"|\s*\$?\s+(?P<word>{_UNIT})"
+    rf"|\s*\$?(?P<word>\s+{_UNIT})"
 )
 _BEFORE = re.compile(
-    r"(?:(?:^|[$=(,:]|\\\(|\\\[)\s*|\b(?:is|are|equals|be)\s+\$?)(?P<sign>[-\u2212]|\\pm(?![A-Za-z]))\s*$"
+    r"(?:(?:[${=(,:]|\\\(|\\\[)\s*|\b(?:is|are|equals|be)\s+\$?|^(?=\S$))(?P<sign>[-\u2212]|\\pm(?![A-Za-z]))\s*$"
 )
 
 
@@ -69,7 +69,8 @@ def boxes_of(text: str) -> list[Box]:
             if text[end : end + 1] == "{":
                 stack.append(Box(token.start(), end + 1))
             elif bare := _UNBRACED.match(text, end):
-                waiting.append(Box(token.start(), end, end + len(bare[0].rstrip(".,;:")), bare.end()))
+                held = bare[0].rstrip(".,;:")
+                waiting.append(Box(token.start(), end, end + len(held), bare.end(), holds=bool(held)))
             continue
         if kind == "escaped" and (end - token.start()) % 2 == 0:
             continue  # an odd number of backslashes escapes the brace
@@ -137,9 +138,8 @@ def _with_neighbours(text: str, box: Box) -> str:
         return answer
     if after := _AFTER.match(text, box.end):
         if not re.search(r"[%A-Za-z]", re.sub(r"\\[A-Za-z]+", "", answer)):
-            unit = r"\%" if after["percent"] else after["raised"] or after["unit"] or rf"\text{{ {after['word']}}}"
-            answer += unit
-    if before := _BEFORE.search(text[max(box.start - 20, 0) : box.start]):
+            answer += next(part for part in after.groupdict().values() if part)
+    if before := _BEFORE.search(text, max(box.start - 20, 0), box.start):
         sign = "-" if before["sign"] != r"\pm" else before["sign"]
         answer = f"{sign}({answer})" if re.search(r"[-+]", answer) else f"{sign}{answer}"
     return answer
