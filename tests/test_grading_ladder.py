@@ -207,7 +207,7 @@ CHEAP = {
 SYMBOLIC = [
     (r"1+\sqrt{2}", r"\sqrt{3+2\sqrt{2}}", True),
     ("1/2004!", "1/2006!", False),
-    (r"\frac{1}{4}", r"\sin 18^\circ \cos 36^\circ", True),
+    (r"\frac{1}{4}", r"(\sin 18^\circ)(\cos 36^\circ)", True),
     (r"\sin x", r"\sin X", False),
     ("f'(x)", "f(x)", False),
     (r"2^{2n}", "4^n", True),

@@ -8,7 +8,8 @@ stands right beside a box belongs to it where it changes the value: a minus sign
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 # A backslash run with what it escapes, or a bare brace. Possessive quantifiers keep the scan linear.
 _TOKEN = re.compile(r"\{|\}|\\(?P<slashes>\\*+)(?:(?P<box>boxed|fbox)(?![A-Za-z])\s*+|(?P<escaped>[{}]))?")
@@ -37,8 +38,14 @@ _BEFORE = re.compile(
     r"(?:(?:[${=(,:]|\\\(|\\\[)\s*|\b(?:is|are|equals|be)\s+\$?|^(?=\S$))(?P<sign>[-\u2212]|\\pm(?![A-Za-z]))\s*$"
 )
 
+# Cheap looks that spare most boxes the search for either.
+_MAY_FOLLOW = re.compile(r"[ \t]*+\$?[ \t]*+(?:[%^A-Za-z]|\\[%tmps,;: ])")
+_SIGNS = ("-", "\u2212", "m")
+_SAYS, _UNIT_INSIDE = re.compile(r"\w"), re.compile(r"[%A-Za-z]")
+_COMMAND, _SUM = re.compile(r"\\[A-Za-z]+"), re.compile(r"[-+]")
 
-@dataclass
+
+@dataclass(slots=True)
 class Box:
     """Offsets of a box and of its content, and the boxes inside it in order of appearance.
 
@@ -49,7 +56,7 @@ class Box:
     content: int
     content_end: int = -1
     end: int = -1
-    inner: list[Box] = field(default_factory=list)
+    inner: Sequence[Box] = ()
     holds: bool = True
 
 
@@ -80,31 +87,40 @@ def boxes_of(text: str) -> list[Box]:
                 stack.append(None)
         elif stack and (box := stack.pop()) is not None:
             box.content_end, box.end = token.start(), end
-            while waiting and waiting[-1].start > box.start:
-                box.inner.append(waiting.pop())
-            box.inner.reverse()
-            ends = [box.content, *(inner.end for inner in box.inner)]
-            starts = [*(inner.start for inner in box.inner), box.content_end]
-            own = any(text[i:j].strip() for i, j in zip(ends, starts))
-            box.holds = own or any(inner.holds for inner in box.inner)
+            if not (waiting and waiting[-1].start > box.start):
+                box.holds = not text[box.content : box.content_end].isspace() and box.content < box.content_end
+            else:
+                _take_in(text, box, waiting)
             waiting.append(box)
     return waiting
+
+
+def _take_in(text: str, box: Box, waiting: list[Box]) -> None:
+    """Move the boxes that began after ``box`` into it, and see whether it holds more than empty boxes."""
+    first = len(waiting)
+    while first and waiting[first - 1].start > box.start:
+        first -= 1
+    box.inner = waiting[first:]
+    del waiting[first:]
+    ends = [box.content, *(inner.end for inner in box.inner)]
+    starts = [*(inner.start for inner in box.inner), box.content_end]
+    own = any(text[i:j].strip() for i, j in zip(ends, starts))
+    box.holds = own or any(inner.holds for inner in box.inner)
 
 
 def answer_in_boxes(text: str, *, first: bool = False) -> str | None:
     """What the last boxes of a text hold together, or the first box alone; None where no box holds anything."""
     boxes = filled(text)
     while boxes:
-        if first or len(boxes) == 1:
-            box = boxes[0]
-        else:
+        box = boxes[0]
+        if len(boxes) > 1 and not first:
             chosen = _joined(text, boxes)
             if len(chosen) > 1:
                 return ", ".join(dict.fromkeys(text[box.content : box.content_end].strip() for box in chosen))
             box = chosen[0]
-        boxes, first = [inner for inner in box.inner if inner.holds], False  # a box in an answer holds the answer
-        if not boxes:
+        if not box.inner or not (boxes := [inner for inner in box.inner if inner.holds]):
             return _with_neighbours(text, box)
+        first = False  # a box in an answer holds the answer
     return None
 
 
@@ -134,12 +150,16 @@ def _joined(text: str, boxes: list[Box]) -> list[Box]:
 def _with_neighbours(text: str, box: Box) -> str:
     r"""``-\boxed{5}`` is -5, ``\boxed{30}\%`` 30 percent, ``\boxed{5}\text{ cm}`` 5 cm."""
     answer = text[box.content : box.content_end].strip()
-    if "\\boxed" in answer or "\\fbox" in answer or not re.search(r"[\d\w]", answer):
+    after = before = None
+    if _MAY_FOLLOW.match(text, box.end):
+        after = _AFTER.match(text, box.end)
+    if text[max(box.start - 4, 0) : box.start].rstrip().endswith(_SIGNS):
+        before = _BEFORE.search(text, max(box.start - 20, 0), box.start)
+    if not (after or before) or "\\boxed" in answer or "\\fbox" in answer or not _SAYS.search(answer):
         return answer
-    if after := _AFTER.match(text, box.end):
-        if not re.search(r"[%A-Za-z]", re.sub(r"\\[A-Za-z]+", "", answer)):
-            answer += next(part for part in after.groupdict().values() if part)
-    if before := _BEFORE.search(text, max(box.start - 20, 0), box.start):
+    if after and not _UNIT_INSIDE.search(_COMMAND.sub("", answer)):
+        answer += next(part for part in after.groupdict().values() if part)
+    if before:
         sign = "-" if before["sign"] != r"\pm" else before["sign"]
-        answer = f"{sign}({answer})" if re.search(r"[-+]", answer) else f"{sign}{answer}"
+        answer = f"{sign}({answer})" if _SUM.search(answer) else f"{sign}{answer}"
     return answer

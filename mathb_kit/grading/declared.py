@@ -126,15 +126,13 @@ def _before_box(text: str) -> str:
 
 def _last_match(pattern: re.Pattern[str], text: str, lower: str, words: tuple[str, ...]) -> re.Match[str] | None:
     """The last match of a pattern within a line that holds one of the words; ``lower`` is the text in lower case."""
-    for word in words:
-        if word in lower:
-            break
-    else:
+    present = [word for word in words if word in lower]
+    if not present:
         return None
-    end = len(text)
+    end, first = len(text), present[0]
     for line in reversed(lower.split("\n")):
         start = end - len(line)
-        if any(word in line for word in words):
+        if first in line or (len(present) > 1 and any(word in line for word in present)):
             last = None
             for last in pattern.finditer(text, start, end + 1):
                 pass

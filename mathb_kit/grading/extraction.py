@@ -118,7 +118,8 @@ def _settled(answer: str | None) -> str | None:
 
 def visible_text(text: str, stop: Iterable[str]) -> str | None:
     """The part of a completion that counts, None where it never leaves its thinking."""
-    text = _before_stop(text, stop)
+    if stop:
+        text = _before_stop(text, stop)
     marked = "<" in text or "◁" in text  # one of them begins every mark below but that of a new problem
     if marked and ("think" in text or "_of_thought" in text):
         end, mark = max((text.rfind(mark), mark) for mark in _END_THINKING)
@@ -135,8 +136,8 @@ def visible_text(text: str, stop: Iterable[str]) -> str | None:
 
 def _before_stop(text: str, stop: Iterable[str]) -> str:
     """The text before its first stop string outside thinking: what is thought may quote one."""
-    stop = [mark for mark in stop if mark]
-    if not any(mark in text for mark in stop):
+    stop = [mark for mark in stop if mark and mark in text]
+    if not stop:
         return text
     marks = [(found.start(), found[0] in _END_THINKING) for found in _THINKING.finditer(text)]
     cut = len(text)
