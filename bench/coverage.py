@@ -29,6 +29,7 @@ from scipy.stats import binom  # noqa: E402
 
 from mathb_kit.plan import Plan  # noqa: E402
 from mathb_kit.statistics import (  # noqa: E402
+    Bootstrap,
     bootstrap_mean_interval,
     fit_success_rates,
     fit_zero_inflated_beta,
@@ -109,7 +110,7 @@ def sampled(outcomes: pd.DataFrame, seed: int) -> Iterator[tuple]:
     codes, values = estimates_by_end_point(outcomes, KS)
     counts = np.bincount(codes)
     for method, name in (("bca", "BCa"), ("percentile", "percentile bootstrap")):
-        low, high = bootstrap_mean_interval(values, counts, replicates=1000, seed=seed, method=method)
+        low, high = bootstrap_mean_interval(values, counts, Bootstrap(1000, seed=seed, method=method))
         yield from ((name, *ends) for ends in zip(KS, low, high))
     reached = int((outcomes["c"] > 0).sum())
     for method, name in (("clopper-pearson", "Clopper-Pearson of reach"), ("wilson", "Wilson of reach")):
@@ -125,11 +126,11 @@ def one_run(world: str, problems: int, plan: Plan, run: int, population: dict[st
         yield FRESH, name, k, low, high, means(rates)[KS.index(k)]
     for name, k, low, high in sampled(outcomes, run):
         yield SAMPLE, name, k, low, high, population["mean"][KS.index(k)]
-    change = paired_difference(outcomes, tuned, KS, replicates=1000, seed=run)
+    change = paired_difference(outcomes, tuned, KS, bootstrap=Bootstrap(1000, seed=run))
     for k, low, high in change[["k", "low", "high"]].itertuples(index=False):
         yield CHANGE, "BCa", k, low, high, population["change"][KS.index(k)]
     for k, truth in zip((16, 256), population["null"]):
-        null = frozen_null(outcomes, k, replicates=1000, seed=run)
+        null = frozen_null(outcomes, k, bootstrap=Bootstrap(1000, seed=run))
         yield NULL, "BCa of the ratio", k, null.low, null.high, truth
     unsolved = outcomes[outcomes["c"] == 0]
     if len(unsolved):

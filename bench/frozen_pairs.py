@@ -19,12 +19,13 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from mathb_kit import MathbError, Plan, evaluate, get_model, load_problems, load_profile, unsolved_by
-from mathb_kit.statistics import compare_reach, fit_success_rates, gains_by_problem, gains_sentence, mcnemar
+from mathb_kit import MathbError, Plan, evaluate, get_model, load_problems, load_profile
+from mathb_kit.sentences import gains_sentence
+from mathb_kit.statistics import compare_reach, fit_success_rates, gains_by_problem, mcnemar
 
 
 def real_draws(model_name: str, set_name: str, plan: Plan, count: int) -> list[pd.DataFrame]:
-    model, problems = get_model(model_name), unsolved_by(load_problems(set_name), model_name)
+    model, problems = get_model(model_name), load_problems(set_name).unsolved_by(model_name)
     return [evaluate(model, problems, plan, draw=f"frozen-{i}").outcomes for i in range(1, count + 1)]
 
 

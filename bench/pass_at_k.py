@@ -21,7 +21,7 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from mathb_kit.plan import Plan  # noqa: E402
-from mathb_kit.statistics import estimate_pass_at_k, exact_at_least, pass_at_k_curve  # noqa: E402
+from mathb_kit.statistics import Bootstrap, estimate_pass_at_k, exact_at_least, pass_at_k_curve  # noqa: E402
 
 KS = [2**i for i in range(11)]
 RESAMPLES, TIMED_RESAMPLES = 2000, 20
@@ -91,7 +91,7 @@ def largest_error(outcomes: pd.DataFrame, ks: list[int], at_least: int) -> float
 
 def main() -> None:
     outcomes = simulated(10_000, Plan.fixed(1024))
-    ours = best(lambda: pass_at_k_curve(outcomes, KS, replicates=RESAMPLES))
+    ours = best(lambda: pass_at_k_curve(outcomes, KS, bootstrap=Bootstrap(RESAMPLES)))
     fresh = best(lambda: pass_at_k_curve(outcomes, KS, interval="attempts"))
     numpy_seconds = best(lambda: by_index(outcomes), times=1)
     estimates, resamples = plain_loop(outcomes)

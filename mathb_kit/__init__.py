@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "Draw": "draw",
     "MathbError": "errors",
     "Model": "models",
     "Plan": "plan",
@@ -16,31 +17,31 @@ _HOME = {
     "ProblemSet": "problems",
     "Sampling": "models",
     "Store": "store",
-    "UNIFORM": "guessing",
+    "StudyResults": "results",
+    "UNIFORM": "judging",
     "attempts_saved": "statistics",
     "beside_published": "report.status",
     "chance_corrected": "statistics",
-    "chance_lines": "guessing",
-    "chance_of": "guessing",
-    "change_by_problem": "judgement",
+    "chance_lines": "judging",
+    "chance_of": "judging",
+    "change_by_problem": "judging",
     "compare_reach": "statistics",
-    "dry_run": "sampling",
     "engine_factory": "sampling",
     "estimate_pass_at_k": "statistics",
     "evaluate": "evaluation",
-    "expansion_curves": "judgement",
-    "figures_folder": "report.reproduce",
+    "expansion_beside_redrawn": "judging",
+    "figures_folder": "report.folders",
     "fit_success_rates": "statistics",
     "frozen_null": "statistics",
-    "gain_per_step": "judgement",
-    "gains_sentence": "statistics",
+    "newly_reached": "statistics",
     "get_engine": "sampling",
     "get_model": "models",
     "grade": "grading",
     "grade_file": "grading",
-    "judge": "judgement",
-    "judge_checkpoint": "checkpoint",
+    "judge": "judging",
+    "judge_checkpoint": "judging",
     "list_models": "models",
+    "matched": "models",
     "load_problems": "problems",
     "load_profile": "profiles",
     "mode_shares": "lab.modes",
@@ -54,34 +55,35 @@ _HOME = {
     "plot_pass_at_k": "plots",
     "plot_sharpening": "plots",
     "problem_sets": "problems",
-    "problems_met": "study",
+    "problems_met": "judging",
     "proportion_interval": "statistics",
     "published_stages": "published",
     "reach": "statistics",
     "redraw_interval": "statistics",
     "run_notebook": "report.notebooks",
-    "sample": "sampling",
     "save_figure": "plots",
-    "study_evaluations": "study",
-    "unsolved_by": "judgement",
+    "study_evaluations": "judging",
 }
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the table above
-    from mathb_kit.checkpoint import judge_checkpoint
+    from mathb_kit.draw import Draw
     from mathb_kit.errors import MathbError
     from mathb_kit.evaluation import evaluate
     from mathb_kit.grading import grade, grade_file
-    from mathb_kit.guessing import UNIFORM, chance_lines, chance_of
-    from mathb_kit.judgement import (
+    from mathb_kit.judging import (
+        UNIFORM,
+        chance_lines,
+        chance_of,
         change_by_problem,
-        expansion_curves,
-        gain_per_step,
+        expansion_beside_redrawn,
         judge,
-        unsolved_by,
+        judge_checkpoint,
+        problems_met,
+        study_evaluations,
     )
     from mathb_kit.lab.modes import mode_shares
-    from mathb_kit.models import Model, Sampling, get_model, list_models
+    from mathb_kit.models import Model, Sampling, get_model, list_models, matched
     from mathb_kit.plan import Plan
     from mathb_kit.plots import (
         plot_differences,
@@ -94,10 +96,11 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the 
     from mathb_kit.problems import Problem, ProblemSet, load_problems, problem_sets
     from mathb_kit.profiles import load_profile
     from mathb_kit.published import published_stages
+    from mathb_kit.report.folders import figures_folder
     from mathb_kit.report.notebooks import run_notebook
-    from mathb_kit.report.reproduce import figures_folder
     from mathb_kit.report.status import beside_published
-    from mathb_kit.sampling import dry_run, engine_factory, get_engine, parse_shard, sample
+    from mathb_kit.results import StudyResults
+    from mathb_kit.sampling import engine_factory, get_engine, parse_shard
     from mathb_kit.statistics import (
         attempts_saved,
         chance_corrected,
@@ -105,7 +108,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the 
         estimate_pass_at_k,
         fit_success_rates,
         frozen_null,
-        gains_sentence,
+        newly_reached,
         paired_difference,
         pass_at_k,
         pass_at_k_curve,
@@ -114,7 +117,6 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the 
         redraw_interval,
     )
     from mathb_kit.store import Store
-    from mathb_kit.study import problems_met, study_evaluations
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,9 @@ rehearse: bool = False  # tiny models act under the names of the profile's model
 
 # %%
 import mathb_kit as mb
+from mathb_kit import sentences
 from mathb_kit.plots import course
+from mathb_kit.widgets import show_table
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 print(study.note)
@@ -45,7 +47,7 @@ figure = course.plot_course_map()
 
 # %%
 above = sum(row == 0 for *_, row in course.STATIONS)
-course.you_should_see(
+sentences.you_should_see(
     f"{len(course.STATIONS)} notebooks. The {above} of the upper row are read from left to right; each of the others "
     "wants only what an arrow brings to it."
 )
@@ -99,14 +101,14 @@ print(f"{problem.statement}   gold {problem.gold}")
 # %%
 plan = mb.Plan.fixed(64)
 tried = mb.evaluate(model, [problem], plan, draw="first-look", engine=study.engine)
-tried.completions(problem, count=6).style.hide(axis="index")
+show_table(tried.completions(problem, count=6))
 
 # %% [markdown]
 # `answer` is what was read from the text: what stands in its last `\boxed{...}`. `verdict` is what the grader says of
 # answer and gold.
 
 # %%
-course.you_should_see(course.counts_sentence(tried.outcomes))
+sentences.you_should_see(sentences.counts_sentence(tried.outcomes))
 
 # %% [markdown]
 # ## More than one try
@@ -118,7 +120,7 @@ curve = mb.pass_at_k_curve(tried.outcomes, [1, 2, 4, 8, 16, 32, 64], by=["name"]
 figure = mb.plot_pass_at_k(curve, by="name", title=f"One problem, {plan.n_max} attempts", y_label="pass@k")
 
 # %%
-course.you_should_see(course.ends_sentence(curve, "name"))
+sentences.you_should_see(sentences.ends_sentence(curve, "name"))
 
 # %% [markdown]
 # With $c$ correct among $n$ attempts, pass@k is the share of all choices of $k$ attempts that hold a correct one:
@@ -131,11 +133,11 @@ course.you_should_see(course.ends_sentence(curve, "name"))
 
 # %%
 again = mb.evaluate(model, [problem], plan, draw="first-look", engine=study.engine)
-print(f"store: {again.store.root}\nfigures of this profile: {mb.figures_folder(study)}")
+print(f"store: {again.draw.store.root}\nfigures of this profile: {mb.figures_folder(study)}")
 
 # %%
 same = again.outcomes["c"].equals(tried.outcomes["c"])
-course.you_should_see(
+sentences.you_should_see(
     f"The second call sampled {again.new_tokens:,} tokens; its count of correct attempts is "
     f"{'the same' if same else 'another'}. `mathb store counts` lists what is there."
 )

@@ -20,10 +20,11 @@ rehearse: bool = False  # tiny models act under the names of the profile's model
 
 # %%
 import mathb_kit as mb
-from mathb_kit.plots import course
+from mathb_kit import sentences
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.figures_folder(study)
+results = mb.StudyResults(study)  # the study's tables, each sampled, graded and computed when it is first asked for
 print(f"{study.note}\nplan: {study.plan}\nfigures: {folder}")
 
 # %% [markdown]
@@ -40,7 +41,7 @@ for name, problems in sets.items():
 
 # %%
 longest = {name: max(len(problem.gold) for problem in problems) for name, problems in sets.items()}
-course.you_should_see(*(f"The longest gold of {name} has {length} characters." for name, length in longest.items()))
+sentences.you_should_see(*(f"The longest gold of {name} has {length} characters." for name, length in longest.items()))
 
 # %% [markdown]
 # ## Sample and grade
@@ -51,11 +52,7 @@ course.you_should_see(*(f"The longest gold of {name} has {length} characters." f
 # %%
 import pandas as pd
 
-evaluations = {
-    (base, name): mb.evaluate(study.model(base), problems, study.plan, engine=study.engine)
-    for base in study.bases
-    for name, problems in sets.items()
-}
+evaluations = results.on_sets  # by base and set: mb.evaluate(study.model(base), problems, study.plan)
 outcomes = pd.concat([e.outcomes for e in evaluations.values()])
 
 # %% [markdown]
@@ -68,7 +65,7 @@ counts = ["n", "c", "no_answer", "grader_failed", "truncated", "tokens"]
 outcomes.groupby(["set", "name"], sort=False)[counts].sum()
 
 # %%
-course.you_should_see(course.counts_sentence(outcomes))
+sentences.you_should_see(sentences.counts_sentence(outcomes))
 
 # %% [markdown]
 # ## What attempts look like
@@ -76,20 +73,20 @@ course.you_should_see(course.counts_sentence(outcomes))
 # work, choose a problem and read on; elsewhere the first few are shown.
 
 # %%
-from mathb_kit.widgets import browse_completions, slide_k
+from mathb_kit.widgets import browse_completions, show_table, slide_k
 
 first = evaluations[study.bases[0], study.sets[-1]]
 browse_completions(first)
 
 # %%
-course.you_should_see(f"{study.bases[0]} on {study.sets[-1]}. {course.counts_sentence(first.outcomes)}")
+sentences.you_should_see(f"{study.bases[0]} on {study.sets[-1]}. {sentences.counts_sentence(first.outcomes)}")
 
 # %% [markdown]
 # ## pass@k
 # **pass@k** is the chance that at least one of k attempts at a problem is correct, averaged over the problems.
 
 # %%
-curves = mb.pass_at_k_curve(outcomes, study.ks, by=["set", "name"])
+curves = results.saturation  # mb.pass_at_k_curve(outcomes, study.ks, by=["set", "name"])
 figure = mb.plot_pass_at_k(curves, by="name", panel="set", title=f"pass@k of the base models ({study.name})")
 caption = (
     f"Mean pass@k of {len(study.bases)} base models on {' and '.join(sets)} ({study.note}). "
@@ -99,14 +96,14 @@ mb.save_figure(figure, curves, folder, "01_base_saturation", caption)
 print(caption)
 
 # %%
-course.you_should_see(course.ends_sentence(curves, "name", "set"))
+sentences.you_should_see(sentences.ends_sentence(curves, "name", "set"))
 
 # %% [markdown]
 # A set is **saturated** where its curves are flat near 1: more attempts bring nothing, and it can no longer tell models
 # apart.
 
 # %%
-course.you_should_see(course.last_step_sentence(curves, "name", "set"))
+sentences.you_should_see(sentences.last_step_sentence(curves, "name", "set"))
 
 # %% [markdown]
 # One k at a time, with the intervals: move the slider and watch the models change places, or not.
@@ -117,7 +114,7 @@ slide_k(curves[curves["set"] == study.sets[-1]], title=f"pass@k on {study.sets[-
 # %%
 ranks = curves[curves["set"] == study.sets[-1]].pivot(index="name", columns="k", values="estimate").rank()
 leaders = list(dict.fromkeys(ranks.idxmax()))
-course.you_should_see(f"In the lead, from k = 1 to {max(study.ks):,}: {', then '.join(leaders)}.")
+sentences.you_should_see(f"In the lead, from k = 1 to {max(study.ks):,}: {', then '.join(leaders)}.")
 
 # %% [markdown]
 # **How it is computed.** With $c$ correct among a fixed number of $n$ attempts, a problem's estimate is
@@ -132,14 +129,12 @@ course.you_should_see(f"In the lead, from k = 1 to {max(study.ks):,}: {', then '
 # (a bootstrap: problems drawn again and again from these), and had *exactly these problems* been attempted afresh.
 
 # %%
-afresh = mb.pass_at_k_curve(outcomes, study.ks, by=["set", "name"], interval="attempts")
-ends = pd.concat([curves, afresh])
-ends = ends[ends["k"].isin([1, max(study.ks)])].sort_values(["set", "name", "k"], kind="stable")
+ends = results.saturation_ends  # the second kind by interval="attempts"
 ends.to_csv(folder / "01_ends.csv", index=False, lineterminator="\n", float_format="%.4g")
-ends.style.hide(axis="index").format(precision=3)
+show_table(ends)
 
 # %%
-course.you_should_see(course.widths_sentence(ends))
+sentences.you_should_see(sentences.widths_sentence(ends))
 
 # %% [markdown]
 # ## What guessing is worth
@@ -149,19 +144,13 @@ course.you_should_see(course.widths_sentence(ends))
 # attempts. Beside it, for every k, uniform guessing among the numbers with as many digits as the gold.
 
 # %%
-guesser = study.model(study.bases[0])
-fixed = mb.Plan.fixed(study.chance)
-lines = []
-for name, problems in sets.items():
-    guesses = mb.evaluate(guesser, problems, fixed, draw="chance", engine=study.engine)
-    solved = curves[(curves["set"] == name) & (curves["name"] == guesser.name)]
-    lines.append(mb.chance_lines(guesses, problems, solved).assign(set=name))
-chance = pd.concat(lines, ignore_index=True)
+chance = results.chance  # mb.chance_lines, set by set, of a draw "chance" by mb.Plan.fixed(study.chance)
 
 # %%
-figure = mb.plot_pass_at_k(chance, by="what", panel="set", title=f"{guesser.name} and chance ({study.name})")
+guesser = study.bases[0]
+figure = mb.plot_pass_at_k(chance, by="what", panel="set", title=f"{guesser} and chance ({study.name})")
 caption = (
-    f"pass@k of {guesser.name}; its answers held against the golds of other problems with as many digits, at a fixed "
+    f"pass@k of {guesser}; its answers held against the golds of other problems with as many digits, at a fixed "
     f"{study.chance} attempts; and uniform guessing among the numbers with as many digits, exact "
     f"({study.note}). Bands: problems as a sample, 95 %."
 )
@@ -169,34 +158,31 @@ mb.save_figure(figure, chance, folder, "01_chance", caption)
 print(caption)
 
 # %%
-course.you_should_see(course.ends_sentence(chance, "what", "set"))
+sentences.you_should_see(sentences.ends_sentence(chance, "what", "set"))
 
 # %% [markdown]
 # What is left of saturation after chance, at the largest k: $(\text{pass@}k - \text{chance}) / (1 - \text{chance})$,
 # with uniform guessing as chance.
 
 # %%
-guessing = chance[chance["what"] == mb.UNIFORM].set_index(["set", "k"])["estimate"].rename("chance")
-left = curves[curves["k"] == max(study.ks)].join(guessing, on=["set", "k"])
-left["corrected"] = mb.chance_corrected(left["estimate"], left["chance"])
-left = left[["set", "name", "k", "estimate", "chance", "corrected"]]
+left = results.saturation_after_chance
 left.to_csv(folder / "01_saturation_after_chance.csv", index=False, lineterminator="\n", float_format="%.4g")
-left.style.hide(axis="index").format(precision=3)
+show_table(left)
 
 # %%
-course.you_should_see(course.after_chance_sentence(left))
+sentences.you_should_see(sentences.after_chance_sentence(left))
 
 # %% [markdown]
 # ## What the adaptive plan saved
 # Attempts used beside those that a fixed number of attempts per problem would have taken for the same largest k.
 
 # %%
-saved = mb.attempts_saved(outcomes, by=["set", "name"])
+saved = results.attempts_saved
 saved.to_csv(folder / "01_attempts_saved.csv", index=False, lineterminator="\n", float_format="%.4g")
-saved.style.hide(axis="index").format(precision=2)
+show_table(saved, digits=2)
 
 # %%
-course.you_should_see(course.saved_sentence(saved))
+sentences.you_should_see(sentences.saved_sentence(saved))
 
 # %% [markdown]
 # ## Exercise

@@ -23,12 +23,13 @@ quick: bool = False  # fewer attempts (k up to 256) and fewer labelled completio
 import pandas as pd
 
 import mathb_kit as mb
-from mathb_kit import verifiers
-from mathb_kit.plots import course
+from mathb_kit import sentences, verifiers
+from mathb_kit.places import verifiers_root
 from mathb_kit.plots.verifiers import plot_agreement, plot_frameworks, style_failures
+from mathb_kit.widgets import show_table
 
 study = mb.load_profile(profile, quick=quick)
-folder = verifiers.run_folder() / "figures"
+folder = verifiers_root() / "figures"
 print(f"{study.note}\nfigures and tables: {folder}")
 
 # %% [markdown]
@@ -41,10 +42,10 @@ print(f"{study.note}\nfigures and tables: {folder}")
 # %%
 evaluations = mb.study_evaluations(study)
 rows = verifiers.comparison_rows(evaluations, few=quick)
-verifiers.count_rows(rows).style.hide(axis="index")
+show_table(verifiers.count_rows(rows))
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{len(rows):,} completions of {rows['source'].nunique()} kinds; {rows['label'].notna().sum():,} of them carry a "
     "label, that is, somebody's verdict to compare with."
 )
@@ -56,10 +57,10 @@ course.you_should_see(
 # %%
 verifiers.run_verifiers(rows, only=["main"])
 verdicts, reasons = verifiers.read_comparison(rows)
-verifiers.overview(verdicts, reasons).style.hide(axis="index")
+show_table(verifiers.overview(verdicts, reasons))
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{verdicts['verifier'].nunique()} verifiers have verdicts on these completions; {len(reasons)} have not run."
 )
 
@@ -81,7 +82,7 @@ style_failures(said.drop(columns="problem"))
 
 # %%
 ours = (said["mathb_kit"] == "correct") == (said["reader"] == "right")
-course.you_should_see(
+sentences.you_should_see(
     f"Red is a verdict that is not the reader's. Our own grader is not free of it: on {(~ours).sum()} of {len(said)} "
     "completions it differs."
 )
@@ -103,7 +104,7 @@ mb.save_figure(figure, table, folder, "04_table_3", caption)
 print(caption)
 
 # %%
-course.you_should_see(course.verifiers_sentence(table))
+sentences.you_should_see(sentences.verifiers_sentence(table))
 
 # %% [markdown]
 # ## Where our own grader goes astray
@@ -112,14 +113,15 @@ course.you_should_see(course.verifiers_sentence(table))
 
 # %%
 blind = [case for case in verifiers.load_failure_modes() if case.is_right != (case.expected == "correct")]
-pd.DataFrame(
+blind_spots = pd.DataFrame(
     [(case.mode, case.gold, case.snippet, case.expected, case.reader, case.why) for case in blind],
     columns=["mode", "gold", "snippet", "our verdict", "a reader says", "why"],
-).style.hide(axis="index")
+)
+show_table(blind_spots)
 
 # %%
 accepted = sum(case.expected == "correct" for case in blind)
-course.you_should_see(
+sentences.you_should_see(
     f"{len(blind)} known blind spots. In {accepted} of them we accept a wrong answer, in {len(blind) - accepted} we "
     "miss a right one."
 )
@@ -131,7 +133,7 @@ course.you_should_see(
 # others were not. Bare answers of the test cases were put into a box, and every verifier got the same text.
 
 # %%
-agreement = verifiers.agreement(verdicts)
+agreement = verifiers.label_agreement(verdicts)
 labelled = agreement[agreement["source"] != "monsters"]
 figure = plot_agreement(labelled, title="Faults in percent of the labelled rows (counts at the bars' ends)")
 caption = (
@@ -143,7 +145,7 @@ print(caption)
 
 # %%
 wrongly = labelled.groupby("verifier", sort=False)[["false_equals", "false_differences"]].sum()
-course.you_should_see(
+sentences.you_should_see(
     *(
         f"{name} calls {row.false_equals:,} wrong answers right and misses {row.false_differences:,} right ones."
         for name, row in wrongly.iterrows()
@@ -154,7 +156,7 @@ course.you_should_see(
 # The same as a table, with the monsters:
 
 # %%
-agreement.drop(columns=["seconds", "slowest"]).style.hide(axis="index").format(precision=3, na_rep="")
+show_table(agreement.drop(columns=["seconds", "slowest"]))
 
 # %% [markdown]
 # ## Faults to read
@@ -166,21 +168,21 @@ agreement.drop(columns=["seconds", "slowest"]).style.hide(axis="index").format(p
 faults = verifiers.disagreements(verdicts)
 faults.to_csv(folder / "04_faults.csv", index=False, lineterminator="\n")
 equals = faults[faults["fault"] == "false equal"]
-equals.groupby(["verifier", "source"], sort=False).head(4).style.hide(axis="index")
+show_table(equals.groupby(["verifier", "source"], sort=False).head(4))
 
 # %%
 by_verifier = ", ".join(f"{name} {count:,}" for name, count in equals["verifier"].value_counts().items())
-course.you_should_see(f"{len(equals):,} false equals: {by_verifier or 'none called a wrong answer right'}.")
+sentences.you_should_see(f"{len(equals):,} false equals: {by_verifier or 'none called a wrong answer right'}.")
 
 # %% [markdown]
 # And some that were called wrong, though they are right: two of each verifier and source.
 
 # %%
 differences = faults[faults["fault"] == "false difference"]
-differences.groupby(["verifier", "source"], sort=False).head(2).style.hide(axis="index")
+show_table(differences.groupby(["verifier", "source"], sort=False).head(2))
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{len(differences):,} right answers were missed, {(differences['said'] == 'wrong').sum():,} of them called wrong "
     "outright; for the others no verdict came."
 )
@@ -200,7 +202,7 @@ times.style.format(precision=2)
 
 # %%
 total = times.drop(columns="hangs").sum(axis=1)
-course.you_should_see(
+sentences.you_should_see(
     f"{total.idxmin()} takes {total.min():.1f} s for everything, {total.idxmax()} {total.max():.1f} s; "
     f"{times['hangs'].sum()} rows hung."
 )
@@ -210,10 +212,10 @@ course.you_should_see(
 
 # %%
 slowest = verifiers.slowest(verdicts, 12)
-slowest.style.hide(axis="index").format(precision=2)
+show_table(slowest, digits=2)
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{(slowest['source'] == 'monsters').sum()} of the {len(slowest)} slowest are monsters; the slowest took "
     f"{slowest['seconds'].iloc[0]:.1f} s."
 )
@@ -226,10 +228,10 @@ course.you_should_see(
 # %%
 on_one, completions = verifiers.resting_on_one(evaluations)
 on_one.to_csv(folder / "04_resting_on_one.csv", index=False, lineterminator="\n", float_format="%.4g")
-on_one.style.hide(axis="index").format(precision=3, na_rep="")
+show_table(on_one)
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{on_one['on_one'].sum()} of {on_one['solved'].sum():,} solved problems, over all models and sets, rest on one "
     "completion."
 )
@@ -239,10 +241,10 @@ course.you_should_see(
 
 # %%
 completions.to_csv(folder / "04_single_completions.csv", index=False, lineterminator="\n")
-completions.head(30).style.hide(axis="index")
+show_table(completions.head(30))
 
 # %%
-course.you_should_see(
+sentences.you_should_see(
     f"{(completions['rung'] == 'text').sum()} of {len(completions)} were equal to the gold letter by letter, so that "
     "no verifier could have erred in comparing; whether the way there is sound is for you to read."
 )
@@ -256,11 +258,11 @@ course.you_should_see(
 # %%
 rungs = verifiers.rung_shares(evaluations)
 top = rungs.loc[rungs["attempts"].idxmax()]
-rungs.style.hide(axis="index").format({"share": "{:.3%}"})
+rungs.style.hide(axis="index").format({"share": "{:.3%}"}, escape="html")
 
 # %%
 total = rungs["attempts"].sum()
-course.you_should_see(f"'{top['rung']}' decides {course.percent(top['share'])} of {total:,} attempts.")
+sentences.you_should_see(f"'{top['rung']}' decides {sentences.percent(top['share'])} of {total:,} attempts.")
 
 # %% [markdown]
 # Every pair that only the symbolic rung decided:
@@ -268,11 +270,11 @@ course.you_should_see(f"'{top['rung']}' decides {course.percent(top['share'])} o
 # %%
 symbolic = verifiers.decided_symbolically(evaluations)
 symbolic.to_csv(folder / "04_symbolic_pairs.csv", index=False, lineterminator="\n")
-symbolic.style.hide(axis="index")
+show_table(symbolic)
 
 # %%
 accepted = symbolic.loc[symbolic["verdict"] == "correct", "attempts"].sum()
-course.you_should_see(
+sentences.you_should_see(
     f"{len(symbolic)} pairs in {symbolic['attempts'].sum():,} attempts. {accepted:,} of these attempts count as "
     "correct only because computer algebra said so."
 )
@@ -286,11 +288,11 @@ course.you_should_see(
 policies = verifiers.reach_by_policy(evaluations, max(study.ks))
 policies.to_csv(folder / "04_reach_by_policy.csv", index=False, lineterminator="\n")
 others = policies[policies["policy"] != "last_box"]
-others.style.hide(axis="index")
+show_table(others)
 
 # %%
 moved = others.groupby("policy", sort=False)[["gained", "lost"]].sum()
-course.you_should_see(
+sentences.you_should_see(
     *(
         f"Under {policy} {row.gained} problems more would be reached and {row.lost} fewer, over all models and sets."
         for policy, row in moved.iterrows()

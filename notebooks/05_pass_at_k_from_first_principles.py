@@ -25,9 +25,8 @@ import pandas as pd
 from IPython.display import display
 
 import mathb_kit as mb
-from mathb_kit import construction
 from mathb_kit import statistics as st
-from mathb_kit.plots.course import percent, you_should_see
+from mathb_kit.sentences import percent, you_should_see
 from mathb_kit.widgets import slide_k
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
@@ -207,12 +206,12 @@ difference = st.paired_difference(pair[its_base], pair[tuned_name], [1, k_max])
 difference.style.hide(axis="index").format(precision=3)
 
 # %%
-told = [
+differences = [
     f"At k = {row.k:,}, {tuned_name} less {its_base} is {row.estimate:+.3f}, and the interval [{row.low:+.3f}, "
     f"{row.high:+.3f}] {'leaves out 0.' if row.low * row.high > 0 else 'holds 0: the two cannot be told apart.'}"
     for row in difference.itertuples()
 ]
-you_should_see(*told)
+you_should_see(*differences)
 
 # %% [markdown]
 # Move k and see who is ahead where. (In a page without a running kernel, some values of k side by side.)
@@ -243,14 +242,14 @@ slide_k(curves, by="name", title=f"{study.sets[0]}: base and RL")
 # Fitting the spread of success rates to the whole pool of candidates (*empirical Bayes*) uses what the pool shows.
 
 # %%
-candidates = construction.candidate_outcomes(study)
+candidates = mb.StudyResults(study).candidate_outcomes
 spreads = {name: st.fit_success_rates(outcomes) for name, outcomes in candidates.items()}
 selected_in = 1024  # attempts in which these problems were left unsolved, whatever plan is used here
 jeffreys = st.beta_success_rates(0.5, 0.5).given(selected_in, 0).pass_at_k([k_max])[0]
 hard = study.problems(study.hard_set)
 rows = []
 for name in study.bases:
-    keys = {problem.key for problem in mb.unsolved_by(hard, name)}
+    keys = {problem.key for problem in hard.unsolved_by(name)}
     missed = pd.DataFrame({"n": selected_in, "c": 0}, index=range(len(keys)))
     fresh = mb.evaluate(study.model(name), hard, study.plan).outcomes
     predicted = st.redraw_interval(missed, [k_max], spreads[name]).iloc[0]
@@ -476,10 +475,10 @@ table = st.neighbours(fixed.outcomes, answer_counts(fixed.verdicts), k=16)
 table.drop(columns=["model", "draw"]).style.hide(axis="index").format(precision=3)
 
 # %%
-found = fixed.outcomes["c"] > 0
+solved = fixed.outcomes["c"] > 0
 scores = table.set_index("metric")["estimate"]
 you_should_see(
-    f"{found.sum()} of {len(found)} problems are found at least once in {study.chance} attempts; "
+    f"{solved.sum()} of {len(solved)} problems are found at least once in {study.chance} attempts; "
     f"the highest of these scores is {scores.idxmax()} with {percent(scores.max())}, the lowest {scores.idxmin()} with "
     f"{percent(scores.min())}. Same attempts, another question."
 )

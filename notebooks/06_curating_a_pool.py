@@ -28,7 +28,7 @@ from IPython.display import display
 import mathb_kit as mb
 from mathb_kit import construction
 from mathb_kit.lab import curation
-from mathb_kit.plots.course import funnel_sentence, percent, you_should_see
+from mathb_kit.sentences import funnel_sentence, percent, you_should_see
 
 study = mb.load_profile(profile, quick=quick)
 folder = mb.figures_folder(study)

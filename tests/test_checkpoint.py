@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 from engines import CoinEngine
 
-from mathb_kit.checkpoint import judge_checkpoint, seen_in_training
 from mathb_kit.errors import MathbError
-from mathb_kit.models.model import Model
+from mathb_kit.judging import judge_checkpoint, seen_in_training
+from mathb_kit.models import Model, matched
 from mathb_kit.plan import Plan
 from mathb_kit.problems import ProblemSet
 from mathb_kit.problems.problem import Problem
 from mathb_kit.report.card import write_card
+from mathb_kit.sentences import judgement_sentence
 from mathb_kit.store import Store
 
 PLAN = Plan(rounds=(8, 32), stop=2, chunk=8)
@@ -32,7 +33,8 @@ EASY = ProblemSet("easy", tuple(Problem("easy", str(i), f"Flip {i}.", "1") for i
 
 def judged(tmp_path, on=HARD, **options):
     return judge_checkpoint(
-        TUNED, BASE, on, PLAN, store=Store(tmp_path / "store"), engine_for=lambda model: CoinEngine(CHANCE[model.name]),
+        matched(BASE, TUNED), on, PLAN, store=Store(tmp_path / "store"),
+        engine_for=lambda model: CoinEngine(CHANCE[model.name]),
         **options,
     )  # fmt: skip
 
@@ -51,9 +53,11 @@ def test_the_base_selects_by_column_or_else_by_a_draw_of_its_own(tmp_path):
     table = Store(tmp_path / "store").read_attempts(BASE.key(), "sieve", [p.key for p in bare], ["problem", "text"])
     right = set(table.loc[table["text"].str.contains("boxed{1}", regex=False), "problem"])
     assert {problem.key for problem in by_draw.problems} == {problem.key for problem in bare} - right
-    assert by_draw.redrawn_attempts.draw == "main" and "made here" in by_draw.selection
+    assert by_draw.redrawn_attempts.draw.name == "main" and "made here" in by_draw.selection
     with pytest.raises(MathbError, match="left nothing of hard unsolved"):
-        judge_checkpoint(TUNED, BASE, bare, PLAN, store=Store(tmp_path / "x"), engine_for=lambda _: CoinEngine(1.0))
+        judge_checkpoint(
+            matched(BASE, TUNED), bare, PLAN, store=Store(tmp_path / "x"), engine_for=lambda _: CoinEngine(1.0)
+        )
 
 
 def test_parts_add_up_and_hold_the_counts_of_the_verdicts(tmp_path):
@@ -111,7 +115,7 @@ def test_the_card_is_one_harmless_page_and_its_json_says_the_same(tmp_path):
     judgement = judged(tmp_path, ordinary=[EASY])
     page, data = write_card(judgement, tmp_path / "cards")
     record = json.loads(data.read_text())
-    assert record["verdict"] == judgement.judgement.sentence and record["verdict"] in page.read_text()
+    assert record["verdict"] == judgement_sentence(judgement.judgement) and record["verdict"] in page.read_text()
     assert record["tuned"]["key"] == TUNED.key() and record["provenance"]["packages"]
     assert pd.DataFrame(record["parts"])["tuned"].tolist() == judgement.parts()["tuned"].tolist()
     assert str(tmp_path) not in json.dumps(record)

@@ -11,6 +11,7 @@ import jupytext
 import pandas as pd
 import pytest
 
+from mathb_kit import sentences
 from mathb_kit.plots import course
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[0-9]*.py"))
@@ -89,12 +90,14 @@ def test_the_ends_of_curves_are_told_panel_by_panel_and_apart_where_they_end_apa
          ("hard", "b", 1, 0.25), ("hard", "b", 2, 0.5), ("hard", "b", 4, float("nan"))],
         columns=["set", "name", "k", "estimate"],
     )  # fmt: skip
-    assert course.ends_sentence(curves, "name", "set").split("\n") == [
+    assert sentences.ends_sentence(curves, "name", "set").split("\n") == [
         "easy: from k = 1 to 4, a 50 % to 100 %.",
         "hard: a 0 % to 3.4 % (k = 1 to 4); b 25 % to 50 % (k = 1 to 2).",
     ]
     easy = curves[curves["set"] == "easy"]
-    assert course.last_step_sentence(easy, "name") == "The step from k = 1 to 4 still brings at most 50.0 points (a)."
+    assert sentences.last_step_sentence(easy, "name") == (
+        "The step from k = 1 to 4 still brings at most 50.0 points (a)."
+    )
 
 
 def test_a_difference_counts_as_one_only_where_its_interval_leaves_out_zero():
@@ -103,7 +106,7 @@ def test_a_difference_counts_as_one_only_where_its_interval_leaves_out_zero():
          ("b", 64, -1.0, 0.0)],
         columns=["tuned", "k", "low", "high"],
     )  # fmt: skip
-    assert course.differences_sentence(table).split("\n") == [
+    assert sentences.differences_sentence(table).split("\n") == [
         "At k = 1 the interval lies above 0 for a, around 0 for 1 of 2.",
         "At k = 8 the interval lies below 0 for a, b.",
         "At k = 64 the interval lies around 0 for all.",
@@ -114,7 +117,7 @@ def test_a_prediction_that_failed_is_named():
     table = pd.DataFrame(
         {"model": ["a", "b"], "low": [0.0, 2.0], "high": [3.0, 4.0], "solved by a fresh draw": [3.0, 1.0]}
     )
-    assert course.foreseen_sentence(table) == (
+    assert sentences.foreseen_sentence(table) == (
         "The fresh draw solves 3 for a, 1 for b. It lies in the predicted interval for 1 of 2 models (not for b)."
     )
 
@@ -124,13 +127,13 @@ def test_attempts_saved_are_those_of_both_plans_together():
         [("easy", "a", 10, 100, 10.0), ("hard", "a", 40, 100, 2.5)],
         columns=["set", "name", "attempts", "fixed_attempts", "ratio"],
     )
-    told = course.saved_sentence(saved)
+    told = sentences.saved_sentence(saved)
     assert "50 attempts in place of 200: 4.0 times fewer" in told and "least by a on hard (2.5 times)" in told
 
 
 def test_sets_that_differ_are_told_apart_by_both_sides():
-    assert "again: the same 2 problems" in course.overlap_sentence({"x", "y"}, ["y", "x"])
-    assert "2 problems are unsolved in this run only, 1 in the shipped" in course.overlap_sentence("xy", "yzw")
+    assert "again: the same 2 problems" in sentences.overlap_sentence({"x", "y"}, ["y", "x"])
+    assert "2 problems are unsolved in this run only, 1 in the shipped" in sentences.overlap_sentence("xy", "yzw")
 
 
 @pytest.mark.parametrize(
@@ -138,13 +141,13 @@ def test_sets_that_differ_are_told_apart_by_both_sides():
     [(0, "0 %"), (1e-5, "below 0.1 %"), (0.034, "3.4 %"), (0.48, "48 %"), (0.977, "97.7 %"), (0.9999, "100 %")],
 )
 def test_shares_are_told_with_a_decimal_near_the_ends(share, told):
-    assert course.percent(share) == told
+    assert sentences.percent(share) == told
 
 
 def test_what_you_should_see_is_a_list_where_it_has_lines_and_makes_no_formula_of_two_dollars(monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda each: shown.append(each.data))
-    course.you_should_see("One.")
-    course.you_should_see("a costs $1", "b\nc costs $2")
+    sentences.you_should_see("One.")
+    sentences.you_should_see("a costs $1", "b\nc costs $2")
     assert shown[0] == "**What you should see.** One."
     assert shown[1] == "**What you should see.** \n\n- a costs \\$1\n- b\n- c costs \\$2"

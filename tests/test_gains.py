@@ -9,7 +9,8 @@ from scipy.stats import binom, false_discovery_control, fisher_exact, hypergeom
 
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
-from mathb_kit.statistics.gains import gains_by_problem, gains_sentence
+from mathb_kit.sentences import gains_sentence
+from mathb_kit.statistics.gains import gains_by_problem
 from mathb_kit.statistics.two_sample import one_sided_p
 
 

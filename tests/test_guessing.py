@@ -6,7 +6,7 @@ import pytest
 from engines import CoinEngine
 
 from mathb_kit.evaluation import evaluate
-from mathb_kit.guessing import PERMUTED, UNIFORM, chance_lines, chance_of
+from mathb_kit.judging import PERMUTED, UNIFORM, chance_lines, chance_of
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem

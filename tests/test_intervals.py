@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom, binomtest, bootstrap
 
 from mathb_kit.errors import MathbError
-from mathb_kit.statistics import bootstrap_mean_interval, proportion_interval
+from mathb_kit.statistics import Bootstrap, bootstrap_mean_interval, proportion_interval
 from mathb_kit.statistics.intervals import acceleration, bca_ends, clopper_pearson
 
 METHODS = ["clopper-pearson", "wilson"]
@@ -82,10 +82,10 @@ def test_bca_ends_are_scipys_on_scipys_own_resamples():
 
 def test_percentile_bootstrap_of_a_yes_no_column_has_binomial_quantiles():
     values, counts = np.array([[0.0], [1.0]]), np.array([60, 40])
-    low, high = bootstrap_mean_interval(values, counts, replicates=50_000, method="percentile")
+    low, high = bootstrap_mean_interval(values, counts, Bootstrap(50_000, method="percentile"))
     assert [low.item(), high.item()] == pytest.approx(binom.ppf([0.025, 0.975], 100, 0.4) / 100, abs=0.011)
     with pytest.raises(MathbError, match="choose 'bca' or 'percentile'"):
-        bootstrap_mean_interval(values, counts, method="basic")
+        bootstrap_mean_interval(values, counts, Bootstrap(method="basic"))
 
 
 @pytest.mark.parametrize("problems", [2, 60, 115])
@@ -100,5 +100,5 @@ def test_a_column_on_which_all_problems_agree_has_the_interval_of_no_dissenter(p
 
 def test_many_distinct_rows_are_resampled_in_blocks():
     values = np.linspace(0, 1, 4000)[:, None]
-    low, high = bootstrap_mean_interval(values, np.ones(4000, dtype=int), replicates=1500)
+    low, high = bootstrap_mean_interval(values, np.ones(4000, dtype=int), Bootstrap(1500))
     assert [low.item(), high.item()] == pytest.approx([0.5 - 1.96 * 0.004564, 0.5 + 1.96 * 0.004564], abs=0.0012)

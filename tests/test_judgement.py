@@ -1,26 +1,22 @@
 """Judging a tuned model: the base's own unsolved part as denominator, a re-drawn base beside it."""
 
-import pandas as pd
 import pytest
 from engines import CoinEngine
 
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
-from mathb_kit.judgement import (
-    change_by_problem,
-    expansion_curves,
-    gain_per_step,
-    judge,
-    unsolved_by,
-)
+from mathb_kit.judging import change_by_problem, expansion_beside_redrawn, judge
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
-from mathb_kit.problems.problem import Problem
+from mathb_kit.problems import Problem, ProblemSet
+from mathb_kit.sentences import judgement_sentence
 from mathb_kit.store import Store
 
 PLAN = Plan(rounds=(8, 32), stop=2, chunk=8)
 BASE, TUNED = Model("base", "hub/base"), Model("tuned", "hub/tuned", base="base")
-PROBLEMS = [Problem("hard", str(i), f"Toss {i}.", "1", {"base_unsolved": i % 3 != 0}) for i in range(30)]
+PROBLEMS = ProblemSet(
+    "hard", tuple(Problem("hard", str(i), f"Toss {i}.", "1", {"base_unsolved": i % 3 != 0}) for i in range(30))
+)
 
 
 @pytest.fixture
@@ -45,8 +41,8 @@ def test_only_what_the_base_left_unsolved_counts_and_the_null_is_its_fresh_draw(
     redrawn = len(solved_by(evaluations["base"], 32) & chosen)
     assert judgement.comparison.expansion[:2] == (reached, 20)
     assert judgement.null.expansion[:2] == (redrawn, 20)
-    assert f"reached {reached} of 20" in judgement.sentence
-    assert f"a re-drawn base reaches {redrawn} of 20" in judgement.sentence
+    sentence = judgement_sentence(judgement)
+    assert f"reached {reached} of 20" in sentence and f"a re-drawn base reaches {redrawn} of 20" in sentence
     frame = judgement.to_frame()
     expansion = frame[frame["metric"] == "expansion"].set_index("tuned")["count"]
     assert expansion.to_dict() == {"tuned": reached, "base re-drawn": redrawn}
@@ -66,7 +62,7 @@ def test_gains_and_at_least_are_judged_against_the_fresh_draw(evaluations):
 
 
 def test_expansion_grows_with_k_and_ends_at_the_judgement(evaluations):
-    curves = expansion_curves(evaluations, {"tuned": "base"}, PROBLEMS, [1, 4, 8, 32])
+    curves = expansion_beside_redrawn(evaluations, {"tuned": "base"}, PROBLEMS, [1, 4, 8, 32])
     chosen = {problem.key for i, problem in enumerate(PROBLEMS) if i % 3 != 0}
     for who, name in (("base, re-drawn", "base"), ("tuned", "tuned")):
         counts = curves[curves["who"] == who].sort_values("k")["count"].tolist()
@@ -75,7 +71,7 @@ def test_expansion_grows_with_k_and_ends_at_the_judgement(evaluations):
 
 def test_a_set_that_was_not_sieved_with_the_base_is_refused(evaluations):
     with pytest.raises(MathbError, match="no column 'other_unsolved'"):
-        unsolved_by(PROBLEMS, "other")
+        PROBLEMS.unsolved_by("other")
 
 
 def test_changes_by_problem_name_gained_and_lost_reach(evaluations):
@@ -84,22 +80,3 @@ def test_changes_by_problem_name_gained_and_lost_reach(evaluations):
     assert set(changes.index[changes == "gained"]) == after - before
     assert set(changes.index[changes == "lost"]) == before - after
     assert set(changes.index[changes == "kept"]) == before & after
-
-
-def test_gain_per_step_is_the_mean_share_newly_reached():
-    # Two models on four problems; first correct attempt, none where the number is missing.
-    first = {"a": [3, 70, None, 128], "b": [64, 65, None, None]}
-    outcomes = pd.DataFrame(
-        [
-            {"model": model, "problem": f"p{i}", "draw": "main", "n": 192,
-             "first_correct": pd.NA if at is None else at}
-            for model, firsts in first.items()
-            for i, at in enumerate(firsts)
-        ]
-    ).astype({"first_correct": "Int64"})  # fmt: skip
-    table = gain_per_step(outcomes, step=64, k_max=192)
-    with pytest.raises(MathbError, match="beyond the largest k, 32"):
-        gain_per_step(outcomes, step=64, k_max=32)
-    # a reaches 1, 2, 0 new of four; b reaches 1, 1, 0
-    assert table["gain"].tolist() == [1 / 4, (2 / 4 + 1 / 4) / 2, 0.0]
-    assert table["k"].tolist() == [64, 128, 192]

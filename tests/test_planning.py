@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 from mathb_kit.cli import app
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
+from mathb_kit.sentences import plan_sentence
 from mathb_kit.statistics.adaptive import exact_pass_at_k
-from mathb_kit.statistics.planning import QUESTIONS, candidate_plans, choose_plan, most_savings, plan_cost
+from mathb_kit.statistics.planning import QUESTIONS, PlanRequest, candidate_plans, choose_plan, most_savings, plan_cost
 from mathb_kit.statistics.success_rates import SuccessRates, beta_success_rates
 
 Z = 1.959963984540054
@@ -138,7 +139,7 @@ def test_the_chosen_plan_is_the_cheapest_of_the_family_that_is_narrow_enough(que
     }
     attempts = {name: cost["attempts"].iloc[0] for name, cost in costs.items()}
     target = (min(widest.values()) + max(widest.values())) / 2
-    chosen = choose_plan(rates, n_max=64, problems=200, ks=ks, target_width=target, question=question)
+    chosen = choose_plan(rates, PlanRequest(64, 200, ks, question), target_width=target)
     enough = [name for name in widest if widest[name] <= target]
     assert 0 < len(enough) < len(family)
     assert str(chosen.plan) == chosen.table["plan"][0] == min(enough, key=attempts.get)
@@ -146,30 +147,33 @@ def test_the_chosen_plan_is_the_cheapest_of_the_family_that_is_narrow_enough(que
     assert (chosen.table.loc[chosen.table["enough"], "attempts"].diff().dropna() >= 0).all()
 
     budget = np.median(list(attempts.values()))
-    afforded = choose_plan(rates, n_max=64, problems=200, ks=ks, budget=budget, question=question)
+    afforded = choose_plan(rates, PlanRequest(64, 200, ks, question), budget=budget)
     assert attempts[str(afforded.plan)] <= budget
     assert widest[str(afforded.plan)] <= 1.01 * min(widest[name] for name in attempts if attempts[name] <= budget)
 
 
 def test_the_sentence_says_where_nothing_is_saved():
     mixed = beta_success_rates(0.3, 1.2, 0.4)
-    said = choose_plan(mixed, n_max=256, problems=100, tokens_per_attempt=1e4).sentence
+    said = plan_sentence(choose_plan(mixed, PlanRequest(256, 100, tokens_per_attempt=1e4)))
     assert re.search(r"million tokens.*at k = 1 it saves nothing: fixed n = \d.*at k = 256 it takes \d\.\d times", said)
     assert f"no unbiased plan can save more than {most_savings(mixed, 256):.1f} times" in said
-    assert "an adaptive plan saves nothing here" in choose_plan(mixed, n_max=256, problems=100, ks=[1]).sentence
-    never = choose_plan(success_rates({0.0: 1.0}), n_max=64, problems=5)
-    assert "every attempt is needed" in never.sentence and never.table["attempts"][0] == 5 * 64
+    assert "an adaptive plan saves nothing here" in plan_sentence(choose_plan(mixed, PlanRequest(256, 100, [1])))
+    never = choose_plan(success_rates({0.0: 1.0}), PlanRequest(64, 5))
+    assert "every attempt is needed" in plan_sentence(never) and never.table["attempts"][0] == 5 * 64
 
 
 def test_the_problems_said_to_suffice_for_a_width_do():
     rates = beta_success_rates(0.3, 1.2)
-    options = {"n_max": 64, "target_width": 0.02, "question": "problems"}
+
+    def choose(problems: int):
+        return choose_plan(rates, PlanRequest(64, problems, question="problems"), target_width=0.02)
+
     with pytest.raises(MathbError, match=r"reaches width 0\.02 with 100 problems \(problems as a sample\)") as error:
-        choose_plan(rates, problems=100, **options)
+        choose(100)
     needed = int(re.search(r"take about ([\d,]+) problems", str(error.value))[1].replace(",", ""))
-    assert choose_plan(rates, problems=needed, **options).table["width@64"][0] <= 0.02
+    assert choose(needed).table["width@64"][0] <= 0.02
     with pytest.raises(MathbError, match="ask for a wider"):
-        choose_plan(rates, problems=needed - 5, **options)
+        choose(needed - 5)
 
 
 def run(*words: object, status: int = 0) -> str:
@@ -180,8 +184,8 @@ def run(*words: object, status: int = 0) -> str:
 
 def test_mathb_plan_prints_the_sentence_and_the_rivals():
     said = run("--beta", 0.5, 2, "--zero", 0.2, "--problems", 50, "--n-max", 64, "--tokens-per-attempt", 10)
-    chosen = choose_plan(beta_success_rates(0.5, 2, 0.2), n_max=64, problems=50, tokens_per_attempt=10)
-    assert said.startswith(chosen.sentence + "\n") and all(plan in said for plan in chosen.table["plan"][:5])
+    chosen = choose_plan(beta_success_rates(0.5, 2, 0.2), PlanRequest(64, 50, tokens_per_attempt=10))
+    assert said.startswith(plan_sentence(chosen) + "\n") and all(plan in said for plan in chosen.table["plan"][:5])
 
 
 def test_mathb_plan_fits_a_pilot(tmp_path):

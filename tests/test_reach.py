@@ -13,8 +13,19 @@ from scipy.stats import bootstrap
 
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
-from mathb_kit.statistics import compare_reach, expansion_curve, proportion_interval, reach, unsolved
-from mathb_kit.statistics.null import frozen_null, frozen_null_runs, mcnemar, verdict_sentence
+from mathb_kit.sentences import verdict_sentence
+from mathb_kit.statistics import (
+    Bootstrap,
+    compare_reach,
+    expansion_curve,
+    frozen_null,
+    frozen_null_runs,
+    mcnemar,
+    newly_reached,
+    proportion_interval,
+    reach,
+    unsolved,
+)
 
 
 def outcomes(first_correct: dict[str, int | None], n: int = 16, model="base", draw="main", **columns) -> pd.DataFrame:
@@ -80,6 +91,25 @@ def test_reach_refuses_what_it_cannot_compare():
         reach(pd.concat([BASE, BASE]), 8)
 
 
+def test_what_is_newly_reached_per_step_is_the_mean_share_newly_reached():
+    # Two models on four problems; first correct attempt, none where the number is missing.
+    first = {"a": [3, 70, None, 128], "b": [64, 65, None, None]}
+    rows = pd.DataFrame(
+        [
+            {"model": model, "problem": f"p{i}", "draw": "main", "n": 192,
+             "first_correct": pd.NA if at is None else at}
+            for model, firsts in first.items()
+            for i, at in enumerate(firsts)
+        ]
+    ).astype({"first_correct": "Int64"})  # fmt: skip
+    table = newly_reached(rows, step=64, k_max=192)
+    with pytest.raises(MathbError, match="beyond the largest k, 32"):
+        newly_reached(rows, step=64, k_max=32)
+    # a reaches 1, 2, 0 new of four; b reaches 1, 1, 0
+    assert table["gain"].tolist() == [1 / 4, (2 / 4 + 1 / 4) / 2, 0.0]
+    assert table["k"].tolist() == [64, 128, 192]
+
+
 @pytest.mark.parametrize(("n", "k"), [(8, 4), (8, 2), (8, 3), (9, 4)])
 def test_frozen_null_equals_the_enumeration_of_both_blocks(n, k):
     counts = [0, 0, 1, 1, 2, 4, n]
@@ -106,7 +136,7 @@ def test_frozen_null_at_half_of_n_is_the_split_half_formula():
 
 def test_the_interval_of_the_null_is_scipys_bca_bootstrap_of_the_ratio_over_problems():
     counts = np.random.default_rng(3).choice([0, 0, 0, 1, 2, 3, 9, 40], size=40)
-    null = frozen_null(outcomes({f"p{i}": None for i in range(40)}, n=64, c=counts), 32, replicates=20_000)
+    null = frozen_null(outcomes({f"p{i}": None for i in range(40)}, n=64, c=counts), 32, bootstrap=Bootstrap(20_000))
     w = np.array([comb(32, c) / comb(64, c) for c in counts.tolist()])
     scipys = bootstrap(
         (w * (counts > 0), w),

@@ -19,13 +19,13 @@ from mathb_kit.cli import app
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
 from mathb_kit.grading import extract, extract_all, grade
+from mathb_kit.judging import problems_met
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
 from mathb_kit.profiles import load_profile
 from mathb_kit.sampling import Completion
 from mathb_kit.store import Store
-from mathb_kit.study import problems_met
 from mathb_kit.verifiers import environments
 from mathb_kit.verifiers.catalogue import Environment, load_catalogue
 from mathb_kit.verifiers.failure_modes import load_failure_modes, mode_titles
@@ -354,7 +354,7 @@ def test_a_perfect_verifier_is_clean_and_one_that_accepts_everything_fails_where
     assert set(said.loc[said["mode"] == "F1", "silent"]) == {"hang"}
     assert set(said.loc[said["mode"] == "F2", "silent"]) == {"no verdict"}
     wrong = sum(not case.is_right for case in CASES)
-    rows = verifiers.agreement(verdicts).set_index("verifier")
+    rows = verifiers.label_agreement(verdicts).set_index("verifier")
     assert rows.loc["perfect", "agree"] == 1 and rows.loc["yes", "false_equals"] == wrong
     assert rows.loc["yes", "agree"] == pytest.approx(1 - wrong / len(CASES))
     assert rows.loc["silent", ["agree", "false_equals", "false_differences"]].tolist() == [0, 0, len(CASES) - wrong]
@@ -401,7 +401,7 @@ def test_a_partial_model_meets_only_what_its_base_left_unsolved_of_the_hard_set(
     base = study.tuned[partial]
     left = [problem for problem in hard if problem.meta[f"{base}_unsolved"]]
     assert 0 < len(left) < len(hard)
-    assert problems_met(study, partial, study.hard_set) == left
+    assert problems_met(study, partial, study.hard_set).problems == tuple(left)
     assert list(problems_met(study, base, study.hard_set)) == hard
     assert list(problems_met(study, partial, study.sets[0])) == list(study.problems(study.sets[0]))
 

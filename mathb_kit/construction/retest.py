@@ -13,10 +13,9 @@ import pandas as pd
 from mathb_kit.construction.sieve import Sieve
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
-from mathb_kit.judgement import unsolved_by
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
-from mathb_kit.problems.problem import Problem
+from mathb_kit.problems import ProblemSet
 from mathb_kit.sampling import EngineFactory, get_engine
 from mathb_kit.statistics import proportion_interval, reach
 from mathb_kit.statistics.reach import rows_on
@@ -24,7 +23,7 @@ from mathb_kit.store import Store
 
 
 def retest(
-    selected: Sieve | Sequence[Problem],
+    selected: Sieve | ProblemSet,
     models: Sequence[Model],
     plan: Plan,
     *,
@@ -35,7 +34,7 @@ def retest(
     """A fresh draw of every model on the problems that it left unsolved.
 
     Args:
-        selected: a sieve, or the problems of a sieved set with their ``<model>_unsolved`` columns.
+        selected: a sieve, or a sieved set.
         models: those to try again.
         plan: of the fresh draw; a problem counts as solved if one of its first ``plan.n_max`` attempts is correct.
         draw: another than the sieve's.
@@ -53,14 +52,14 @@ def retest(
         raise MathbError(f"The draw {draw!r} selected these problems; re-test under another draw.")
     outcomes = {}
     for model in models:
-        if chosen := _chosen(selected, model.name):
+        if chosen := selected.unsolved_by(model.name):
             tried = evaluate(model, chosen, plan, draw=draw, store=store, engine=engine_for)
             outcomes[model.name] = tried.outcomes
     return retested(selected, [model.name for model in models], outcomes, plan.n_max)
 
 
 def retested(
-    selected: Sieve | Sequence[Problem], models: Sequence[str], outcomes: Mapping[str, pd.DataFrame], k: int
+    selected: Sieve | ProblemSet, models: Sequence[str], outcomes: Mapping[str, pd.DataFrame], k: int
 ) -> pd.DataFrame:
     """The table of `retest` from outcomes that are at hand.
 
@@ -72,7 +71,7 @@ def retested(
     """
     rows = []
     for name in models:
-        chosen = _chosen(selected, name)
+        chosen = selected.unsolved_by(name)
         keys = {problem.key for problem in chosen}
         solved = len(reach(rows_on(outcomes[name], keys), k)) if chosen else 0
         share = solved / len(chosen) if chosen else float("nan")
@@ -80,5 +79,3 @@ def retested(
     return pd.DataFrame(rows, columns=["model", "selected", "solved", "share", "low", "high"])
 
 
-def _chosen(selected: Sieve | Sequence[Problem], name: str) -> Sequence[Problem]:
-    return selected.unsolved_by(name) if isinstance(selected, Sieve) else unsolved_by(selected, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mathb_kit.errors import MathbError
 from mathb_kit.models.model import Model
@@ -17,7 +17,20 @@ MATCHES = ("vendor", "base", "tuned")
 _PROMPT_ROOM = 1024
 
 
-def matched(base: Model, tuned: Model, how: str) -> tuple[Model, Model]:
+class Pair(NamedTuple):
+    """A base and what was tuned from it, under the settings they are compared with.
+
+    Attributes:
+        base, tuned: the models.
+        match: whose settings: ``vendor``, ``base`` or ``tuned``.
+    """
+
+    base: Model
+    tuned: Model
+    match: str = "vendor"
+
+
+def matched(base: Model, tuned: Model, how: str = "vendor") -> Pair:
     """Base and tuned model with prompt, template and sampling settings made equal.
 
     Args:
@@ -28,7 +41,7 @@ def matched(base: Model, tuned: Model, how: str) -> tuple[Model, Model]:
             1,024 prompt tokens.
 
     Returns:
-        (base, tuned), with the names and weights they had.
+        The pair, with the names and weights they had.
 
     Raises:
         MathbError: another word for ``how``.
@@ -36,7 +49,7 @@ def matched(base: Model, tuned: Model, how: str) -> tuple[Model, Model]:
     if how not in MATCHES:
         raise MathbError(f"Models are matched to {', '.join(MATCHES)}, not to {how!r}.")
     if how == "vendor":
-        return base, tuned
+        return Pair(base, tuned)
     giver = base if how == "base" else tuned
     contexts = [model.context - _PROMPT_ROOM for model in (base, tuned) if model.context]
     sampling = replace(giver.sampling, max_tokens=min([giver.sampling.max_tokens, *contexts]))
@@ -53,11 +66,11 @@ def matched(base: Model, tuned: Model, how: str) -> tuple[Model, Model]:
             sampling=sampling,
         )
 
-    return under_its_settings(base), under_its_settings(tuned)
+    return Pair(under_its_settings(base), under_its_settings(tuned), how)
 
 
 def settings_table(
-    base: Model, tuned: Model, base_outcomes: pd.DataFrame | None = None, tuned_outcomes: pd.DataFrame | None = None
+    pair: Pair, base_outcomes: pd.DataFrame | None = None, tuned_outcomes: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Prompt and sampling settings of two models side by side: setting, a column per model, and whether they differ.
 
@@ -65,6 +78,7 @@ def settings_table(
     """
     import pandas as pd
 
+    base, tuned, _ = pair
     rows = []
     for setting in ("prompt", "user", "system", "thinking", "dtype"):
         rows.append((setting, getattr(base, setting), getattr(tuned, setting)))

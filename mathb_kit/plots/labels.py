@@ -28,10 +28,10 @@ def label_ends(ends: Mapping[Axes, Mapping[str, tuple[float, float, Any]]]) -> N
         texts = [textwrap.fill(name, _WIDEST) for name in names]
         wanted = [height * (lines[name][1] - low) / (high - low) for name in names]
         tall = [1.2 * _SIZE * (1 + text.count("\n")) for text in texts]
-        for name, text, place in zip(names, texts, spread(wanted, tall, height)):
+        for name, text, height_here in zip(names, texts, spread(wanted, tall, height)):
             x, y, colour = lines[name]
             axis.annotate(
-                text, (x, y), xytext=(1, place / height), textcoords=_beside(axis), va="center", fontsize=_SIZE,
+                text, (x, y), xytext=(1, height_here / height), textcoords=_beside(axis), va="center", fontsize=_SIZE,
                 color=_readable(colour), annotation_clip=False,
                 arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8, "alpha": 0.7, "shrinkA": 1,
                             "shrinkB": 4, "relpos": (0, 0.5)},
@@ -39,7 +39,7 @@ def label_ends(ends: Mapping[Axes, Mapping[str, tuple[float, float, Any]]]) -> N
 
 
 def spread(wanted: Sequence[float], heights: Sequence[float], top: float) -> list[float]:
-    """Places from 0 to ``top`` for things of these heights, in the given order, as near as can be to the wanted ones.
+    """Positions from 0 to ``top`` for things of these heights, in the given order, as near as can be to those wanted.
 
     Least squares under "no overlap": an isotonic regression, by pooling neighbours that would overlap (Ayer et al.
     1955). Things that do not fit at all stand closer than their heights.

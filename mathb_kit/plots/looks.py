@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
-from mathb_kit.guessing import PERMUTED, UNIFORM
+from mathb_kit.judging.guessing import PERMUTED, UNIFORM
 from mathb_kit.models.registry import as_registered, hub_models, model_names
 
 # Seaborn's `colorblind` without grey, yellow and pale pink (too light for a line), then three like Paul Tol's `muted`.

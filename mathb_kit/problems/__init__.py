@@ -2,7 +2,7 @@
 
 from mathb_kit.problems.loader import load_problems, problem_sets, write_problems
 from mathb_kit.problems.mirror import fetch
-from mathb_kit.problems.problem import Problem, ProblemSet, statement_hash
+from mathb_kit.problems.problem import Problem, ProblemSet, statement_hash, unsolved_column
 from mathb_kit.problems.registry import ordinary_sets
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "ordinary_sets",
     "problem_sets",
     "statement_hash",
+    "unsolved_column",
     "write_problems",
 ]

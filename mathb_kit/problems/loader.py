@@ -12,7 +12,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.miniature import problem_rows
 from mathb_kit.problems.files import SUFFIXES, Rows, data_folder, find_copy, read_rows
 from mathb_kit.problems.hub import HubRows
-from mathb_kit.problems.problem import Problem, ProblemSet
+from mathb_kit.problems.problem import Problem, ProblemSet, unsolved_column
 from mathb_kit.problems.quirks import QUIRKS
 from mathb_kit.problems.registry import Fields, SetEntry, entry_of, registry
 
@@ -50,7 +50,7 @@ def load_problems(name: str | os.PathLike[str]) -> ProblemSet:
 def problem_sets() -> pd.DataFrame:
     """What can be loaded: one row per registered set with name, rows, where and about.
 
-    ``where`` is ``built in``, ``local`` (a copy in ``$MATHB_DATA_DIR``) or ``hub``.
+    ``where`` is ``built in``, ``local`` (a copy in ``$MATHB_DATA_DIR``), ``hub``, or ``elsewhere``: a copy is needed.
     """
     import pandas as pd
 
@@ -59,7 +59,9 @@ def problem_sets() -> pd.DataFrame:
     def where(entry: SetEntry) -> str:
         if folder and find_copy(folder, entry.files):
             return "local"
-        return "built in" if entry.builtin else "hub"
+        if entry.builtin:
+            return "built in"
+        return "hub" if entry.hub else "elsewhere"
 
     rows = [
         {
@@ -89,10 +91,17 @@ def _load_registered(name: str, entry: SetEntry) -> ProblemSet:
         located = ((f"{name}, row {number}", row) for number, row in enumerate(rows, 1))
     elif folder and (path := find_copy(folder, entry.files)):
         located, fields, source = read_rows(path), entry.fields, str(path)
-    else:
+    elif entry.hub:
         located, fields, source = HubRows(name, entry), entry.fields, f"hub:{entry.hub.path}"
+    else:
+        raise MathbError(
+            f"{name} is on no hub that is known here; put {entry.files[0]}.jsonl (from {entry.origin}) into a folder "
+            "and let MATHB_DATA_DIR name it."
+        )
     if entry.quirk:
         located = QUIRKS[entry.quirk](located, fields, remarks)
+    if entry.where:
+        located = _part(located, entry.where)
     if entry.unsolved_by is not None:
         located = _as_sieved(located, entry.unsolved_by)
     problems = _to_problems(name, located, fields, entry.allow_empty_gold)
@@ -104,14 +113,24 @@ def _load_registered(name: str, entry: SetEntry) -> ProblemSet:
     return ProblemSet(name, problems, "; ".join(notes + remarks), source)
 
 
+def _part(located: Rows, where: dict[str, int | str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows whose columns have these values; levels come as 5, "5" or "Level 5"."""
+    for place, row in located:
+        if missing := [column for column in where if column not in row]:
+            raise MathbError(f"{place} has no column {missing[0]!r}, by which this set is a part of a larger one.")
+        if all(str(row[column]).removeprefix("Level ") == str(value) for column, value in where.items()):
+            yield place, row
+
+
 def _as_sieved(located: Rows, models: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Rows of a sieved set: ``<model>_unsolved`` columns under our names of models (hyphens for the underscores of the
     released table), and only what all of ``models`` left unsolved.
     """
     for where, row in located:
-        stems = {key: key.removesuffix("_unsolved") for key in row if key.endswith("_unsolved")}
-        row = {f"{stems[key].replace('_', '-')}_unsolved" if key in stems else key: row[key] for key in row}
-        columns = [f"{model}_unsolved" for model in models]
+        suffix = unsolved_column("")
+        stems = {key: key.removesuffix(suffix).replace("_", "-") for key in row if key.endswith(suffix)}
+        row = {unsolved_column(stems[key]) if key in stems else key: row[key] for key in row}
+        columns = [unsolved_column(model) for model in models]
         if missing := [column for column in columns if column not in row]:
             raise MathbError(f"{where} has no column {missing[0]!r}; fetch the released table again.")
         if all(row[column] for column in columns):
@@ -142,15 +161,15 @@ def _present(row: dict[str, Any], names: tuple[str, ...], where: str) -> str:
 
 
 def _to_problems(name: str, located: Rows, fields: Fields, allow_empty_gold: bool) -> tuple[Problem, ...]:
-    """Problems from (place, row) pairs; the place goes into error messages."""
+    """Problems from (where, row) pairs; where goes into error messages."""
     taken = {fields.id, fields.statement, fields.gold}
-    places: dict[str, str] = {}
+    rows_of: dict[str, str] = {}
     problems = []
     for number, (where, row) in enumerate(located, 1):
         id = str(number) if fields.id is None else _text(row, fields.id, where)
-        if id in places:
-            raise MathbError(f"{where} has the {fields.id} {id!r} of {places[id]}; ids must be unique.")
-        places[id] = where
+        if id in rows_of:
+            raise MathbError(f"{where} has the {fields.id} {id!r} of {rows_of[id]}; ids must be unique.")
+        rows_of[id] = where
         gold = _text(row, fields.gold, where, may_be_empty=allow_empty_gold)
         meta = {key: value for key, value in row.items() if key not in taken}
         problems.append(Problem(name, id, _text(row, fields.statement, where), gold, meta))

@@ -8,8 +8,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
+from mathb_kit.errors import MathbError
+
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def unsolved_column(model: str) -> str:
+    """Name of the column of a sieved set that says which problems a model left unsolved (as on the hub)."""
+    return f"{model}_unsolved"
 
 
 def statement_hash(statement: str) -> str:
@@ -81,6 +88,23 @@ class ProblemSet(Sequence[Problem]):
         """
         part = tuple(problem for problem in self.problems if keep(problem))
         return ProblemSet(self.name, part, f"{len(part):,} of {len(self):,}", self.source)
+
+    def is_sieved_with(self, model: str) -> bool:
+        """Whether every problem says if this model left it unsolved at selection."""
+        return all(unsolved_column(model) in problem.meta for problem in self.problems)
+
+    def unsolved_by(self, model: str) -> ProblemSet:
+        """The problems that a model left unsolved at selection (column ``<model>_unsolved``).
+
+        Raises:
+            MathbError: the set was not sieved with that model.
+        """
+        column = unsolved_column(model)
+        if not self.is_sieved_with(model):
+            raise MathbError(
+                f"{self.name} has no column {column!r}, so it was not sieved with {model}; judge on a set that was."
+            )
+        return self.where(lambda problem: problem.meta[column])
 
     def to_frame(self) -> pd.DataFrame:
         """One row per problem: key, set, id, statement, gold and one column per meta field."""

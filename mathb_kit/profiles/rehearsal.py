@@ -8,10 +8,9 @@ from dataclasses import replace
 from mathb_kit.errors import MathbError
 from mathb_kit.models.model import Model
 from mathb_kit.models.registry import as_registered
-from mathb_kit.problems import Problem, ProblemSet, load_problems, problem_sets
+from mathb_kit.problems import Problem, ProblemSet, load_problems, problem_sets, unsolved_column
 from mathb_kit.settings import Settings
 
-_UNSOLVED = "_unsolved"
 _STAND_IN = " (stand-in)"
 
 
@@ -65,9 +64,9 @@ class Rehearsal(Settings):
         return replace(stand_in, name=name, problems=problems)
 
     def _renamed(self, problem: Problem, bases: Sequence[str]) -> dict[str, object]:
-        columns = {f"{base}{_UNSOLVED}": f"{self.models[base]}{_UNSOLVED}" for base in bases if base in self.models}
+        columns = {unsolved_column(base): unsolved_column(self.models[base]) for base in bases if base in self.models}
         known = {new: problem.meta[old] for new, old in columns.items() if old in problem.meta}
-        return {key: value for key, value in problem.meta.items() if not key.endswith(_UNSOLVED)} | known
+        return {key: value for key, value in problem.meta.items() if not key.endswith(unsolved_column(""))} | known
 
 
 def _spread(problems: ProblemSet, size: int) -> ProblemSet:

@@ -12,13 +12,27 @@ from mathb_kit.statistics.chance import (
 from mathb_kit.statistics.curves import attempts_saved, paired_difference, pass_at_k_curve
 from mathb_kit.statistics.forecast import most_savings, plan_cost
 from mathb_kit.statistics.fresh_attempts import fresh_attempts_interval, redraw_interval
-from mathb_kit.statistics.gains import gains_by_problem, gains_sentence
-from mathb_kit.statistics.intervals import bootstrap_mean_interval, difference_over_runs, proportion_interval
+from mathb_kit.statistics.frozen_null import FrozenNull, frozen_null, frozen_null_runs
+from mathb_kit.statistics.gains import gains_by_problem
+from mathb_kit.statistics.intervals import (
+    Bootstrap,
+    bootstrap_mean_interval,
+    difference_over_runs,
+    proportion_interval,
+)
 from mathb_kit.statistics.majority import cover, g_pass_at_k, majority_by_problem, mean_g_pass_at_k, neighbours
-from mathb_kit.statistics.null import FrozenNull, frozen_null, frozen_null_runs, mcnemar, verdict_sentence
+from mathb_kit.statistics.mcnemar import RedrawTest, against_redraw, mcnemar
 from mathb_kit.statistics.pass_at_k import pass_at_k
-from mathb_kit.statistics.planning import PlanChoice, candidate_plans, choose_plan
-from mathb_kit.statistics.reach import Rate, ReachComparison, compare_reach, expansion_curve, reach, unsolved
+from mathb_kit.statistics.planning import PlanChoice, PlanRequest, candidate_plans, choose_plan
+from mathb_kit.statistics.reach import (
+    Rate,
+    ReachComparison,
+    compare_reach,
+    expansion_curve,
+    newly_reached,
+    reach,
+    unsolved,
+)
 from mathb_kit.statistics.success_rates import (
     SuccessRates,
     beta_success_rates,
@@ -27,11 +41,15 @@ from mathb_kit.statistics.success_rates import (
 )
 
 __all__ = [
+    "Bootstrap",
     "FrozenNull",
     "PlanChoice",
+    "PlanRequest",
     "Rate",
     "ReachComparison",
+    "RedrawTest",
     "SuccessRates",
+    "against_redraw",
     "attempts_saved",
     "beta_success_rates",
     "bootstrap_mean_interval",
@@ -54,13 +72,13 @@ __all__ = [
     "frozen_null_runs",
     "g_pass_at_k",
     "gains_by_problem",
-    "gains_sentence",
     "magnitude_strata",
     "majority_by_problem",
     "mcnemar",
     "mean_g_pass_at_k",
     "most_savings",
     "neighbours",
+    "newly_reached",
     "paired_difference",
     "pass_at_k",
     "pass_at_k_curve",
@@ -71,5 +89,4 @@ __all__ = [
     "redraw_interval",
     "uniform_chance",
     "unsolved",
-    "verdict_sentence",
 ]

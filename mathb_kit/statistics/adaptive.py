@@ -50,6 +50,10 @@ def _going_on(plan: Plan, k: int, below: int) -> dict[int, list[int]]:
 
     Only those with fewer than ``below`` correct among the first k; 0 to stop - 1 correct among the n.
     """
+    # Rounds that end before k need no entry: "fewer than ``below``" <= stop correct among the first k means that no
+    # path stopped there, so whatever happened up to k is one free choice of positions. From k on, each round lets
+    # through only the paths with fewer than ``stop`` correct: the sum over them is the whole dynamic programme, and it
+    # is why a plan of 7 rounds needs 7 x stop numbers and not 2^1024 paths.
     table: dict[int, list[int]] = {}
     last = None
     for n in plan.rounds[bisect_left(plan.rounds, k) : -1]:
@@ -60,6 +64,7 @@ def _going_on(plan: Plan, k: int, below: int) -> dict[int, list[int]]:
 
 def _paths(last: int | None, going_on: Sequence[int] | None, n: int, c: int, k: int, below: int) -> int:
     """Sequences to c correct in n: on from those that went beyond the round at ``last``, or (None) by the first k."""
+    # Vandermonde's sum in both cases: paths to where the last condition was, times free choices of positions after it.
     if last is None:  # the first k attempts hold too few to stop anywhere among them
         return sum(_choose(k, hits) * _choose(n - k, c - hits) for hits in range(min(below, k + 1)))
     return sum(sequences * _choose(n - last, c - before) for before, sequences in enumerate(going_on))
@@ -190,6 +195,8 @@ def estimates_by_end_point(
         _check_end_point(its_plan, n, c, f"Problem {outcome.problem} of model {outcome.model}, draw {outcome.draw},")
         if its_plan.is_fixed and at_least == 1:
             continue
+        # Given the end point every path to it has the same chance p^c (1 - p)^(n - c) / same: the share of paths with a
+        # success among the first k is E[that | end point], whatever p (Rao-Blackwell), and so unbiased.
         every = count_paths(its_plan, n, c)
         for column, k in enumerate(ks):
             if k <= its_plan.n_max:  # Python divides integers of any size with one rounding

@@ -10,8 +10,9 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_problem
+from mathb_kit.statistics.arms import fresh_arms
 from mathb_kit.statistics.intervals import BOOTSTRAP, mean_interval, proportion_interval
-from mathb_kit.statistics.null import fresh_arms, sign_test
+from mathb_kit.statistics.mcnemar import sign_test
 
 
 def reach_at_least(

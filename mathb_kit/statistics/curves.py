@@ -13,7 +13,7 @@ from mathb_kit.outcomes import KEY, require_columns
 from mathb_kit.plan import EXPLORATORY, Plan
 from mathb_kit.statistics.adaptive import estimates_by_end_point
 from mathb_kit.statistics.fresh_attempts import fresh_attempts_interval
-from mathb_kit.statistics.intervals import BOOTSTRAP, bootstrap_mean_interval
+from mathb_kit.statistics.intervals import BOOTSTRAP, Bootstrap, bootstrap_mean_interval
 
 
 def pass_at_k_curve(
@@ -22,9 +22,7 @@ def pass_at_k_curve(
     *,
     by: Sequence[str] = ("model", "draw"),
     interval: Literal["problems", "attempts"] = "problems",
-    replicates: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
+    bootstrap: Bootstrap = Bootstrap(),
 ) -> pd.DataFrame:
     """Mean pass@k over problems, per model and draw (or other columns), with an interval.
 
@@ -38,9 +36,7 @@ def pass_at_k_curve(
         ks: numbers of attempts allowed.
         by: columns whose values tell the curves apart.
         interval: the question.
-        replicates: bootstrap resamples ("problems").
-        level: nominal coverage.
-        seed: of the bootstrap.
+        bootstrap: level of either interval; resamples and seed of that over problems.
 
     Returns:
         the ``by`` columns, k, estimate, low, high, problems, interval (its name). With "problems", low and high are NaN
@@ -52,18 +48,18 @@ def pass_at_k_curve(
     curves = []
     for names, rows in outcomes.groupby(list(by), sort=False).indices.items():
         if interval == "attempts":
-            curve = fresh_attempts_interval(outcomes.iloc[rows], ks, level=level)
+            curve = fresh_attempts_interval(outcomes.iloc[rows], ks, level=bootstrap.level)
         else:
             present, counts = np.unique(codes[rows], return_counts=True)
             points = values[present]
-            low, high = bootstrap_mean_interval(points, counts, replicates=replicates, level=level, seed=seed)
+            low, high = bootstrap_mean_interval(points, counts, bootstrap)
             estimate = counts / len(rows) @ points
             curve = pd.DataFrame({"k": list(ks), "estimate": estimate, "low": low, "high": high, "interval": BOOTSTRAP})
         if outcomes["plan"].iloc[rows].str.endswith(EXPLORATORY).any():
             curve["interval"] += EXPLORATORY
         curve.insert(4, "problems", len(rows))
-        for place, (name, value) in enumerate(zip(by, names if len(by) > 1 else [names])):
-            curve.insert(place, name, value)
+        for position, (name, value) in enumerate(zip(by, names if len(by) > 1 else [names])):
+            curve.insert(position, name, value)
         curves.append(curve)
     if not curves:
         raise MathbError("There are no outcomes to draw a pass@k curve from; sample and grade some problems first.")
@@ -75,16 +71,14 @@ def paired_difference(
     outcomes_b: pd.DataFrame,
     ks: Sequence[int],
     *,
-    replicates: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
+    bootstrap: Bootstrap = Bootstrap(),
 ) -> pd.DataFrame:
     """Mean pass@k of b less that of a over the same problems, with a BCa bootstrap over problems.
 
     Args:
         outcomes_a: one row per problem, e.g. of a base; as for ``estimate_pass_at_k``.
         outcomes_b: the same problems, in any order, e.g. of a tuned model. The plans may differ.
-        ks, replicates, level, seed: as for ``pass_at_k_curve``.
+        ks, bootstrap: as for ``pass_at_k_curve``.
 
     Returns:
         k, a, b (mean pass@k), estimate (b - a), low, high, problems, interval.
@@ -105,12 +99,10 @@ def paired_difference(
     if not len(outcomes_a):
         raise MathbError("There are no problems to compare; sample and grade some first.")
     (codes_a, values_a), (codes_b, values_b) = (estimates_by_end_point(each, ks) for each in (outcomes_a, outcomes_b))
-    place = pd.Index(outcomes_b["problem"]).get_indexer(outcomes_a["problem"])
-    pairs, counts = np.unique(np.stack([codes_a, codes_b[place]]), axis=1, return_counts=True)
+    in_b = pd.Index(outcomes_b["problem"]).get_indexer(outcomes_a["problem"])
+    pairs, counts = np.unique(np.stack([codes_a, codes_b[in_b]]), axis=1, return_counts=True)
     a, b = values_a[pairs[0]], values_b[pairs[1]]
-    low, high = bootstrap_mean_interval(
-        b - a, counts, replicates=replicates, level=level, seed=seed, bounds=(-1.0, 1.0)
-    )
+    low, high = bootstrap_mean_interval(b - a, counts, bootstrap, bounds=(-1.0, 1.0))
     share = counts / len(outcomes_a)
     columns = {"k": list(ks), "a": share @ a, "b": share @ b, "estimate": share @ (b - a), "low": low, "high": high}
     return pd.DataFrame(columns).assign(problems=len(outcomes_a), interval=f"{BOOTSTRAP}, paired")

@@ -16,8 +16,8 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_end_point, estimates_by_problem, log_end_points
+from mathb_kit.statistics.arms import SELECTION
 from mathb_kit.statistics.intervals import check_level, clopper_pearson
-from mathb_kit.statistics.null import SELECTION
 from mathb_kit.statistics.success_rates import (
     SuccessRates,
     bayes,
@@ -74,10 +74,15 @@ def fresh_attempts_interval(
         slope = np.divide(noise, chance, out=np.zeros_like(noise), where=chance > 0)
         steepest = np.maximum(steepest, slope.max(axis=1))
     mean, variance = total / problems, variance / problems**2
+    # A mean of N proportions with variance V is as uncertain as one proportion of m(1 - m)/V tosses: Clopper and
+    # Pearson of that many (Korn & Graubard 1998). At least N: a problem tells no less than one toss would.
     with np.errstate(divide="ignore", invalid="ignore"):
         effective = np.where(variance > 0, mean * (1 - mean) / variance, problems)
     effective = np.clip(effective, problems, 1e12)
     low, high = clopper_pearson(estimate * effective, effective, level)
+    # Problems without a success seem to have no noise, but were the true mean a little higher, it would come with some:
+    # up to s = ``steepest`` of a problem's variance per unit of its mean, of which a quarter is allowed. The end h
+    # solves (h - m)^2 = z^2 (V + s (h - m) / (4 N)), a quadratic.
     z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
     bend = z2 * steepest / (8 * problems)
     high = np.maximum(high, np.minimum(1, estimate + bend + np.sqrt(z2 * variance + bend**2)))

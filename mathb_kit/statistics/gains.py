@@ -16,10 +16,11 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_end_point
-from mathb_kit.statistics.null import fresh_arms
+from mathb_kit.statistics.arms import fresh_arms
 from mathb_kit.statistics.two_sample import end_point_chances, likely_end_points, name_of_test, one_sided_p, rate_grid
 
-_POWER = 0.8
+POWER = 0.8
+"""Of the test, where ``detectable_rate`` speaks of a gain that shows."""
 
 
 def gains_by_problem(
@@ -69,28 +70,6 @@ def gains_by_problem(
     return table.join(_detectable(both, threshold))
 
 
-def gains_sentence(table: pd.DataFrame) -> str:
-    """How many problems were gained and lost, and what gain would have shown where the base did worst.
-
-    Args:
-        table: from ``gains_by_problem``.
-    """
-    tests = " or ".join(table["test"].unique())
-    told = (
-        f"{int(table['gained'].sum())} of {len(table)} problems gained and {int(table['lost'].sum())} lost "
-        f"({tests}, Benjamini-Hochberg over problems)"
-    )
-    worst = table.loc[(table["base_c"] / table["base_n"]).idxmin()]
-    seen = f"against {worst['base_c']:,} of {worst['base_n']:,} by the base"
-    if pd.isna(worst["detectable_c"]):
-        return f"{told}; {seen} no result would have shown a gain"
-    return (
-        f"{told}; {seen} the lowest rate named a gain would be {worst['detectable_c']:,} of "
-        f"{worst['detectable_n']:,}, and with {100 * _POWER:.0f} % power a gain shows from a success rate of "
-        f"{100 * worst['detectable_rate']:.2g} %"
-    )
-
-
 def _p_values(both: pd.DataFrame, lower: str, upper: str) -> np.ndarray:
     """p of "``upper`` has the higher rate" per problem; each distinct pair of end points is computed once."""
     values = np.empty(len(both))
@@ -98,8 +77,8 @@ def _p_values(both: pd.DataFrame, lower: str, upper: str) -> np.ndarray:
         counts = both.iloc[rows][[f"{arm}_{column}" for arm in (lower, upper) for column in ("n", "c")]].to_numpy()
         distinct, inverse = np.unique(counts.astype(np.int64), axis=0, return_inverse=True)
         lower_n, lower_c, upper_n, upper_c = distinct.T
-        found = one_sided_p(Plan.parse(lower_plan), lower_n, lower_c, Plan.parse(upper_plan), upper_n, upper_c)
-        values[rows] = found[inverse.ravel()]
+        p = one_sided_p(Plan.parse(lower_plan), lower_n, lower_c, Plan.parse(upper_plan), upper_n, upper_c)
+        values[rows] = p[inverse.ravel()]
     return values
 
 
@@ -111,8 +90,8 @@ def _adjusted(p: np.ndarray) -> np.ndarray:
 
 def _detectable(both: pd.DataFrame, threshold: float) -> pd.DataFrame:
     """detectable_c, detectable_n, detectable_rate and test per problem."""
-    found = pd.DataFrame({"detectable_c": pd.NA, "detectable_n": pd.NA}, index=both.index, dtype="Int64")
-    found["detectable_rate"], found["test"] = np.nan, ""
+    table = pd.DataFrame({"detectable_c": pd.NA, "detectable_n": pd.NA}, index=both.index, dtype="Int64")
+    table["detectable_rate"], table["test"] = np.nan, ""
     for (base_text, tuned_text), rows in both.groupby(["base_plan", "tuned_plan"]).indices.items():
         base_plan, tuned_plan = Plan.parse(base_text), Plan.parse(tuned_text)
         counts = both.iloc[rows][["base_n", "base_c"]].to_numpy().astype(np.int64)
@@ -125,10 +104,10 @@ def _detectable(both: pd.DataFrame, threshold: float) -> pd.DataFrame:
         for name, values in columns.items():
             array = pd.array(values[inverse.ravel()], dtype="Int64")
             array[missing[inverse.ravel()]] = pd.NA
-            found.iloc[rows, found.columns.get_loc(name)] = array
-        found.iloc[rows, found.columns.get_loc("detectable_rate")] = rate[inverse.ravel()]
-        found.iloc[rows, found.columns.get_loc("test")] = name_of_test(base_plan, tuned_plan)
-    return found
+            table.iloc[rows, table.columns.get_loc(name)] = array
+        table.iloc[rows, table.columns.get_loc("detectable_rate")] = rate[inverse.ravel()]
+        table.iloc[rows, table.columns.get_loc("test")] = name_of_test(base_plan, tuned_plan)
+    return table
 
 
 def _detectable_by_fisher(
@@ -146,7 +125,7 @@ def _detectable_by_fisher(
         high = np.where(open_ & enough, middle, high)
         low = np.where(open_ & ~enough, middle, low)
     possible = high <= n
-    rate = np.where(possible, beta.ppf(_POWER, np.minimum(high, n), n - np.minimum(high, n) + 1), np.nan)
+    rate = np.where(possible, beta.ppf(POWER, np.minimum(high, n), n - np.minimum(high, n) + 1), np.nan)
     return np.minimum(high, n), n, rate
 
 
@@ -162,14 +141,14 @@ def _detectable_under_plans(
     """All end points of the tuned plan are tried; power is the chance of those that would be named."""
     n, c, _, _ = likely_end_points(tuned_plan)
     grid, chances = _chances_by_rate(tuned_plan)
-    found = np.full((3, len(base_n)), np.nan)
+    lowest = np.full((3, len(base_n)), np.nan)
     for i, end_point in enumerate(zip(base_n, base_c)):
         named = one_sided_p(base_plan, *map(np.asarray, end_point), tuned_plan, n, c) <= threshold
-        weak = np.flatnonzero(chances @ named < _POWER)
+        weak = np.flatnonzero(chances @ named < POWER)
         first = weak[-1] + 1 if len(weak) else 0  # enough power here and at every higher rate
         if named.any() and first < len(grid):
             at = np.flatnonzero(named)[np.argmin((c / n)[named])]
-            found[:, i] = c[at], n[at], grid[first]
-    missing = np.isnan(found[2])
-    counts = np.where(missing, 0, found[:2]).astype(np.int64)
-    return counts[0], counts[1], found[2]
+            lowest[:, i] = c[at], n[at], grid[first]
+    missing = np.isnan(lowest[2])
+    counts = np.where(missing, 0, lowest[:2]).astype(np.int64)
+    return counts[0], counts[1], lowest[2]

@@ -1,7 +1,8 @@
-"""Intervals for a proportion of problems, for a mean over problems, and for a difference over problems and runs."""
+"""Intervals for a proportion of problems, a mean or a ratio over problems, and a difference over problems and runs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
@@ -12,7 +13,36 @@ from mathb_kit.errors import MathbError
 
 BOOTSTRAP = "problems as a sample, BCa bootstrap"
 ProportionMethod = Literal["clopper-pearson", "wilson"]
-BootstrapMethod = Literal["bca", "percentile"]
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How an interval is bootstrapped over problems.
+
+    Attributes:
+        replicates: resamples.
+        level: nominal coverage.
+        seed: of the resamples.
+        method: "bca", bias-corrected and accelerated (Efron 1987), or "percentile" (Efron 1979) for comparison.
+    """
+
+    replicates: int = 2000
+    level: float = 0.95
+    seed: int = 0
+    method: Literal["bca", "percentile"] = "bca"
+
+    def __post_init__(self) -> None:
+        if self.replicates < 1 or not 0 < self.level < 1:
+            raise MathbError(
+                f"A bootstrap needs replicates >= 1 and 0 < level < 1, not {self.replicates} and {self.level}."
+            )
+        if self.method not in ("bca", "percentile"):
+            raise MathbError(f"Unknown bootstrap {self.method!r}; choose 'bca' or 'percentile'.")
+
+    @property
+    def tails(self) -> np.ndarray:
+        """The two nominal quantiles."""
+        return np.array([(1 - self.level) / 2, (1 + self.level) / 2])
 
 
 def proportion_interval(
@@ -76,11 +106,8 @@ def mean_interval(values: np.ndarray) -> tuple[float, float]:
 def bootstrap_mean_interval(
     values: np.ndarray,
     counts: np.ndarray,
+    bootstrap: Bootstrap = Bootstrap(),
     *,
-    replicates: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
-    method: BootstrapMethod = "bca",
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bootstrap over problems for the mean of each column: bias-corrected and accelerated (Efron 1987), or percentile.
@@ -97,39 +124,52 @@ def bootstrap_mean_interval(
     Args:
         values: distinct rows x columns.
         counts: problems per distinct row.
-        replicates: resamples.
-        level: nominal coverage.
-        seed: of the resamples.
-        method: "percentile" (Efron 1979) for comparison.
+        bootstrap: resamples, level, seed and method.
         bounds: what a problem's value can be.
 
     Returns:
         (low, high), one value per column; widened where needed to contain the mean; NaN for fewer than two problems.
     """
-    if replicates < 1 or not 0 < level < 1:
-        raise MathbError(f"A bootstrap needs replicates >= 1 and 0 < level < 1, not {replicates} and {level}.")
-    if method not in ("bca", "percentile"):
-        raise MathbError(f"Unknown bootstrap {method!r}; choose 'bca' or 'percentile'.")
     problems = int(counts.sum())
     if problems < 2:
         undefined = np.full(values.shape[1], np.nan)
         return undefined, undefined.copy()
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(bootstrap.seed)
     share = counts / problems
     block = max(1, 2_000_000 // len(counts))  # bounds the weights matrix to 16 MB
-    sizes = [min(block, replicates - done) for done in range(0, replicates, block)]
+    sizes = [min(block, bootstrap.replicates - done) for done in range(0, bootstrap.replicates, block)]
     means = np.concatenate([rng.multinomial(problems, share, size) @ values / problems for size in sizes])
     mean = share @ values
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    if method == "bca":
-        low, high = bca_ends(means, mean, acceleration(values, counts), tails)
+    if bootstrap.method == "bca":
+        low, high = bca_ends(means, mean, acceleration(values, counts), bootstrap.tails)
     else:
-        low, high = np.quantile(means, tails, axis=0)
+        low, high = np.quantile(means, bootstrap.tails, axis=0)
     alike = np.ptp(values, axis=0) <= 1e-12  # 1 - 1e-14 and 1 agree
-    dissent = clopper_pearson(0, problems, level)[1]
+    dissent = clopper_pearson(0, problems, bootstrap.level)[1]
     low = np.where(alike, mean - dissent * (mean - bounds[0]), low)
     high = np.where(alike, mean + dissent * (bounds[1] - mean), high)
     return np.minimum(low, mean), np.maximum(high, mean)
+
+
+def ratio_interval(top: np.ndarray, bottom: np.ndarray, bootstrap: Bootstrap) -> tuple[float, float]:
+    """BCa bootstrap over problems of sum(top) / sum(bottom), widened to contain it; NaN if undefined.
+
+    The acceleration is that of the ratio's linear part, top - ratio * bottom. Where every resample has one ratio, a
+    share of dissenters that Clopper and Pearson allow among the problems that count could take any value.
+    """
+    if len(top) < 2 or bottom.sum() < 1:  # a ratio of accidents: in simulation no interval covers it
+        return float("nan"), float("nan")
+    rate = float(top.sum() / bottom.sum())
+    points, counts = np.unique(np.column_stack([top, bottom]), axis=0, return_counts=True)
+    sums = np.random.default_rng(bootstrap.seed).multinomial(len(top), counts / len(top), bootstrap.replicates)
+    sums = sums @ points
+    ratios = sums[sums[:, 1] > 0, 0] / sums[sums[:, 1] > 0, 1]
+    if np.ptp(ratios) < 1e-12:
+        dissent = proportion_interval(0, int((bottom > 0).sum()), bootstrap.level)[1]
+        return rate - dissent * rate, rate + dissent * (1 - rate)
+    linear = points[:, :1] - rate * points[:, 1:]
+    low, high = bca_ends(ratios[:, None], np.array([rate]), acceleration(linear, counts), bootstrap.tails)[:, 0]
+    return min(float(low), rate), max(float(high), rate)
 
 
 def difference_over_runs(ours: np.ndarray, theirs: np.ndarray, resamples: int = 4000) -> tuple[float, float, float]:
@@ -169,12 +209,14 @@ def bca_ends(means: np.ndarray, mean: np.ndarray, acceleration: np.ndarray, tail
     """
     from scipy.special import ndtr, ndtri
 
-    rounding = 1e-12 * np.abs(means).max(axis=0)  # yes-no columns have many ties with the mean
+    # The bias correction is the normal quantile of the share of resamples below the estimate. Yes-no columns have many
+    # ties with it; half of them count as below, else a symmetric column would look biased.
+    rounding = 1e-12 * np.abs(means).max(axis=0)
     below, tied = means < mean - rounding, np.abs(means - mean) <= rounding
     with np.errstate(invalid="ignore"):
         bias = ndtri(below.mean(axis=0) + tied.mean(axis=0) / 2)
         normal = np.array([[NormalDist().inv_cdf(tail)] for tail in tails]) + bias
-        corrected = ndtr(bias + normal / (1 - acceleration * normal))
+        corrected = ndtr(bias + normal / (1 - acceleration * normal))  # Efron's alpha_1 and alpha_2
     ordered = np.sort(means, axis=0)
     position = corrected * (len(ordered) - 1)
     at = np.nan_to_num(np.floor(position)).astype(int)

@@ -38,6 +38,33 @@ TIE = 1.01  # widths closer than this count as equal
 
 
 @dataclass(frozen=True)
+class PlanRequest:
+    """What a plan is wanted for.
+
+    Attributes:
+        n_max: most attempts a problem gets.
+        problems: size of the set.
+        ks: where the interval must be narrow enough; n_max if empty.
+        question: which interval must be narrow (``QUESTIONS``); that over problems is narrowed by problems above all.
+        tokens_per_attempt: mean length of an attempt.
+        level: nominal coverage.
+    """
+
+    n_max: int
+    problems: int
+    ks: Sequence[int] = ()
+    question: Question = "attempts"
+    tokens_per_attempt: float | None = None
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ks", sorted(set(self.ks) or {self.n_max}))
+        check_request(self.n_max, self.ks, self.problems, self.tokens_per_attempt, self.level)
+        if self.question not in QUESTIONS:
+            raise MathbError(f"Unknown question {self.question!r}; choose {' or '.join(map(repr, QUESTIONS))}.")
+
+
+@dataclass(frozen=True)
 class PlanChoice:
     """A chosen plan among its rivals.
 
@@ -46,13 +73,15 @@ class PlanChoice:
         table: one row per candidate, the chosen first, the rest by cost and those that do not qualify last: plan,
             attempts (all problems), tokens (if asked for), width@k for each k, enough.
         costs: ``plan_cost`` of the chosen plan.
-        sentence: what it costs, what it saves and where it saves nothing.
+        request: what was asked for.
+        most: ``most_savings`` where n_max is among the ks asked for, else None.
     """
 
     plan: Plan
     table: pd.DataFrame
     costs: pd.DataFrame
-    sentence: str
+    request: PlanRequest
+    most: float | None
 
 
 def candidate_plans(n_max: int, k: int) -> list[Plan]:
@@ -70,44 +99,27 @@ def candidate_plans(n_max: int, k: int) -> list[Plan]:
 
 
 def choose_plan(
-    rates: SuccessRates,
-    *,
-    n_max: int,
-    problems: int,
-    ks: Sequence[int] = (),
-    target_width: float | None = None,
-    budget: float | None = None,
-    question: Question = "attempts",
-    tokens_per_attempt: float | None = None,
-    level: float = 0.95,
+    rates: SuccessRates, request: PlanRequest, *, target_width: float | None = None, budget: float | None = None
 ) -> PlanChoice:
     """The cheapest of ``candidate_plans`` that reaches a width, or the narrowest within a budget.
 
     Args:
         rates: success rates of the problems, from a pilot (``fit_success_rates``) or a prior (``beta_success_rates``).
-        n_max: most attempts a problem gets.
-        problems: size of the set.
-        ks: where the interval must be narrow enough; n_max if empty.
-        target_width: full width of the interval for the set's pass@k, for every one of ks. Without it and without a
+        request: size of the set, attempts at most, and which interval must be narrow where.
+        target_width: full width of the interval for the set's pass@k, for every one of the ks. Without it and without a
             budget: the width that fixed n_max has at its widest k, give or take 1 %.
         budget: most attempts expected for all problems; among plans within 1 % of the narrowest, the cheapest wins.
-        question: which interval must be narrow (``QUESTIONS``); that over problems is narrowed by problems above all.
-        tokens_per_attempt: mean length of an attempt.
-        level: nominal coverage.
 
     Raises:
         MathbError: no candidate reaches the width, or stays within the budget.
     """
-    ks = sorted(set(ks) or {n_max})
-    check_request(n_max, ks, problems, tokens_per_attempt, level)
-    if question not in QUESTIONS:
-        raise MathbError(f"Unknown question {question!r}; choose {' or '.join(map(repr, QUESTIONS))}.")
     if target_width is not None and budget is not None:
         raise MathbError("Give a width or a budget, not both: the plan is either the cheapest or the narrowest.")
+    n_max, problems, ks, question = request.n_max, request.problems, request.ks, request.question
     plans, mixture = candidate_plans(n_max, max(ks)), Mixture(rates, ks)
     forecasts = [mixture.forecast(plan) for plan in plans]
     attempts = problems * np.array([forecast.attempts for forecast in forecasts])
-    widths = np.array([interval_width(forecast.variance[question], problems, level) for forecast in forecasts])
+    widths = np.array([interval_width(forecast.variance[question], problems, request.level) for forecast in forecasts])
     widest = widths.max(axis=1)
     if budget is not None:
         enough = attempts <= budget
@@ -130,40 +142,20 @@ def choose_plan(
     order = np.lexsort((widest, attempts, ~enough))
     plan = plans[order[0]]
     table = pd.DataFrame({"plan": [str(plan) for plan in plans], "attempts": attempts})
-    if tokens_per_attempt:
-        table["tokens"] = attempts * tokens_per_attempt
+    if request.tokens_per_attempt:
+        table["tokens"] = attempts * request.tokens_per_attempt
     table[[f"width@{k}" for k in ks]] = widths
     table["enough"] = enough
     costs = plan_cost(
-        rates, plan, sorted({1, *ks}), problems=problems, tokens_per_attempt=tokens_per_attempt, level=level
+        rates,
+        plan,
+        sorted({1, *ks}),
+        problems=problems,
+        tokens_per_attempt=request.tokens_per_attempt,
+        level=request.level,
     )
-    at_issue = costs[costs["question"] == QUESTIONS[question]]
-    sentence = _sentence(plan, at_issue, ks, problems, most_savings(rates, n_max) if n_max in ks else None)
-    return PlanChoice(plan, table.iloc[order].reset_index(drop=True), costs, sentence)
-
-
-def _sentence(plan: Plan, costs: pd.DataFrame, ks: Sequence[int], problems: int, most: float | None) -> str:
-    first = costs.iloc[0]
-    tokens = "" if np.isnan(first["tokens"]) else f" ({first['tokens'] / 1e6:,.1f} million tokens)"
-    widths = ", ".join(f"{row.width:.3g} at k = {row.k}" for row in costs.itertuples() if row.k in ks)
-    parts = [
-        f"{plan}: {first['attempts']:,.0f} attempts expected at {problems:,} problems{tokens}",
-        f"expected interval width {widths} ({first['question']})",
-    ]
-    if plan.is_fixed:
-        parts.append("an adaptive plan saves nothing here")
-    else:
-        for row in costs.itertuples():
-            fixed = f"fixed n = {math.ceil(row.fixed_n)}"
-            if row.ratio < 1.05:
-                parts.append(f"at k = {row.k} it saves nothing: {fixed} is as narrow")
-            elif row.k in ks:
-                wider = "equally wide" if row.width <= TIE * row.fixed_width else f"{row.fixed_width:.3g} wide"
-                parts.append(f"at k = {row.k} it takes {row.ratio:.1f} times fewer than {fixed} ({wider})")
-    if most is not None:
-        possible = f"no unbiased plan can save more than {most:.1f} times at k = {plan.n_max}"
-        parts.append(possible if most > 1.0001 else "no problem is ever solved, so every attempt is needed")
-    return "; ".join(parts) + "."
+    most = most_savings(rates, n_max) if n_max in ks else None
+    return PlanChoice(plan, table.iloc[order].reset_index(drop=True), costs, request, most)
 
 
 def _growing(start: int, growth: int, below: int) -> list[int]:

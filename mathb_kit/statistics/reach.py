@@ -14,7 +14,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from mathb_kit.errors import MathbError
-from mathb_kit.outcomes import KEY, require_columns
+from mathb_kit.outcomes import require_columns
+from mathb_kit.statistics.arms import one_model_and_draw, rows_on
 from mathb_kit.statistics.intervals import ProportionMethod, proportion_interval
 
 
@@ -179,25 +180,26 @@ def expansion_curve(
     return curve[curve["metric"] == "expansion"].reset_index(drop=True)
 
 
-def one_model_and_draw(outcomes: pd.DataFrame) -> tuple[str, str]:
-    """The one model and draw of these outcomes, each problem once."""
-    require_columns(outcomes, KEY, "outcomes")
-    pairs = outcomes[["model", "draw"]].drop_duplicates()
-    if len(pairs) > 1:
-        raise MathbError(f"Hand in the outcomes of one model and draw, not of {len(pairs)}; select one of them.")
-    if outcomes["problem"].duplicated().any():
-        twice = outcomes["problem"][outcomes["problem"].duplicated()].iloc[0]
-        raise MathbError(f"Problem {twice} has two outcomes for one model and draw; hand in each problem once.")
-    return tuple(pairs.iloc[0]) if len(pairs) else ("", "")
+def newly_reached(outcomes: pd.DataFrame, step: int = 64, k_max: int = 1024) -> pd.DataFrame:
+    """Share of problems newly reached by each further ``step`` attempts, averaged over models (the paper's Figure 7).
 
+    Args:
+        outcomes: several models on one set, one draw each.
+        step: attempts per step.
+        k_max: where to end.
 
-def rows_on(outcomes: pd.DataFrame, problems: Collection[str]) -> pd.DataFrame:
-    """The rows of ``problems``, which must all be there."""
-    missing = sorted(set(problems) - set(outcomes["problem"]))
-    if missing:
-        model, draw = one_model_and_draw(outcomes)
-        raise MathbError(
-            f"Model {model}, draw {draw}, has no outcome for {len(missing)} of the {len(problems)} problems, the first "
-            f"being {missing[0]}; evaluate it on the whole set."
-        )
-    return outcomes[outcomes["problem"].isin(problems)]
+    Returns:
+        k (end of the step), gain (mean over models of |R_k| - |R_(k - step)|, over the number of problems), models.
+
+    Raises:
+        MathbError: the first step goes beyond ``k_max``.
+    """
+    if step > k_max:
+        raise MathbError(f"A step of {step} attempts goes beyond the largest k, {k_max}; ask for a smaller step.")
+    models = [rows for _, rows in outcomes.groupby("model", sort=False)]
+    sizes = pd.DataFrame(
+        {k: [len(reach(rows, k)) / len(rows) for rows in models] for k in range(step, k_max + 1, step)}
+    )
+    gains = sizes.diff(axis=1)
+    gains[step] = sizes[step]
+    return pd.DataFrame({"k": gains.columns, "gain": gains.mean().to_numpy(), "models": len(models)})

@@ -90,6 +90,8 @@ def fit_success_rates(outcomes: pd.DataFrame, *, refits: int = 100, seed: int = 
     nodes = 1 / (1 + np.exp(-np.sinh(np.arange(-end, end, 0.04))))
     rates = np.concatenate([[0.0], nodes, [1.0]])
     likelihood = log_likelihood(rates, table["n"].to_numpy(), table["c"].to_numpy())
+    # Each outcome's likelihood is scaled by its own largest value: p^c (1 - p)^(n - c) underflows at n = 1,024, and a
+    # factor per outcome leaves both the maximum and the posteriors alone.
     likelihood = np.exp(likelihood - likelihood.max(axis=1, keepdims=True))
     start = np.full(len(rates), 0.8 / (len(rates) - 1))
     start[0] = 0.2
@@ -183,6 +185,9 @@ def bayes(log_chances: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def _maximise(weights: np.ndarray, counts: np.ndarray, likelihood: np.ndarray, iterations: int) -> np.ndarray:
     """Expectation maximisation from (S, R) weights for (S, E) counts of outcomes with (E, R) likelihoods."""
+    # One step of EM (Laird 1978, "Nonparametric maximum likelihood estimation of a mixing distribution"): a problem's
+    # posterior over the rates, averaged over problems. The maximum itself is a few atoms, which EM nears ever more
+    # slowly; it is stopped where the intervals no longer move.
     problems = counts.sum(axis=1, keepdims=True)
     for _ in range(iterations):
         weights = weights * ((counts / (weights @ likelihood.T)) @ likelihood) / problems

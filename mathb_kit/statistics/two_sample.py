@@ -89,6 +89,8 @@ def _null_tail(base_plan: Plan, tuned_plan: Plan) -> tuple[np.ndarray, np.ndarra
     statistic = _log_likelihood_ratio(base_n[:, None], base_c[:, None], tuned_n, tuned_c).ravel()
     order = np.argsort(-statistic, kind="stable")[: int((statistic > 0).sum())]
     rows, columns = np.unravel_index(order, (len(base_n), len(tuned_n)))
+    # Pairs of end points stand in falling order of T, so one running sum per rate interval gives the chance of "T at
+    # least this large" for every pair at once; its largest value over the intervals is the p-value (Barnard 1945).
     grid = rate_grid(base_plan.n_max + tuned_plan.n_max)
     worst = np.zeros(len(order))
     for interval in np.array_split(np.column_stack([grid[:-1], grid[1:]]), len(grid) // 64 + 1):  # bounds the memory

@@ -1,0 +1,247 @@
+"""Everything asked of a checkpoint that was tuned from a base: what it reaches beyond it, where, and what it lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from mathb_kit.construction import DRAW, contamination, letters_and_digits
+from mathb_kit.errors import MathbError
+from mathb_kit.evaluation import Evaluation, evaluate
+from mathb_kit.judging.judgement import Judgement, change_by_problem, judge_on
+from mathb_kit.models import Model, Pair, settings_table
+from mathb_kit.plan import Plan
+from mathb_kit.problems import Problem, ProblemSet, load_problems, unsolved_column
+from mathb_kit.sampling import EngineFactory
+from mathb_kit.statistics import (
+    compare_reach,
+    frozen_null,
+    paired_difference,
+    proportion_interval,
+    reach,
+)
+from mathb_kit.store import Store
+
+_SOURCE_FIELDS = ("data_source", "source", "component", "family")
+
+
+@dataclass(frozen=True)
+class CheckpointJudgement:
+    """A tuned checkpoint beside its base on one problem set.
+
+    Attributes:
+        pair: the models, under the settings they were compared with.
+        on: the problem set.
+        plan: rounds and stop count of every evaluation.
+        selection: in words, which attempts of the base chose the problems judged on.
+        problems: those: what the base had left unsolved.
+        tuned_attempts, redrawn_attempts: evaluations of the tuned model and of a fresh draw of the base on them.
+        saturated: by name of an ordinary set, evaluations of base and tuned model on the whole of it.
+    """
+
+    pair: Pair
+    on: ProblemSet
+    plan: Plan
+    selection: str
+    problems: ProblemSet
+    tuned_attempts: Evaluation
+    redrawn_attempts: Evaluation
+    saturated: Mapping[str, tuple[Evaluation, Evaluation]]
+
+    @property
+    def base(self) -> Model:
+        """The base."""
+        return self.pair.base
+
+    @property
+    def tuned(self) -> Model:
+        """The tuned model."""
+        return self.pair.tuned
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """Expansion of the tuned model and of the re-drawn base at the plan's last attempt."""
+        return judge_on(self.tuned_attempts, self.redrawn_attempts, self.problems, self.plan.n_max)
+
+    @cached_property
+    def gains(self) -> pd.DataFrame:
+        """Problem by problem, what was truly gained or lost (``gains_by_problem``)."""
+        return self.judgement.gains()
+
+    def parts(self) -> pd.DataFrame:
+        """Reach by source of the problems, and by whether the tuned model's training set holds them.
+
+        Returns:
+            part, problems, tuned, tuned_low, tuned_high, redrawn, redrawn_low, redrawn_high: counts of problems
+            reached, with Clopper-Pearson intervals of their share. The first row is the whole.
+        """
+        k = self.plan.n_max
+        reached = [reach(each.outcomes, k) for each in (self.tuned_attempts, self.redrawn_attempts)]
+        rows = []
+        for part, keys in self._parts():
+            row: dict[str, Any] = {"part": part, "problems": len(keys)}
+            for who, solved in zip(("tuned", "redrawn"), reached):
+                low, high = proportion_interval(len(solved & keys), len(keys))
+                row |= {who: len(solved & keys), f"{who}_low": low, f"{who}_high": high}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def reached_with_tuning(self, most: int = 10) -> pd.DataFrame:
+        """Problems reached by the tuned model, those truly gained first, each with its first correct completion.
+
+        Returns:
+            problem, statement, gold, gained (survives the adjustment over problems), tuned_c, tuned_n, redrawn_c,
+            redrawn_n, index (of the attempt, from 0), completion.
+        """
+        table = self.gains.rename(columns={"base_c": "redrawn_c", "base_n": "redrawn_n"})
+        table = table[table["tuned_c"] > 0].sort_values("gain_p", kind="stable").head(most)
+        right = self.tuned_attempts.verdicts
+        right = right[(right["verdict"] == "correct") & right["problem"].isin(table["problem"])]
+        first = right.groupby("problem")["index"].min()
+        texts = self.tuned_attempts.draw.attempts(table["problem"], ["problem", "index", "text"])
+        completions = texts.set_index(["problem", "index"])["text"]
+        by_key = {problem.key: problem for problem in self.problems}
+        table = table.assign(
+            statement=[by_key[key].statement for key in table["problem"]],
+            gold=[by_key[key].gold for key in table["problem"]],
+            index=[int(first[key]) for key in table["problem"]],
+            completion=[completions[key, first[key]] for key in table["problem"]],
+        )
+        columns = ["problem", "statement", "gold", "gained", "tuned_c", "tuned_n", "redrawn_c", "redrawn_n"]
+        return table[[*columns, "index", "completion"]].reset_index(drop=True)
+
+    def ordinary(self) -> pd.DataFrame:
+        """What tuning did on ordinary sets: pass@1, pass@k and Shrinkage, with what two draws of the base differ by.
+
+        Returns:
+            set, problems, k, base_pass_1, tuned_pass_1, difference, low, high (of the difference at one attempt, BCa
+            over problems), base_pass_k, tuned_pass_k, shrinkage (problems reached by the base alone), shrinkage_low,
+            shrinkage_high (of its share), null_k, null (problems that one draw of ``null_k`` attempts of the frozen
+            base reaches and another misses, in expectation: the split-half null).
+        """
+        k, rows = self.plan.n_max, []
+        for name, (base, tuned) in self.saturated.items():
+            one, all_k = paired_difference(base.outcomes, tuned.outcomes, [1, k]).to_dict("records")
+            lost = compare_reach(base.outcomes, tuned.outcomes, k).shrinkage
+            rows.append(
+                {
+                    "set": name, "problems": len(base.outcomes), "k": k,
+                    "base_pass_1": one["a"], "tuned_pass_1": one["b"],
+                    "difference": one["estimate"], "low": one["low"], "high": one["high"],
+                    "base_pass_k": all_k["a"], "tuned_pass_k": all_k["b"],
+                    "shrinkage": lost.count, "shrinkage_low": lost.low, "shrinkage_high": lost.high,
+                    "null_k": k // 2, "null": frozen_null(base.outcomes, k // 2).reached,
+                }
+            )  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def changes(self) -> pd.DataFrame:
+        """pass@1 of both and what became of reach, problem by problem on the ordinary sets (``change_by_problem``)."""
+        frames = [
+            change_by_problem(base, tuned, self.plan.n_max).assign(name=name)
+            for name, (base, tuned) in self.saturated.items()
+        ]
+        return pd.concat(frames, ignore_index=True)
+
+    def settings(self) -> pd.DataFrame:
+        """Prompt and sampling of both side by side, with the share of truncated attempts (``settings_table``)."""
+        return settings_table(self.pair, self.redrawn_attempts.outcomes, self.tuned_attempts.outcomes)
+
+    def _parts(self) -> Iterator[tuple[str, set[str]]]:
+        """(name, problem keys) of the whole, of each source, and of what training saw and did not see."""
+        everything = {problem.key for problem in self.problems}
+        yield "all", everything
+        field = next((f for f in _SOURCE_FIELDS if all(f in problem.meta for problem in self.problems)), None)
+        if field:
+            for value in dict.fromkeys(str(problem.meta[field]) for problem in self.problems):
+                yield f"{field}: {value}", {p.key for p in self.problems if str(p.meta[field]) == value}
+        if self.tuned.trained_on:
+            seen, how = seen_in_training(self.problems, self.tuned, field)
+            if seen is not None:
+                yield f"seen in training ({how})", seen
+                yield f"not seen in training ({how})", everything - seen
+
+
+def seen_in_training(
+    problems: Sequence[Problem], model: Model, source_field: str | None = None
+) -> tuple[set[str] | None, str]:
+    """Which problems stand in the sets that a model was trained on, and how that is known.
+
+    By statement (up to typing) where all of those sets can be loaded, else by the name of the problem's source, else
+    not at all.
+
+    Args:
+        problems: problems with a source in ``meta[source_field]``, if any.
+        model: with ``trained_on``.
+        source_field: name of that meta field.
+
+    Returns:
+        keys of the problems seen, or None where nobody knows; and how: ``by statement`` or ``by source``.
+    """
+    try:
+        training = [load_problems(name) for name in model.trained_on]
+    except MathbError:  # a set that is not on this machine, or has no name in the registry
+        if not source_field:
+            return None, "unknown"
+        names = [letters_and_digits(name) for name in model.trained_on]
+        sources = {p.key: letters_and_digits(str(p.meta[source_field] or "")) for p in problems}
+        return {
+            key
+            for key, source in sources.items()
+            if source and any(name.startswith(source) or source.startswith(name) for name in names)
+        }, "by source"
+    return set(contamination(problems, training).dropped["problem"]), "by statement"
+
+
+def judge_checkpoint(
+    pair: Pair,
+    on: ProblemSet,
+    plan: Plan = Plan(),
+    *,
+    ordinary: Sequence[ProblemSet] = (),
+    store: Store | None = None,
+    engine_for: EngineFactory | None = None,
+) -> CheckpointJudgement:
+    """Sample, grade and compare; what the store has is read.
+
+    Where the set has a column ``<base>_unsolved``, that selection is the denominator. Else the base selects here and
+    now: it tries every problem under a draw of its own, and what it never solves the tuned model is judged on.
+
+    Args:
+        pair: tuned model and base (`mathb_kit.models.matched`).
+        on: the hard set.
+        plan: rounds and stop count; reach is compared at its last attempt.
+        ordinary: sets on which the base does well, to see what was lost.
+        store: where attempts are kept.
+        engine_for: gives the engine for a model (`mathb_kit.sampling.engine_factory`); the default engine if absent.
+
+    Raises:
+        MathbError: nothing is left unsolved by the base, or what sampling and grading report.
+    """
+    base, tuned = pair.base, pair.tuned
+
+    def attempts(model: Model, problems: Sequence[Problem], plan: Plan = plan, draw: str = "main") -> Evaluation:
+        return evaluate(model, problems, plan, draw=draw, store=store, engine=engine_for)
+
+    if on.is_sieved_with(base.name):
+        chosen = on.unsolved_by(base.name)
+        selection = f"the column {unsolved_column(base.name)} of {on.name}"
+    else:
+        outcomes = attempts(base, on, replace(plan, stop=1), DRAW).outcomes
+        missed = set(outcomes.loc[outcomes["c"] == 0, "problem"])
+        chosen = on.where(lambda problem: problem.key in missed)
+        selection = f"{plan.n_max:,} attempts of {base.name} at all {len(on)} problems (draw {DRAW!r}), made here"
+    if not chosen:
+        raise MathbError(
+            f"{base.name} left nothing of {on.name} unsolved in {plan.n_max:,} attempts, so there is nothing to reach; "
+            "judge on a harder set."
+        )
+    return CheckpointJudgement(
+        pair, on, plan, selection, chosen,
+        attempts(tuned, chosen), attempts(base, chosen),
+        {each.name: (attempts(base, each), attempts(tuned, each)) for each in ordinary},
+    )  # fmt: skip

@@ -1,0 +1,59 @@
+"""Every sentence for readers, computed from tables and results; nothing here knows a result beforehand."""
+
+from mathb_kit.sentences.curves import (
+    after_chance_sentence,
+    differences_sentence,
+    ends_sentence,
+    last_step_sentence,
+    steps_sentence,
+    widths_sentence,
+)
+from mathb_kit.sentences.formats import percent, percent_range, percent_with_interval, you_should_see
+from mathb_kit.sentences.judging import (
+    at_least_sentence,
+    checkpoint_sentences,
+    gains_sentence,
+    judgement_sentence,
+    reach_with_interval,
+    verdict_sentence,
+)
+from mathb_kit.sentences.planning import plan_sentence, saved_sentence
+from mathb_kit.sentences.sets import (
+    changes_sentence,
+    counts_sentence,
+    foreseen_sentence,
+    funnel_sentence,
+    modes_sentence,
+    overlap_sentence,
+    unsolved_sentence,
+    verifiers_sentence,
+)
+
+__all__ = [
+    "after_chance_sentence",
+    "at_least_sentence",
+    "changes_sentence",
+    "checkpoint_sentences",
+    "counts_sentence",
+    "differences_sentence",
+    "ends_sentence",
+    "foreseen_sentence",
+    "funnel_sentence",
+    "gains_sentence",
+    "judgement_sentence",
+    "last_step_sentence",
+    "modes_sentence",
+    "overlap_sentence",
+    "percent",
+    "percent_range",
+    "percent_with_interval",
+    "plan_sentence",
+    "reach_with_interval",
+    "saved_sentence",
+    "steps_sentence",
+    "unsolved_sentence",
+    "verdict_sentence",
+    "verifiers_sentence",
+    "widths_sentence",
+    "you_should_see",
+]

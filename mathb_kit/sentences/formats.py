@@ -1,0 +1,41 @@
+"""How numbers are written in sentences, and where a notebook shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def percent(share: float) -> str:
+    """``48 %``; with a decimal near the ends, where a percent is much."""
+    if 0 < share < 0.0005:
+        return "below 0.1 %"
+    return f"{100 * share:.{1 if 0 < share < 0.1 or 0.9 < share < 0.9995 else 0}f} %"
+
+
+def percent_with_interval(share: float, low: float, high: float) -> str:
+    """``9.7 % (2.0 to 25.8)``: a share with its interval."""
+    return f"{100 * share:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def percent_range(shares: pd.Series) -> str:
+    """Lowest to highest of some shares, or the one that all are."""
+    low, high = percent(shares.min()), percent(shares.max())
+    return low if low == high else f"{low} to {high}"
+
+
+def counts_of(names: Collection[str], counts: Collection[int]) -> str:
+    """``3 for a, 1 for b``."""
+    return ", ".join(f"{count:,} for {name}" for name, count in zip(names, counts))
+
+
+def you_should_see(*sentences: str) -> None:
+    """Show the sentences under the heading that every notebook uses; several lines become a list."""
+    from IPython.display import Markdown, display
+
+    lines = "\n".join(sentences).replace("$", r"\$").split("\n")  # two dollars would be read as a formula
+    text = lines[0] if len(lines) == 1 else "\n\n" + "\n".join(f"- {line}" for line in lines)
+    display(Markdown(f"**What you should see.** {text}"))

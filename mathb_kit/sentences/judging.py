@@ -1,0 +1,98 @@
+"""What a tuned model reaches beside its base and a re-drawn base, as sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mathb_kit.sentences.formats import percent_with_interval
+from mathb_kit.statistics import Rate, ReachComparison, RedrawTest, against_redraw
+from mathb_kit.statistics.gains import POWER
+
+if TYPE_CHECKING:
+    from mathb_kit.judging import CheckpointJudgement, Judgement
+
+
+def judgement_sentence(judgement: Judgement) -> str:
+    """The verdict on a tuned model, as a plain sentence."""
+    k, verdict = judgement.comparison.k, verdict_sentence(judgement.comparison, judgement.null)
+    return f"{judgement.tuned} on what {judgement.base} did not solve of {judgement.on}, k = {k:,}: {verdict}."
+
+
+def checkpoint_sentences(judged: CheckpointJudgement) -> tuple[str, str]:
+    """The verdict on the set, and on its problems one by one."""
+    return judgement_sentence(judged.judgement), f"Problem by problem: {gains_sentence(judged.gains)}."
+
+
+def verdict_sentence(comparison: ReachComparison, null: ReachComparison) -> str:
+    """The tuned model's reach beside that of a re-drawn base, and whether the two can be told apart at 5 %.
+
+    Where they cannot, the sentence says what could have been: how many problems reached only with tuning would have
+    been needed beside those reached only by the re-drawn base.
+
+    Args:
+        comparison: base against tuned.
+        null: the same base draw against a fresh draw of the base, on the same D and k.
+
+    Raises:
+        MathbError: the two comparisons do not belong together, or the null re-uses the draw that chose D.
+    """
+    test = against_redraw(comparison, null)
+    if not comparison.problems:
+        return "there is nothing to reach: the problem set is empty"
+    outcome = "not distinguishable"
+    if test.distinguishable:
+        outcome = f"distinguishable, {'more' if test.only_tuned > test.only_redrawn else 'fewer'}"
+    detectable = "" if test.distinguishable else f"; {_detectable(test)}"
+    return (
+        f"reached {reach_with_interval(comparison.tuned_reach)}; a re-drawn base reaches "
+        f"{reach_with_interval(null.tuned_reach)}: {outcome} "
+        f"(exact McNemar test, {test.only_tuned} problems only with tuning and {test.only_redrawn} only by the "
+        f"re-drawn base, p = {test.p:.2g}"
+        f"{detectable}; 95 % intervals: problems as a sample, {comparison.method})"
+    )
+
+
+def gains_sentence(table: pd.DataFrame) -> str:
+    """How many problems were gained and lost, and what gain would have shown where the base did worst.
+
+    Args:
+        table: from ``gains_by_problem``.
+    """
+    tests = " or ".join(table["test"].unique())
+    counts = (
+        f"{int(table['gained'].sum())} of {len(table)} problems gained and {int(table['lost'].sum())} lost "
+        f"({tests}, Benjamini-Hochberg over problems)"
+    )
+    worst = table.loc[(table["base_c"] / table["base_n"]).idxmin()]
+    seen = f"against {worst['base_c']:,} of {worst['base_n']:,} by the base"
+    if pd.isna(worst["detectable_c"]):
+        return f"{counts}; {seen} no result would have shown a gain"
+    return (
+        f"{counts}; {seen} the lowest rate named a gain would be {worst['detectable_c']:,} of "
+        f"{worst['detectable_n']:,}, and with {100 * POWER:.0f} % power a gain shows from a success rate of "
+        f"{100 * worst['detectable_rate']:.2g} %"
+    )
+
+
+def at_least_sentence(table: pd.DataFrame) -> str:
+    """Reach by one correct attempt and by the most that can be asked for (tuned_model, m, of, tuned, base)."""
+    top, counts = table["m"].max(), []
+    for name, rows in table.groupby("tuned_model", sort=False):
+        ms = rows.set_index("m")[["tuned", "base", "of"]]
+        counts.append(
+            f"{name} {ms['tuned'][1]} and {ms['tuned'][top]} of {ms['of'][1]} (re-drawn base {ms['base'][1]} and "
+            f"{ms['base'][top]})"
+        )
+    return f"Reached with at least 1 and at least {top} correct attempts: {'; '.join(counts)}."
+
+
+def reach_with_interval(rate: Rate) -> str:
+    """``3 of 31, 9.7 % (2.0 to 25.8)``."""
+    return f"{rate.count} of {rate.of}, {percent_with_interval(rate.rate, rate.low, rate.high)}"
+
+
+def _detectable(test: RedrawTest) -> str:
+    beyond = "" if test.possible else ", which this set is too small for"
+    return f"{test.needed} only with tuning would have been needed beside these {test.only_redrawn}{beyond}"
