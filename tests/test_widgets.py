@@ -19,6 +19,7 @@ from ipywidgets.widgets.widget import _instances
 
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
+from mathb_kit.grading import explain
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems import load_problems
@@ -174,7 +175,7 @@ def test_the_browser_walks_through_the_attempts_that_have_the_verdict(evaluation
                 page = Page(panel.value)
                 assert f"Attempt {i + 1} ({step} of {len(indices)}" in page.text
                 assert f"verdict {verdicts[i]}" in page.text and f"Gold {golds[number]}" in page.text
-                assert page.pre == [text(number, i)]
+                assert page.pre == [text(number, i), str(explain(golds[number], text(number, i)))]
                 assert following.disabled == (step == len(indices))
                 following.click()
             if not indices:

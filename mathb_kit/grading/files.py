@@ -13,12 +13,15 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
+import pandas as pd
+
 from mathb_kit.atomic import whole_file
 from mathb_kit.errors import MathbError
 from mathb_kit.grading.conventions import checked, under
 from mathb_kit.grading.explanation import explain
 from mathb_kit.grading.extraction import KINDS, extract
 from mathb_kit.grading.grader import CORRECT, NO_ANSWER, Grader
+from mathb_kit.grading.model_judge import Cost, ModelJudge
 from mathb_kit.problems.files import Rows, read_rows
 from mathb_kit.progress import progress
 
@@ -34,6 +37,7 @@ def grade_file(
     workers: int | None = None,
     skip_bad: bool = False,
     conventions: Iterable[str] = (),
+    judge: ModelJudge | None = None,
 ) -> dict[str, int]:
     """Grade the rows {gold, prediction, kind?} of a JSONL file (``.zst`` is read and written compressed).
 
@@ -49,6 +53,7 @@ def grade_file(
         skip_bad: rows that cannot be graded (an empty gold, a field that is missing or no text) are listed on standard
             error, counted as ``skipped`` and written with a null verdict, the reason in place of the rung.
         conventions: switches where users differ, see `mathb_kit.grading.conventions`.
+        judge: a model that may accept what is left wrong or failed, as ``judged_equal``; see `judging_cost` first.
 
     Returns:
         Number of rows per verdict.
@@ -60,17 +65,32 @@ def grade_file(
     if output is not None:
         _check_output(Path(path), Path(output))
     with readable(path) as rows:
-        return _grade_rows(rows, output, workers, skip_bad, conventions)
+        pairs, graded = _graded(rows, workers, skip_bad, conventions)
+        if judge is not None:
+            judged = judge.accept(_frame(graded))
+            graded = dict(zip(graded, zip(judged["verdict"], judged["rung"])))
+        return _write(rows, pairs, graded, output)
 
 
-def _grade_rows(
-    rows: Callable[[], Rows],
-    output: str | Path | None,
-    workers: int | None,
-    skip_bad: bool,
-    conventions: tuple[str, ...],
-) -> dict[str, int]:
-    pairs: list[tuple[str, str | None] | MathbError] = []
+def judging_cost(path: str | Path, judge: ModelJudge, *, skip_bad: bool = False) -> Cost:
+    """What a judge would cost on a file: it is graded by the ladder, and nothing is asked or written."""
+    with readable(path) as rows:
+        return judge.cost(_frame(_graded(rows, None, skip_bad, ())[1]))
+
+
+def _frame(graded: dict[tuple[str, str], tuple[str, str]]) -> pd.DataFrame:
+    rows = [(*pair, *decision) for pair, decision in graded.items()]
+    return pd.DataFrame(rows, columns=["gold", "answer", "verdict", "rung"])
+
+
+Pairs = list["tuple[str, str | None] | MathbError"]
+
+
+def _graded(
+    rows: Callable[[], Rows], workers: int | None, skip_bad: bool, conventions: tuple[str, ...]
+) -> tuple[Pairs, dict[tuple[str, str], tuple[str, str]]]:
+    """The pair of each row, or why it cannot be graded, and (verdict, rung) of each pair with an answer."""
+    pairs: Pairs = []
     distinct: dict[tuple[str, str | None], tuple[str, str | None]] = {}
     with progress(None, "reading answers", "rows") as bar:
         for where, row in rows():
@@ -89,6 +109,15 @@ def _grade_rows(
         graded = grader.grade_all((gold, answer) for gold, answer in distinct if answer is not None)
     if conventions:
         graded = {pair: under(conventions, *pair, decision) for pair, decision in graded.items()}
+    return pairs, graded
+
+
+def _write(
+    rows: Callable[[], Rows],
+    pairs: Pairs,
+    graded: dict[tuple[str, str], tuple[str, str]],
+    output: str | Path | None,
+) -> dict[str, int]:
     counts: Counter[str] = Counter()
     with _written(output) as stream:
         for pair, (_, row) in zip(pairs, rows(), strict=True):

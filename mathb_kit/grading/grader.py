@@ -21,8 +21,10 @@ from mathb_kit.grading.extraction import extract
 from mathb_kit.grading.versions import GRADER_VERSION
 from mathb_kit.grading.workers import Workers
 from mathb_kit.progress import Progress, progress
+from mathb_kit.verdicts import Verdict
 
-CORRECT, WRONG, NO_ANSWER, GRADER_FAILED = VERDICTS = ("correct", "wrong", "no_answer", "grader_failed")
+VERDICTS = tuple(Verdict)
+CORRECT, WRONG, NO_ANSWER, GRADER_FAILED = (verdict.value for verdict in VERDICTS)
 
 _SHORT = 100  # characters; the ladder is climbed in a worker, under its clock and memory limit, if a text is longer
 _MANY = 10_000  # pairs; deciding fewer takes no time worth a progress bar

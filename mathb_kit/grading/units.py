@@ -206,7 +206,7 @@ def read_words(text: str) -> Fraction | None:
             return Fraction(total + current, part) if seen else None
         elif word in ("and", "a", "an"):
             continue
-        elif seen and i == len(words) - 1 and word.isalpha() and word not in _NOT_UNITS:
+        elif seen and i == len(words) - 1 and word.isalpha() and not {word, words[i - 1]} & (_NOT_UNITS | {"a", "an"}):
             break  # what is counted
         else:
             return None
