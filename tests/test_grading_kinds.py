@@ -2,11 +2,13 @@ r"""Whole kinds of answers, by hand: what a reader says of gold and text, and ne
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from mathb_kit.grading import Grader, extract
+from mathb_kit.grading import CONVENTIONS, Grader, extract
 from mathb_kit.grading.equivalence import LADDER, decide
 
 # kind: (what equals, what does not); pairs of a gold and a bare answer
@@ -196,3 +198,15 @@ def test_every_rung_decides_something() -> None:
     pairs += [(r"\begin{pmatrix}1\\2\end{pmatrix}", "(1,2)")]
     deciding = {decide(*pair).rung for pair in pairs}
     assert {name for name, _ in LADDER} <= deciding
+
+
+def test_the_page_of_the_policy_says_what_the_grader_does(grader: Grader, checkout: Path) -> None:
+    page = (checkout / "docs" / "grading.md").read_text(encoding="utf-8")
+    rows = [line.strip("|").split(" | ") for line in page.split("\n") if line.startswith("| ") and "`" in line]
+    pairs = {verdict: [re.findall(r"`([^`]+)`", part) for row in rows for part in row[column].split(";")]
+             for column, verdict in ((1, "correct"), (2, "wrong"))}  # fmt: skip
+    assert len(rows) == 17 and all(len(pair) == 2 for each in pairs.values() for pair in each)
+    for verdict, each in pairs.items():
+        graded = grader.grade_all(map(tuple, each))
+        assert [pair for pair, (said, _) in graded.items() if said != verdict] == []
+    assert {name for row in rows for name in re.findall(r"`([a-z-]+)`:", row[4])} == set(CONVENTIONS)

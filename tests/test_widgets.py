@@ -182,7 +182,7 @@ def test_the_browser_walks_through_the_attempts_that_have_the_verdict(evaluation
                 assert f"None of the 10 attempts is {wanted}." in Page(panel.value).text
     problem.value, verdict.value, place.value = problem.options[0][1], "all", 4
     previous.click()
-    assert place.value == 3 and Page(panel.value).pre == [text(0, 2)]
+    assert place.value == 3 and Page(panel.value).pre[0] == text(0, 2)
 
 
 def test_what_a_model_or_a_problem_says_is_text_and_never_markup(evaluation):
