@@ -18,7 +18,7 @@ _UNBRACED = re.compile(r"-?\\(?!boxed|fbox)[A-Za-z]+(?:\s*\{[^{}]{0,200}\}|\s*\d
 _JOINT = re.compile(
     r"(?:\s|[,;&$]|\\[,;:!()\[\] ]|\\q?quad\b|\\(?:text|mbox|textrm|mathrm)\s*\{\s*,?\s*(?:and|or)?\s*,?\s*\}"
     r"|\b(?:and|or|for|part)\b|(?:\\?[A-Za-z]+(?:_\{?\w{1,3}\}?)?\s*=)|\*\*"
-    r"|\(?(?<![\w\\])(?:[a-hA-H]|[1-9]|i{1,3}|iv|v)(?:\)[.:]?|\.(?=\s)))*+",
+    r"|(?<=\n)[ \t]*[-*\u2022][ \t]|\(?(?<![\w\\])(?:[a-hA-H]|[1-9]|i{1,3}|iv|v)(?:\)[.:]?|[.:](?=[\s*])))*+",
     re.I,
 )
 _MAX_JOINT = 60
@@ -28,7 +28,7 @@ _UNIT = (
     r"|cents?|degrees?)\b(?:\s*(?:/|per)\s*[A-Za-z]+)?"
 )
 _AFTER = re.compile(
-    r"\s*\$?(?P<percent>\s*\\?%|\s*(?:\\text\s*\{\s*)?\\?(?<![A-Za-z])(?:percent(?:age)?|pct)\b\s*\}?)"
+    r"\s*\$?(?P<percent>(?:\s|\\[,;: ]|~)*\\?%|\s*(?:\\text\s*\{\s*)?\\?(?<![A-Za-z])(?:percent(?:age)?|pct)\b\s*\}?)"
     r"|\s*(?P<raised>\^\s*(?:\\circ|\{\s*\\circ\s*\})|\\pi(?![A-Za-z])|\\sqrt\s*\{[^{}]{1,20}\})"
     rf"|(?:\s|\\[,;: ])*(?P<unit>\\(?:text|mathrm|textrm|mbox)\s*\{{\s*(?:m|g|in|{_UNIT})\s*\}}"
     r"(?:\s*\^\s*\{?[23]\}?)?)"

@@ -92,6 +92,6 @@ def _is_plain(expression: sympy.Expr) -> bool:
             turns = part.args[0] / sympy.pi
             if not expression.free_symbols and not (turns.is_Rational and turns.q <= _MAX_DENOMINATOR):
                 return False
-        elif not isinstance(part, (sympy.Add, sympy.Mul, sympy.Symbol, sympy.log, type(sympy.pi))):
+        elif not isinstance(part, (sympy.Add, sympy.Mul, sympy.Symbol, sympy.log, sympy.NumberSymbol)):
             return False
     return True

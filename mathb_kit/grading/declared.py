@@ -14,14 +14,19 @@ LONGEST = 4000  # characters after a declaring phrase, or of an answer that is r
 # The last match of the first pattern that matches at all declares the answer. No match spans lines, and each holds one
 # of the words beside its pattern (in lower case), so most texts, and most lines of the others, need no search.
 _ANSWER_WORDS = (
-    "answer", "réponse", "respuesta", "resposta", "risposta", "antwort", "ответ", "答案", "答え", "答：", "답"
+    "answer", "réponse", "respuesta", "resposta", "risposta", "antwort", "antwoord", "svar", "jawaban", "ответ", "答案",
+    "答え", "答：", "답",
 )  # fmt: skip
-_ANSWER_WORD = r"(?:answer|réponse|respuesta|resposta|risposta|antwort|ответ)"
+_ANSWER_WORD = (
+    r"(?:answer|réponse|respuesta|resposta|risposta|antwort|antwoord|svar|jawaban|ответ)"
+    r"(?:[ \t]+(?:finale?|correcta?|correcte))?"
+)
 _IS = (
-    r"[ \t]*+(?:\*\*)?[ \t]*+(?:(?:is|are|est|es|ist|lautet|è|é)(?![^\W\d_])[ \t]*+[:：]?|[:：=]|(?:应该|应)?(?:是|为))"
+    r"[ \t]*+(?:\*\*)?[ \t]*+(?:(?:is|are|(?:would|should|must|will)[ \t]+be|equals|est|es|ist|lautet|è|é)"
+    r"(?![^\W\d_])[ \t]*+[:：]?|[:：=]|(?:应该|应)?(?:是|为))"
 )
 _MATH_AHEAD = r"(?=\$|\\\(|\\\[)"
-_CJK_ANSWER = r"答案(?:应该|应当|应|就|即)?[是为：:]|答[：:]|答え?(?:は|[：:])|답[은:：]"
+_CJK_ANSWER = r"答案(?:应该|应当|应|就|即)?[是为选：:]|答[：:]|答え?(?:は|[：:])|답[은:：]"
 _DECLARED = (
     ("tag", ("<answer>", "<|begin_of_box|>"), re.compile(r"<answer>|<\|begin_of_box\|>")),
     ("final answer", ("final",), re.compile(rf"\bfinal[ \t]+{_ANSWER_WORD}(?:{_IS}|[ \t]*+(?:\*\*)?[ \t]*+\n)", re.I)),
@@ -30,16 +35,21 @@ _DECLARED = (
         _ANSWER_WORDS,
         re.compile(
             rf"\b{_ANSWER_WORD}(?:[ \t]+(?:to|for)\b[^.\n]{{0,80}}?)?{_IS}|{_CJK_ANSWER}"
-            rf"|^[ \t#*]*{_ANSWER_WORD}[ \t*]*(?:\n|{_MATH_AHEAD})",
+            rf"|^[ \t#*]*{_ANSWER_WORD}[ \t*]*(?:\n|{_MATH_AHEAD}|[ \t](?=[-+]?[\d.,/]+[ \t.]*$))",
             re.I | re.M,
         ),
     ),
     ("hash marks", ("####",), re.compile(r"(?m)^[ \t]*####[ \t]+")),
     ("A:", ("a:",), re.compile(r"(?m)^[ \t]*A:")),
-    ("choice", ("故选",), re.compile(r"故选[：:]?[ \t]*(?=\W*[A-H])")),
+    (
+        "choice",
+        ("故选", "option", "choice"),
+        re.compile(r"故选[：:]?[ \t]*(?=\W*[A-H])|\b(?:correct|right)[ \t]+(?:option|choice)[ \t]*(?:is\b|:)", re.I),
+    ),
 )
 # Weaker phrases, which declare an answer on the last line alone.
 _CONCLUSION = re.compile(r"\b(?:the[ \t]+)?(?:only[ \t]+)?(?:solutions?|result)(?:[ \t]+set)?[ \t]+(?:is|are)\b:?"
+                         r"|\b(?:lösung|solution|solución|soluzione|solução)[ \t]+(?:ist|est|es|è|é)\b:?"
                          r"|(?:结果|解)[是为][：:]?", re.I)  # fmt: skip
 _COPULA = re.compile(
     r"(?P<value>[^\s\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3](?:[ -~]|\\.)*?)[ \t]*(?:입니다|이다|です)[.。!]?$"
@@ -56,7 +66,8 @@ BARE = re.compile(r"(?:[-+\d.,/%(){}^_=!|]| (?=[^ ])|\\(?!boxed|fbox)[A-Za-z]++|
 _MATH_SPAN = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<!\\)\$([^$]+?)(?<!\\)\$", re.S)
 # After a math span: it is not the whole answer. Alternatives in the languages in which answers are declared, too.
 _GOES_ON = re.compile(
-    r"\s*(?:\\?%|percent|pct|[,;，；、]|(?:and|or|oder|und|ou|et|o|u|y|e|и|или|to|by|times|mod|remainder|R)(?![^\W\d_])"
+    r"\s*(?:\\?%|percent|pct|[,;，；、]|(?:and|or|oder|und|ou|et|o|u|y|e|и|или|to|by|times|mod|remainder|R|but)(?![^\W\d_])"
+    r"|[-/:+*=<>^×·]\s*\\?[$\d(]"
     r"|[或和与及且到]|또는|または|\\"
     r"|(?:hours?|minutes?|days?|weeks?|years?|months?|dollars?|feet|foot|ft|inch(?:es)?|pounds?|yards?|m|cm|kg|degrees?)"
     r"[,\s]+(?:and\s+)?\\?[$\d])"
@@ -65,6 +76,10 @@ _LEAD_WORDS = re.compile(r"[^\d\\$=<>]*[A-Za-z]{2}[^\d\\$=<>]*")
 _LEAD_IN = re.compile(
     r"[A-Za-z](?:[^=]{0,300})\b(?:is|are|equals)\b(?:[ \t]+(?:equal[ \t]+to|given[ \t]+by))?[ \t]*:?(?=.)"
 )
+_ADVERB = re.compile(
+    r"^(?:therefore|thus|hence|then|simply|just|exactly|indeed|donc|somit|daher|entonces),?[ \t]+", re.I
+)
+_STATES = re.compile(r"\b(?:is|are|equals)\s+[$\\-]*\d")  # "x is 3 and y is 5" states more than its last part
 _CJK_LEAD_IN = re.compile(r"[^\d\\$=<>]{0,100}[\u4e00-\u9fff][^\d\\$=<>]{0,100}(?:[是为]|等于)[：:]?\s*(?=[^\s：:。])")
 _QUOTED = re.compile(r"""`+([^`]+)`+|"([^"]+)"|“([^”]+)”|«([^»]+)»|「([^」]+)」|『([^』]+)』|‘([^’]+)’|'([^']+)'""")
 # What follows an answer and adds nothing to it. "Not" and "and not" after something with a digit or a formula only.
@@ -72,6 +87,7 @@ _AFTERTHOUGHT = re.compile(
     r"(?<=\S)(?:,?\s+(?:since|because|denn|weil|car|puisque|porque|ya que)\s"
     r"|\s*[,，]\s*(?:which|as|so|thus|therefore|hence|obviously|clearly|of course|indeed|certainly|exactly|as required"
     r"|as desired|right)(?![^\W\d_])"
+    r"|\s*;\s*(?:this|that|which|it|we|here|so|thus|hence)\s"
     r"|\s+[-\u2013\u2014]{1,3}\s+(?=(?:an?|the|[A-Za-z]{3,})\s)|\s*[,，；]?\s*(?:因为|而不是|而非)).*$",
     re.S | re.I,
 )
@@ -79,7 +95,7 @@ _CONTRAST = re.compile(r"(?<=\S)(?:\s*,\s*|\s+and\s+|\s+but\s+|\s+)(?:not|rather
 _NOT_BUT = re.compile(r"not\s+(?P<refused>.{1,60}?),?\s+but\s+(?P<meant>.+)", re.S | re.I)
 _ASIDE = re.compile(
     r"(?<=\S)\s+\((?:since|because|as|by|i\.e\.|e\.g\.|that is|namely|which|not|approximately|approx|about|rounded"
-    r"|simplified|using|see|see above)\b[^()]{0,200}(?:\([^()]*\)[^()]{0,200})*\)$",
+    r"|simplified|using|see|see above)(?![^\W\d_])[^()]{0,200}(?:\([^()]*\)[^()]{0,200})*\)$",
     re.I,
 )
 _FORMULA = re.compile(r"[\d\\$]|^\W*[A-Za-z]\W*$")
@@ -144,7 +160,7 @@ def _last_match(pattern: re.Pattern[str], text: str, lower: str, words: tuple[st
 
 def _statement(rest: str) -> str | None:
     """The declared answer at the head of what follows a phrase: a math span, or the rest of that line or sentence."""
-    rest = rest.lstrip(" \t\r\n*:：_}")  # a brace: of \text{The answer is }
+    rest = _ADVERB.sub("", rest.lstrip(" \t\r\n*:：_}"))  # a brace: of \text{The answer is }
     if closing := _CLOSING_TAG.search(rest):
         return rest[: closing.start()].strip() or None
     if span := _MATH_SPAN.match(rest):
@@ -168,7 +184,8 @@ def without_lead_in(text: str) -> str:
     if len(spans) == 1 and _LEAD_WORDS.fullmatch(text, 0, spans[0].start()):
         if not text[spans[0].end() :].strip(" \t\r\n.*"):
             return _inside(spans[0])
-    if lead_in := _LEAD_IN.match(text) or _CJK_LEAD_IN.match(text):
+    lead_in = _LEAD_IN.match(text) or _CJK_LEAD_IN.match(text)
+    if lead_in and not _STATES.search(lead_in[0][:-1]):
         text = text[lead_in.end() :]
     if quoted := _QUOTED.fullmatch(text.strip(" .。")):
         text = next(group for group in quoted.groups() if group is not None)

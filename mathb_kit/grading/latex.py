@@ -138,6 +138,8 @@ def normalise(text: str) -> str:
 
 def normalise_answer(text: str) -> str:
     """``normalise``, with one spelling too of dots, of angle brackets and of signs typed as letters."""
+    if r"\mathbf{j}" in text:  # beside j, a bold i is a unit vector and no imaginary unit
+        text = re.sub(r"\\mathbf\{([ijk])\}", r"\\vec{\1}", text)
     if "$" in text:
         text = _BOTH_FORMULAS.sub(" and ", _BETWEEN_FORMULAS.sub(" or ", text))
     text = _OPEN_END.sub(r",\\ldots ", _ONGOING_DECIMAL.sub(r"\1\\ldots ", text))

@@ -15,7 +15,7 @@ from mathb_kit.grading.units import read_unit
 
 _MAX_CHARACTERS = 300
 _NUMBER = r"[-+]?\$?(?:\\frac\s*\{\d+\}\s*\{\d+\}|\d+(?:,\d{3})*+(?!\d)(?:\.\d+)?(?:\s*/\s*\d+)?|\.\d+)"
-_NOUN = r"[^\W\d_]+(?:[ '-](?!and\b|or\b|is\b|are\b)[^\W\d_]+){0,4}"
+_NOUN = r"[^\W\d_]+(?:[ '-](?!and\b|or\b|is\b|are\b)[^\W\d_]+){0,4}(?:\s*\^\s*\{?[23]\}?)?"
 _JOINT = re.compile(r"\s*(?:[,;]|\band\b|&|\s)\s*(?:and\b)?\s*")
 _COUNTED = re.compile(rf"\s*(?P<number>{_NUMBER})\s*(?P<noun>{_NOUN})\.?\s*")
 _NAMED = re.compile(rf"\s*(?:the\s+)?(?P<noun>{_NOUN})\s*(?:[:=]|\bis\b|\bare\b|\s)\s*(?P<number>{_NUMBER})\s*")

@@ -27,6 +27,7 @@ NAME = re.compile(
     r"|\\frac\{d\w?\}\{d\w\}|_\{?\w++\}?|[(){}|,:'\s])++"
 )
 _PRODUCT = re.compile(r"(?!(?:max|min|sum|gcd|lcm|ans|avg|age|no)\b)[a-z]\s*[a-z](?:\s*[a-z])?")
+_ABSOLUTE = re.compile(r"\|\s*[a-z]\s*\|")
 _RATIO_OF_NAMES = re.compile(
     r"\\frac\s*\{(?P<n>[^{}\d+\-]{1,12})\}\s*\{(?P<d>[^{}\d+\-]{1,12})\}"
     r"|(?P<a>[^\d/:+\-]{1,12}(?:_\{\w+\})?)\s*[/:]\s*(?P<b>[^\d/:+\-]{1,12})"
@@ -65,7 +66,7 @@ def _introduces(side: str, value: str, strict: bool) -> bool:
         names = [name for name in ratio.groups() if name]
         return all(NAME.fullmatch(name) and (not strict or _CAPITALS.fullmatch(name)) for name in names)
     if NAME.fullmatch(side):
-        return not (strict and _PRODUCT.fullmatch(side.strip()))
+        return not (strict and (_PRODUCT.fullmatch(side.strip()) or _ABSOLUTE.fullmatch(side.strip())))
     if _LETTER.search(side):
         return False
     if _ARITHMETIC.fullmatch(side):
@@ -85,8 +86,8 @@ def label_rung(gold: str, answer: str) -> bool | None:
     if names[0] == names[1] or not all(NAME.fullmatch(name) for name in names):
         return None
     bases = [_ARGUMENTS.sub("", name) for name in names]
-    if bases[0].casefold() == bases[1].casefold():  # f(2) and f(3)
-        arguments = [re.findall(r"-?\d+", name[len(base) :]) for name, base in zip(names, bases)]
+    if bases[0].casefold() == bases[1].casefold():  # f(2) and f(3), P(A) and P(B)
+        arguments = [re.findall(r"-?\d+|[A-Z]", name[len(base) :]) for name, base in zip(names, bases)]
         return False if all(arguments) and arguments[0] != arguments[1] else None
     if all(map(_APPLIED.match, names)):
         return False

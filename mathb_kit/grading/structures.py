@@ -28,15 +28,20 @@ _SYSTEM = re.compile(
 )
 _ROW = re.compile(r"\\\\")
 _IN_FINITE_SET = re.compile(r"\s*\\?[A-Za-z]+(?:_\{?\w\}?)?\s*\\in(?![A-Za-z])\s*(\\\{[^<>|:]*\\\})")
+_ONE_OR_MORE = r"\}?\s*[A-Za-z](?:\s*(?:,|and)\s*[A-Za-z])*\s*"
+_REAL = r"(?:\s*\\in\s*\\mathbb\{R\})"
 _ANY_CONSTANT = re.compile(
-    r"\s*[,;]?\s*(?:\\text\s*\{\s*)?[,\s]*(?:where|for|with|and)?\s*(?:(?:any|some|all|every|an?)\s+(?:arbitrary\s+)?(?:real\s+)?"
-    r"constants?\s*\}?\s*[A-Za-z]?(?:\s*\\in\s*\\mathbb\{R\})?|\}?\s*[A-Za-z]\s*(?:\\text\s*\{\s*)?\s*is\s+(?:any|an?)\s+(?:arbitrary\s+)?"
-    r"(?:real\s+)?constant|\}?\s*[A-Za-z]\s*\\in\s*\\mathbb\{R\}"
-    r"|(?<=for )all\s*(?:real\s*)?(?:numbers?\s*)?\}?\s*[A-Za-z](?:\s*\\in\s*\\mathbb\{R\})?)\s*\}?\.?$"
+    r"\s*[,;]?\s*(?:\\text\s*\{\s*)?[,\s]*(?:where|for|with|and)?\s*(?:"
+    r"(?:any|some|all|every|an?)\s+(?:arbitrary\s+)?(?:real\s+)?(?:constants?|numbers?|(?<=real )(?=[a-zA-Z]\b))"
+    rf"\s*\}}?\s*[A-Za-z]?{_REAL}?"
+    rf"|{_ONE_OR_MORE}(?:\\text\s*\{{\s*)?\s*(?:is|are)\s+(?:(?:any|an?)\s+)?(?:arbitrary\s+)?(?:real\s+)?constants?"
+    rf"|\}}?\s*[A-Za-z]{_REAL}"
+    rf"|(?<=for )all\s*(?:real\s*)?(?:numbers?\s*)?\}}?\s*[A-Za-z]{_REAL}?)\s*\}}?\.?$"
 )
+_MAY_HAVE_CLAUSE = re.compile(r"constant|\\mathbb\{R\}|for all|for any")
 _INTERVAL = re.compile(r"(?P<open>[\[\]])(?P<ends>[^\[\]()]*[,;][^\[\]()]*)(?P<close>[\[\]])")
 _BASE_IN_WORDS = re.compile(
-    r"(?P<digits>[0-9A-Fa-f]+)(?:\s*_\s*\{\s*\\text\w*\s*\{\s*(?:base[\s-]*)?(?:\}\s*)?(?P<word>\w+)\s*(?:\}\s*)?\}"
+    r"(?P<digits>[0-9A-Fa-f]+)(?:\s*_\s*\{\s*(?:\\text\w*\s*\{\s*)?(?:base[\s-]*)?(?:\}\s*)?(?P<word>\w+)\s*(?:\}\s*)?\}"
     r"|\s*,?\s*\(?\s*(?:\\text\w*\s*\{\s*)?\(?(?:in\s+)?base[\s-]*\}?\s*(?P<after>\w+)\s*\}?\s*\)?\}?)"
 )
 _SAID_TWICE = re.compile(r"(?P<number>[\d,]+)\s*\((?P<words>[a-z\s-]+)\)")
@@ -58,7 +63,7 @@ def named_integer(text: str) -> str:
 
 def without_constant_clause(text: str) -> str:
     r"""``x + c`` of "x + c for any constant c": the clause says what a reader assumes of the letter."""
-    clause = _ANY_CONSTANT.search(text) if "constant" in text or r"\mathbb{R}" in text or "for all" in text else None
+    clause = _ANY_CONSTANT.search(text) if _MAY_HAVE_CLAUSE.search(text) else None
     return text[: clause.start()].strip() if clause and text[: clause.start()].strip() else text
 
 
@@ -70,7 +75,7 @@ def respelt(text: str) -> str:
         text = core if not set(core) & set("{}") else text[depth - 1 : len(text) - depth + 1]
     if text[:1] == "]" or text[-1:] == "[" or "[ " in text:
         text = _INTERVAL.sub(_usual_brackets, text)
-    if ("base" in text or "_{\\text" in text) and (based := _BASE_IN_WORDS.fullmatch(text)):
+    if ("base" in text or "_{" in text) and (based := _BASE_IN_WORDS.fullmatch(text)):
         word = based["word"] or based["after"]
         base = int(word) if word.isdigit() else read_words(word)
         text = f"{based['digits']}_{{{base}}}" if base else text

@@ -26,6 +26,7 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?|\\frac\{[^{}]*\}\{[^{}]*\})\s*%")
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
 _DEGREES = re.compile(r"(\d+(?:\.\d+)?)\s*\^\\circ")
 _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
+_OF_NAMES = re.compile(r"\\frac\s*\{\s*(?:d|\\partial)\s*[A-Za-z]\s*\}\s*\{\s*(?:d|\\partial)\s*[A-Za-z]\s*\}")
 _FACTORIAL_POWER = re.compile(r"(\w|\([^()]*\))!\s*\^")
 # math-verify reads "5 6" as 11, "1011_2" as 1011 and f' as f.
 _MISREAD = re.compile(r"\d\s+\d|\d\s*_|'")
@@ -70,7 +71,7 @@ def _compare_one(gold: str, answer: str) -> str:
         gold = value_of(gold)
     if is_equation(gold) != is_equation(answer):
         return "different"
-    if any(_MISREAD.search(text) or _WORDS.search(plain(without_unit(text))) for text in (gold, answer)):
+    if any(map(_is_misread, (gold, answer))):
         return "unreadable"
     g, a = _parse(gold), _parse(answer)
     if g is None or a is None:
@@ -78,6 +79,10 @@ def _compare_one(gold: str, answer: str) -> str:
     if not verify(g, a, allow_set_relation_comp=True, timeout_seconds=None):
         return equal_by_value(g, a) or "different"
     return "vetoed" if certainly_different(g, a) else "equal"
+
+
+def _is_misread(text: str) -> bool:
+    return bool(_MISREAD.search(text) or _OF_NAMES.search(text) or _WORDS.search(plain(without_unit(text))))
 
 
 def _parse(text: str) -> Any:

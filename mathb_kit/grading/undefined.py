@@ -18,7 +18,7 @@ _BOUND = re.compile(
 _OPERAND = r"(?:[\w)\]!}|]|\\(?:cdot|times|div|pi)|[*/^])"
 _COMPUTED = re.compile(
     rf"{_OPERAND}\s*\\infty|{_OPERAND}\s*[-+]\s*\\infty|(?<!\\)\{{\s*[-+]?\s*\\infty|[_^]\s*\\infty"
-    r"|\\(?:ln|log|exp|sin|cos|tan|arctan|sqrt)\s*\(?\s*[-+]?\s*\\infty"
+    r"|\\?(?:max|min)\s*[({][^=]*\\infty|\\(?:ln|log|exp|sin|cos|tan|arctan|sqrt)\s*\(?\s*[-+]?\s*\\infty"
     r"|\\infty\s*(?:[-+*/^!\w(]|\\(?:cdot|times|div|frac|sqrt|infty|pi)(?![A-Za-z]))"
 )
 _BY_ZERO = re.compile(r"\\frac\s*\{(?:[^{}]|\{[^{}]*\})*\}\s*\{\s*0\s*\}|/\s*0(?![.\d])")
