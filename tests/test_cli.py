@@ -72,7 +72,7 @@ quick: bool = False
 # %%
 import mathb_kit as mb
 study = mb.load_profile(profile, quick=quick)
-print("figures in", mb.figures_folder(study))
+print("figures in", mb.report.figures_folder(study))
 """
 
 
@@ -371,7 +371,7 @@ def test_a_faulty_file_of_models_does_not_break_completion_and_its_words_are_wha
     monkeypatch.setenv("MATHB_MODELS", str(tmp_path / "absent.toml"))
     assert complete_models("mini") == []
     with pytest.raises(MathbError, match=f"one of {', '.join(engine_names())}"):
-        mb.engine_factory("none of them")
+        mb.sampling.engine_factory("none of them")
     script = (Path(mb.__file__).parents[1] / "reproduce.sh").read_text()
     assert set(re.findall(r"^  ([a-z][a-z0-9-]+)  ", script, re.MULTILINE)) == {*calls(), "test"}
 

@@ -4,7 +4,9 @@ import ast
 import pkgutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -120,12 +122,19 @@ def test_no_subpackage_loads_a_heavy_library():
     assert not loaded_by(f"import {packages}") & heavy
 
 
-def test_every_name_of_the_face_resolves_and_editors_see_the_same_names():
-    for name in mathb_kit.__all__:
-        assert getattr(mathb_kit, name) is not None
-    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
-    block = next(node for node in tree.body if isinstance(node, ast.If))
-    seen = {name.rsplit(".", 1)[1] for name in imported(block)}
-    assert seen == set(mathb_kit.__all__) - {"__version__"}
+@pytest.mark.parametrize("stub", sorted(PACKAGE.rglob("__init__.pyi")), ids=lambda stub: stub.parent.name)
+def test_every_name_that_loads_on_first_use_is_there_and_editors_see_it(stub):
+    package = import_module(".".join(stub.parent.relative_to(PACKAGE.parent).parts))
+    aliases = [a for node in ast.parse(stub.read_text()).body if isinstance(node, ast.ImportFrom) for a in node.names]
+    assert all(alias.asname == alias.name for alias in aliases), "type checkers hide a name that is not imported `as`"
+    assert {alias.name for alias in aliases} == set(package.__all__) == set(dir(package))
+    for name in package.__all__:
+        assert getattr(package, name) is not None
     with pytest.raises(AttributeError, match="no_such_name"):
-        mathb_kit.no_such_name  # noqa: B018
+        package.no_such_name  # noqa: B018
+
+
+def test_the_face_has_about_twenty_names_and_the_rooms_have_the_rest():
+    names = {name for name in mathb_kit.__all__ if not isinstance(getattr(mathb_kit, name), ModuleType)}
+    assert {"Model", "Plan", "evaluate", "pass_at_k", "judge"} <= names and len(names) <= 24
+    assert mathb_kit.statistics.reach and mathb_kit.report.run_notebook

@@ -64,7 +64,7 @@ study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 result = mb.evaluate(study.model("r1-7b"), study.problems(study.sets[0]), study.plan)
 curve = mb.pass_at_k_curve(result.outcomes, study.ks, by=["name"])
 figure = mb.plot_pass_at_k(curve, by="name", title=study.name)
-mb.save_figure(figure, curve, mb.figures_folder(study), "one", CAPTION)
+mb.save_figure(figure, curve, mb.report.figures_folder(study), "one", CAPTION)
 """
 
 
@@ -224,7 +224,7 @@ def test_every_line_of_a_profile_runs_here(name, tmp_path):
 @pytest.mark.slow
 def test_the_quick_experiment_runs_on_a_miniature(checkout, tmp_path):
     parameters = {"model": "mini-base-2", "problems": "mini-math", "first": 5, "attempts": 16}
-    executed = mb.run_notebook(checkout / "notebooks" / "quick_experiment.py", parameters, tmp_path / "out")
+    executed = mb.report.run_notebook(checkout / "notebooks" / "quick_experiment.py", parameters, tmp_path / "out")
     assert "mini-base-2 on mini-math (5 of 60)" in executed.read_text()
 
 

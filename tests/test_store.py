@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from mathb_kit.errors import MathbError
-from mathb_kit.store import Store, store_root
+from mathb_kit.places import store_root
+from mathb_kit.store import Store
 
 
 def chunk_rows(problem: str, first: int, size: int = 4, text: str = "x") -> pd.DataFrame:
