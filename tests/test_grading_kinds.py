@@ -21,6 +21,7 @@ ANSWERS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
             ("6", r"6+0\cdot\frac{1}{0}"), ("0", r"\frac{1}{\frac{1}{0}}"), ("6", r"6 + e^{-\infty}"), ("0", "∞ - ∞"),
             ("5", r"\tan 90^\circ - \tan 90^\circ + 5"), ("5", r"\log 0 - \log 0 + 5"), ("1", r"\frac{\ln 1}{\ln 1}"),
             ("1", r"\frac{\sin\pi}{\sin\pi}"), ("1", r"\frac{x-x}{x-x}"), ("0", "inf - inf"), ("9", r"9+\frac{0}{0}"),
+            ("9", r"\max(9,-\infty)"),
         ],
     ),
     "a left side that says something stays": (
@@ -35,6 +36,8 @@ ANSWERS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
             (r"\angle A = 40", r"\angle B = 40"),
             ("AB=5", "CD=5"), ("f(x)=2x", "g(x)=2x"), ("x_1=5", "x_2=5"), ("f(2)=3", "f(3)=3"), ("f'(x)=2", "f(x)=2"),
             (r"\frac{dy}{dx}=2", r"\frac{dx}{dy}=2"),
+            (r"\frac{dy}{dx}", r"\frac{dx}{dy}"), ("6", "|x|=6"), ("P(A)=0.6", "P(B)=0.6"),
+            ("12", "a is 13 and b is 12"),
         ],
     ),
     "an open list is not its beginning": (
@@ -123,6 +126,7 @@ ANSWERS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
             (r"\frac{1}{\sqrt{k}}", r"\sqrt{\frac{1}{k}}"), (r"\sqrt{\frac{p}{q}}", r"\frac{\sqrt{p}}{\sqrt{q}}"),
             ("0", r"\cos 20^\circ+\cos 140^\circ+\cos 260^\circ"), (r"\frac14", r"\cos 36^\circ\cos 72^\circ"),
             (r"-\frac12", r"\cos\frac{2\pi}{7}+\cos\frac{4\pi}{7}+\cos\frac{6\pi}{7}"),
+            (r"\ln\frac{p}{q}", r"\ln p-\ln q"),
             (r"\frac{a}{b}\left(\frac{b}{b+c}\right)^{3/2}", r"\frac{a\sqrt{b}}{(b+c)^{3/2}}"),
         ],
         [
@@ -166,6 +170,12 @@ RESPONSES: list[tuple[str, str | None, tuple[str, ...]]] = [
     (r"\boxed{\textbf{(B)}\ 19}", "B", ("A", "20")), (r"\boxed{\text{B) } 19}", "19", ("A", "20")),
     ("The answer is (B) 19.", "B", ("A",)), ("The answer is B: nineteen.", "B", ("A",)),
     ("<think>Stop: no</think> \\boxed{12}", "12", ()), ("the sum is 12", None, ("12",)),
+    ("La réponse finale est 12.", "12", ()), ("Die Lösung ist 12.", "12", ()), ("the answer is therefore 12", "12", ()),
+    ("The answer should be 12.", "12", ()), ("The answer is 12; this is clear.", "12", ()), ("Answer 12", "12", ()),
+    ("The correct option is B.", "B", ("A",)), ("答案选B", "B", ("A",)), (r"\boxed{40}\,\%", r"40\%", ()),
+    ("**1.** $\\boxed{6}$\n**2.** $\\boxed{8}$", "6,8", ("8",)),
+    ("- (a) $\\boxed{6}$\n- (b) $\\boxed{8}$", "6,8", ("8",)),
+    ("Answer: $12$ / $13$", "12/13", ("12", "13")), ("The answer is $12$:$13$.", "12:13", ("12",)),
 ]  # fmt: skip
 
 
