@@ -32,7 +32,8 @@ _FACTORIAL_POWER = re.compile(r"(\w|\([^()]*\))!\s*\^")
 _MISREAD = re.compile(r"\d\s+\d|\d\s*_|'")
 # It multiplies the letters of a word, whose order does not matter then.
 _WORDS = re.compile(
-    r"(?<![A-Za-z\\])(?!(?:sqrt|sin|cos|tan|cot|sec|csc|log|exp|mod|gcd|lcm|max|min)(?![A-Za-z]))[A-Za-z]{3,}"
+    r"(?<![A-Za-z\\])(?!(?:sqrt|sin|cos|tan|cot|sec|csc|log|exp|mod|gcd|lcm|max|min|[bpvBV]?matrix|array|cases)"
+    r"(?![A-Za-z]))[A-Za-z]{3,}"
 )
 
 
