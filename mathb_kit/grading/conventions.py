@@ -16,6 +16,7 @@ from mathb_kit.grading.expressions import read_expression
 from mathb_kit.grading.polynomials import approximate
 from mathb_kit.grading.sides import sides
 from mathb_kit.grading.structures import parts_of
+from mathb_kit.verdicts import Verdict
 
 _BASED = re.compile(r"(?P<digits>[0-9A-Fa-f]+)_(?:\{\w+\}|\d)")
 _PERCENT = re.compile(r"(?P<number>.*\d)\s*%")
@@ -95,6 +96,6 @@ def under(names: Collection[str], gold: str, answer: str, decision: tuple[str, s
     texts = read(gold), read(answer)
     for name in names:
         equal = CONVENTIONS[name](*texts)
-        if equal is not None and equal != (verdict == "correct"):
+        if equal is not None and equal != (verdict == Verdict.CORRECT):
             return ("correct" if equal else "wrong"), f"convention: {name}"
     return decision

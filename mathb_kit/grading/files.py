@@ -20,10 +20,11 @@ from mathb_kit.errors import MathbError
 from mathb_kit.grading.conventions import checked, under
 from mathb_kit.grading.explanation import explain
 from mathb_kit.grading.extraction import KINDS, extract
-from mathb_kit.grading.grader import CORRECT, NO_ANSWER, Grader
+from mathb_kit.grading.grader import Grader
 from mathb_kit.grading.model_judge import Cost, ModelJudge
 from mathb_kit.problems.files import Rows, read_rows
 from mathb_kit.progress import progress
+from mathb_kit.verdicts import Verdict
 
 SKIPPED = "skipped"
 _MOST_LISTED = 20
@@ -125,7 +126,7 @@ def _write(
                 counts[SKIPPED] += 1
                 told = {"verdict": None, "answer": None, "rung": str(pair)}
             else:
-                verdict, rung = graded[pair] if pair[1] is not None else (NO_ANSWER, "extraction")
+                verdict, rung = graded[pair] if pair[1] is not None else (Verdict.NO_ANSWER, "extraction")
                 counts[verdict] += 1
                 told = {"verdict": verdict, "answer": pair[1], "rung": rung}
             # ASCII JSON: lone surrogates, which no encoding can hold, survive as escapes.
@@ -150,7 +151,7 @@ def explain_rows(path: str | Path, *, row: int | None = None, first: int = 5) ->
             gold, prediction, kind = fields(content, where)
             said = explain(gold, prediction, kind)
             label = next((content[name] for name in _LABELS if isinstance(content.get(name), bool)), None)
-            is_correct = said.verdict == CORRECT
+            is_correct = said.verdict == Verdict.CORRECT
             if row is None and is_correct == (label is None or label):
                 continue
             expected = "" if label is None else f", labelled {'equal' if label else 'different'}"

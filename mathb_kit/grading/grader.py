@@ -23,9 +23,6 @@ from mathb_kit.grading.workers import Workers
 from mathb_kit.progress import Progress, progress
 from mathb_kit.verdicts import Verdict
 
-VERDICTS = tuple(Verdict)
-CORRECT, WRONG, NO_ANSWER, GRADER_FAILED = (verdict.value for verdict in VERDICTS)
-
 _SHORT = 100  # characters; the ladder is climbed in a worker, under its clock and memory limit, if a text is longer
 _MANY = 10_000  # pairs; deciding fewer takes no time worth a progress bar
 
@@ -88,7 +85,7 @@ class Grader:
         answered = distinct["answer"].notna()
         keys = list(zip(distinct.loc[answered, "gold"].tolist(), distinct.loc[answered, "answer"].tolist()))
         decisions = self.grade_all(keys)
-        verdict = pd.Series(NO_ANSWER, index=distinct.index)
+        verdict = pd.Series(Verdict.NO_ANSWER, index=distinct.index)
         rung = pd.Series("extraction", index=distinct.index)
         verdict[answered] = [decisions[key][0] for key in keys]
         rung[answered] = [decisions[key][1] for key in keys]
@@ -172,7 +169,7 @@ def _as_texts(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _verdict(equal: bool | None) -> str:
-    return GRADER_FAILED if equal is None else CORRECT if equal else WRONG
+    return Verdict.GRADER_FAILED if equal is None else Verdict.CORRECT if equal else Verdict.WRONG
 
 
 def _bar(count: int, label: str, least: int) -> AbstractContextManager[Progress | None]:
@@ -217,7 +214,7 @@ def grade(
     gold, prediction, conventions = as_text(gold, "gold"), as_text(prediction, "prediction"), checked(conventions)
     answer = extract(prediction, kind=kind, stop=stop).answer
     if answer is None:
-        return Grade(NO_ANSWER, None, "extraction")
+        return Grade(Verdict.NO_ANSWER, None, "extraction")
     verdict, rung = under(conventions, gold, answer, _shared().grade_all([(gold, answer)])[gold, answer])
     return Grade(verdict, answer, rung)
 
