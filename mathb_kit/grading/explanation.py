@@ -33,7 +33,7 @@ class Explanation:
         answer: as written; None for none.
         read: gold and answer as they are compared.
         rungs: (rung, "equal", "different" or "cannot tell") in the order asked, up to the one that decided.
-        verdict: see `mathb_kit.grading.VERDICTS`.
+        verdict: see `mathb_kit.verdicts.Verdict`.
         rung: the rung that decided.
     """
 
