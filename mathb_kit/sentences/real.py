@@ -82,9 +82,9 @@ def judge_sentence(table: pd.DataFrame, cut: int) -> str:
         f"Of {decided.sum():,} whole completions with both verdicts the two agree on {percent(agree)}. Of "
         f"{ours['completions']} that our grader alone calls correct, the last ANSWER line says the gold in "
         f"{ours['gold']}; of {judge['completions']} that the judge alone calls correct, in {judge['gold']} "
-        f"(there our grader read another phrase), and in {judge['another_number']} another number (there the judge let it pass). "
-        f"No verdict of one or the other on {undecided}. {cut:,} further completions are cut short in the copy and left "
-        "out."
+        f"(there our grader read another phrase), and in {judge['another_number']} another number (there the judge "
+        f"let it pass). No verdict of one or the other on {undecided}. {cut:,} further completions are cut short in the "
+        "copy and left out."
     )
 
 
