@@ -83,8 +83,8 @@ def judge_sentence(table: pd.DataFrame, cut: int) -> str:
         f"{ours['completions']} that our grader alone calls correct, the last ANSWER line says the gold in "
         f"{ours['gold']}; of {judge['completions']} that the judge alone calls correct, in {judge['gold']} "
         f"(there our grader read another phrase), and in {judge['another_number']} another number (there the judge "
-        f"let it pass). No verdict of one or the other on {undecided}. {cut:,} further completions are cut short in the "
-        "copy and left out."
+        f"let it pass). No verdict of one or the other on {undecided}. {cut:,} further completions are cut short in "
+        "the copy and left out."
     )
 
 
