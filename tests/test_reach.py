@@ -20,8 +20,10 @@ from mathb_kit.statistics import (
     expansion_curve,
     frozen_null,
     frozen_null_runs,
+    gains_by_problem,
     mcnemar,
     newly_reached,
+    paired_difference,
     proportion_interval,
     reach,
     unsolved,
@@ -238,3 +240,17 @@ def test_the_verdict_refuses_a_null_that_is_none():
         verdict_sentence(tuned, compare_reach(base, many(range(1), "retest"), 8))
     with pytest.raises(MathbError, match="fresh draw of the base"):
         verdict_sentence(tuned, tuned)
+
+
+def test_arms_that_different_graders_graded_are_not_compared():
+    old, new = outcomes({"a": 1, "b": None}, grader="old"), outcomes({"a": 1, "b": 2}, model="tuned", grader="new")
+    counted = new.drop(columns="grader")
+    for compare in (
+        lambda tuned: compare_reach(old, tuned, 16),
+        lambda tuned: gains_by_problem(old.assign(c=[1, 0]), tuned.assign(c=[1, 1])),
+        lambda tuned: paired_difference(old.assign(c=[1, 0]), tuned.assign(c=[1, 1]), [1]),
+    ):
+        with pytest.raises(MathbError, match=r"different graders \(new, old\)"):
+            compare(new)
+        compare(new.assign(grader="old"))
+        compare(counted)  # nobody knows who graded counts from elsewhere

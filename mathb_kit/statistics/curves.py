@@ -12,8 +12,9 @@ from mathb_kit.errors import MathbError
 from mathb_kit.outcomes import KEY, require_columns
 from mathb_kit.plan import EXPLORATORY, Plan
 from mathb_kit.statistics.adaptive import estimates_by_end_point
+from mathb_kit.statistics.arms import require_one_grader
 from mathb_kit.statistics.fresh_attempts import fresh_attempts_interval
-from mathb_kit.statistics.intervals import BOOTSTRAP, Bootstrap, bootstrap_mean_interval
+from mathb_kit.statistics.intervals import BOOTSTRAP, Bootstrap, bootstrap_mean_interval, rising_band
 
 
 def pass_at_k_curve(
@@ -25,6 +26,9 @@ def pass_at_k_curve(
     bootstrap: Bootstrap = Bootstrap(),
 ) -> pd.DataFrame:
     """Mean pass@k over problems, per model and draw (or other columns), with an interval.
+
+    Several outcomes of one problem in a curve (draws, runs) are averaged first: the problem is what a set is a sample
+    of, and ten draws of thirty problems are not three hundred problems.
 
     "problems" answers "what if the problems had been others of their kind?" by a BCa bootstrap over problems; the noise
     of the attempts is in it too, since each problem's estimate carries its own. "attempts" answers "what if exactly
@@ -40,30 +44,47 @@ def pass_at_k_curve(
 
     Returns:
         the ``by`` columns, k, estimate, low, high, problems, interval (its name). With "problems", low and high are NaN
-        for a single problem. All three are NaN where one of the problems has a smaller plan than k.
+        for a single problem. All three are NaN where one of the problems has a smaller plan than k. Neither end of an
+        interval falls with k, as pass@k cannot (``rising_band``).
+
+    Raises:
+        MathbError: no outcomes, or several of one problem in a curve with "attempts".
     """
     if interval not in ("problems", "attempts"):
         raise MathbError(f"Unknown interval {interval!r}; choose 'problems' or 'attempts'.")
-    codes, values = estimates_by_end_point(outcomes, ks)
+    # Both ends of the curve are always looked at, so that a band does not depend on which ks were asked for.
+    every_k = sorted({1, *ks, *(Plan.parse(text).n_max for text in outcomes["plan"].unique())})
+    asked = [every_k.index(k) for k in ks]
+    codes, values = estimates_by_end_point(outcomes, every_k)
     curves = []
     for names, rows in outcomes.groupby(list(by), sort=False).indices.items():
+        part = outcomes.iloc[rows]
         if interval == "attempts":
-            curve = fresh_attempts_interval(outcomes.iloc[rows], ks, level=bootstrap.level)
+            curve = fresh_attempts_interval(part, ks, level=bootstrap.level)
         else:
-            present, counts = np.unique(codes[rows], return_counts=True)
-            points = values[present]
-            low, high = bootstrap_mean_interval(points, counts, bootstrap)
-            estimate = counts / len(rows) @ points
-            curve = pd.DataFrame({"k": list(ks), "estimate": estimate, "low": low, "high": high, "interval": BOOTSTRAP})
-        if outcomes["plan"].iloc[rows].str.endswith(EXPLORATORY).any():
+            points, counts = _by_problem(codes[rows], values, part["problem"])
+            low, high = rising_band(*bootstrap_mean_interval(points, counts, bootstrap))
+            estimate = counts @ points / counts.sum()
+            curve = pd.DataFrame({"k": every_k, "estimate": estimate, "low": low, "high": high, "interval": BOOTSTRAP})
+            curve = curve.iloc[asked].reset_index(drop=True)
+        if part["plan"].str.endswith(EXPLORATORY).any():
             curve["interval"] += EXPLORATORY
-        curve.insert(4, "problems", len(rows))
+        curve.insert(4, "problems", part["problem"].nunique())
         for position, (name, value) in enumerate(zip(by, names if len(by) > 1 else [names])):
             curve.insert(position, name, value)
         curves.append(curve)
     if not curves:
         raise MathbError("There are no outcomes to draw a pass@k curve from; sample and grade some problems first.")
     return pd.concat(curves, ignore_index=True)
+
+
+def _by_problem(codes: np.ndarray, values: np.ndarray, problems: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct estimates (rows x ks) and the number of problems with each; outcomes of one problem are averaged."""
+    if problems.duplicated().any():
+        averaged = pd.DataFrame(values[codes]).groupby(problems.to_numpy(), sort=False).mean().to_numpy()
+        return np.unique(averaged, axis=0, return_counts=True)
+    present, counts = np.unique(codes, return_counts=True)
+    return values[present], counts
 
 
 def paired_difference(
@@ -84,7 +105,7 @@ def paired_difference(
         k, a, b (mean pass@k), estimate (b - a), low, high, problems, interval.
 
     Raises:
-        MathbError: the two are not about the same problems, or have a problem twice.
+        MathbError: the two are not about the same problems, have a problem twice, or were graded by different graders.
     """
     for outcomes in (outcomes_a, outcomes_b):
         require_columns(outcomes, KEY, "outcomes")
@@ -98,6 +119,7 @@ def paired_difference(
         )
     if not len(outcomes_a):
         raise MathbError("There are no problems to compare; sample and grade some first.")
+    require_one_grader(outcomes_a, outcomes_b)
     (codes_a, values_a), (codes_b, values_b) = (estimates_by_end_point(each, ks) for each in (outcomes_a, outcomes_b))
     in_b = pd.Index(outcomes_b["problem"]).get_indexer(outcomes_a["problem"])
     pairs, counts = np.unique(np.stack([codes_a, codes_b[in_b]]), axis=1, return_counts=True)

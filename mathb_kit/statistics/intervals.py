@@ -139,7 +139,7 @@ def bootstrap_mean_interval(
     block = max(1, 2_000_000 // len(counts))  # bounds the weights matrix to 16 MB
     sizes = [min(block, bootstrap.replicates - done) for done in range(0, bootstrap.replicates, block)]
     means = np.concatenate([rng.multinomial(problems, share, size) @ values / problems for size in sizes])
-    mean = share @ values
+    mean = counts @ values / problems  # not share @ values, which can leave the bounds by a rounding
     if bootstrap.method == "bca":
         low, high = bca_ends(means, mean, acceleration(values, counts), bootstrap.tails)
     else:
@@ -170,6 +170,17 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray, bootstrap: Bootstrap) ->
     linear = points[:, :1] - rate * points[:, 1:]
     low, high = bca_ends(ratios[:, None], np.array([rate]), acceleration(linear, counts), bootstrap.tails)[:, 0]
     return min(float(low), rate), max(float(high), rate)
+
+
+def rising_band(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of intervals for a curve that cannot fall from one value to the next (pass@k with k), made to rise as it does.
+
+    What bounds a later value from below bounds the earlier ones no tighter, so a lower end is at most the lower ends
+    after it, and an upper end at least the upper ends before it. Intervals only get wider, and cover no less. NaN stays.
+    """
+    lowest = np.fmin.accumulate(low[::-1])[::-1]
+    highest = np.fmax.accumulate(high)
+    return np.where(np.isnan(low), np.nan, lowest), np.where(np.isnan(high), np.nan, highest)
 
 
 def difference_over_runs(ours: np.ndarray, theirs: np.ndarray, resamples: int = 4000) -> tuple[float, float, float]:
