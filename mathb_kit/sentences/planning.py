@@ -46,4 +46,8 @@ def plan_sentence(choice: PlanChoice) -> str:
     if choice.most is not None:
         possible = f"no unbiased plan can save more than {choice.most:.1f} times at k = {plan.n_max}"
         parts.append(possible if choice.most > 1.0001 else "no problem is ever solved, so every attempt is needed")
+    if choice.pilot is not None and choice.pilot < request.n_max:
+        parts.append(
+            f"the pilot has {choice.pilot:,} attempts a problem, so what lies beyond rests on the shape fitted to it"
+        )
     return "; ".join(parts) + "."

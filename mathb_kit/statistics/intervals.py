@@ -173,10 +173,10 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray, bootstrap: Bootstrap) ->
 
 
 def rising_band(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of intervals for a curve that cannot fall from one value to the next (pass@k with k), made to rise as it does.
+    """Ends of intervals for a curve that cannot fall from one value to the next (pass@k with k), made to rise like it.
 
     What bounds a later value from below bounds the earlier ones no tighter, so a lower end is at most the lower ends
-    after it, and an upper end at least the upper ends before it. Intervals only get wider, and cover no less. NaN stays.
+    after it, and an upper end at least the upper ends before it. Intervals only get wider and cover no less. NaN stays.
     """
     lowest = np.fmin.accumulate(low[::-1])[::-1]
     highest = np.fmax.accumulate(high)
