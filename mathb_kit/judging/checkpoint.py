@@ -120,7 +120,7 @@ class CheckpointJudgement:
         """What tuning did on ordinary sets: pass@1, pass@k and Shrinkage, with what two draws of the base differ by.
 
         Returns:
-            set, problems, k, base_pass_1, tuned_pass_1, difference, low, high (of the difference at one attempt, BCa
+            set, problems, k, base_pass_1, tuned_pass_1, difference, low, high (of the difference at one attempt,
             over problems), base_pass_k, tuned_pass_k, shrinkage (problems reached by the base alone), shrinkage_low,
             shrinkage_high (of its share), null_k, null (problems that one draw of ``null_k`` attempts of the frozen
             base reaches and another misses, in expectation: the split-half null).

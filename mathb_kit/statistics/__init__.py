@@ -17,7 +17,9 @@ from mathb_kit.statistics.gains import gains_by_problem
 from mathb_kit.statistics.intervals import (
     Bootstrap,
     bootstrap_mean_interval,
+    difference_interval,
     difference_over_runs,
+    mean_interval,
     proportion_interval,
 )
 from mathb_kit.statistics.majority import cover, g_pass_at_k, majority_by_problem, mean_g_pass_at_k, neighbours
@@ -60,6 +62,7 @@ __all__ = [
     "choose_plan",
     "compare_reach",
     "cover",
+    "difference_interval",
     "difference_over_runs",
     "estimate_pass_at_k",
     "exact_at_least",
@@ -76,6 +79,7 @@ __all__ = [
     "majority_by_problem",
     "mcnemar",
     "mean_g_pass_at_k",
+    "mean_interval",
     "most_savings",
     "neighbours",
     "newly_reached",

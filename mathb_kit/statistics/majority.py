@@ -18,7 +18,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.outcomes import KEY
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.chance import counts_of, require_fixed
-from mathb_kit.statistics.intervals import BOOTSTRAP, mean_interval, proportion_interval
+from mathb_kit.statistics.intervals import MEAN, mean_interval_of, proportion_interval
 
 EXACT_UP_TO = 64  # maj@k beyond this k, and below n, is averaged over random subsets
 
@@ -131,8 +131,8 @@ def neighbours(
     rows = []
     for metric, table in by_problem.items():
         for (model, draw), values in table.groupby(["model", "draw"], sort=False)["estimate"]:
-            interval = mean_interval(values.to_numpy())
-            rows.append((model, draw, metric, values.mean(), *interval, len(values), BOOTSTRAP))
+            interval = mean_interval_of(values.to_numpy())
+            rows.append((model, draw, metric, values.mean(), *interval, len(values), MEAN))
     columns = ["model", "draw", "metric", "estimate", "low", "high", "problems", "interval"]
     covers = cover(outcomes, taus)
     covers["metric"] = [f"Cover@{tau:g}" for tau in covers["tau"]]
