@@ -238,7 +238,7 @@ def test_paired_difference_resamples_problems_not_models():
         change = pass_at_k(32, second["c"].to_numpy(), k) - pass_at_k(32, first["c"].to_numpy(), k)
         peer = t.interval(0.95, 49, change.mean(), change.std(ddof=1) / 50**0.5)
         assert row.estimate == pytest.approx(change.mean()) == pytest.approx(row.b - row.a)
-        assert [row.low, row.high] == pytest.approx(list(peer), abs=0.003)
+        assert [row.low, row.high] == pytest.approx(list(peer), abs=0.005)
     # Two models that agree on all 50: up to 7.1 % of problems could tell them apart (Clopper and Pearson, 0 of 50).
     same = paired_difference(first, first, [1])
     assert same[["low", "estimate", "high"]].iloc[0].tolist() == pytest.approx([-0.071123, 0, 0.071123], abs=1e-5)
