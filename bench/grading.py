@@ -35,13 +35,14 @@ from typing import Any
 
 import pandas as pd
 
+from mathb_kit.draw import Draw
 from mathb_kit.evaluation import evaluate
 from mathb_kit.grading import Grader, extract
 from mathb_kit.grading.equivalence import read
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
-from mathb_kit.sampling import Chunk, Completion, sample
+from mathb_kit.sampling import Chunk, Completion
 from mathb_kit.store import Store
 
 LOOP = 2000  # attempts of the plain loop
@@ -261,7 +262,7 @@ def through_the_store(attempts: int) -> None:
         for name in ("writing shards", "evaluation, cold", "evaluation, cached"):
             with peak_of_all_processes(peaks, name), timed(times, name):
                 if name == "writing shards":
-                    sample(model, problems, plan, store=store, engine=engine)
+                    Draw(store, model).sample(engine, problems, plan)
                 else:
                     evaluation = evaluate(model, problems, plan, store=store, engine=engine)
         size = sum(path.stat().st_size for path in Path(folder).rglob("*.parquet")) / 1e6

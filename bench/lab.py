@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MATHB_PROGRESS", "off")
 
 from mathb_kit.lab.objectives import OBJECTIVES  # noqa: E402
-from mathb_kit.lab.trainer import train  # noqa: E402
+from mathb_kit.lab.run import train  # noqa: E402
 
 
 def main() -> None:

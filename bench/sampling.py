@@ -20,20 +20,21 @@ from unittest.mock import patch
 import pandas as pd
 import torch
 
+from mathb_kit.draw import Draw
 from mathb_kit.models import get_model
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems import load_problems
-from mathb_kit.sampling import sample
 from mathb_kit.sampling.transformers_engine import TransformersEngine
 from mathb_kit.store import Store
 
+_SHORTCUTS = ("is_small_llama", "shares_prefixes")
 NAIVE_BATCHES = (512, 2048, 8192)
 
 
 def driver(model: Model, engine: TransformersEngine, problems: list, attempts: int) -> tuple[int, float]:
     with tempfile.TemporaryDirectory() as folder:
-        report = sample(model, problems, Plan.fixed(attempts), store=Store(Path(folder)), engine=engine)
+        report = Draw(Store(Path(folder)), model).sample(engine, problems, Plan.fixed(attempts))
     return report.tokens, report.seconds
 
 
@@ -64,7 +65,8 @@ def main() -> None:
     rows = []
     for turn in range(arguments.rounds):
         rows.append((turn, "mathb_kit driver", *driver(model, engine, problems, arguments.attempts)))
-        with patch("mathb_kit.sampling.shared_prefix.is_small_llama", lambda network: False):
+        never = (patch(f"mathb_kit.sampling.weights.{name}", lambda _: False) for name in _SHORTCUTS)
+        with next(never), next(never):
             rows.append((turn, "driver, own forward", *driver(model, engine, problems, arguments.attempts)))
         rows += [(turn, f"generate, batch {batch:,}", *naive(engine, prompts, batch)) for batch in NAIVE_BATCHES]
     table = pd.DataFrame(rows, columns=["round", "side", "tokens", "seconds"])

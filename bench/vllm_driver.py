@@ -72,11 +72,12 @@ def main() -> None:
     sys.path.insert(0, str(ROOT / "tests"))
     from real_vllm import rates_differ
 
+    from mathb_kit.draw import Draw
     from mathb_kit.evaluation import evaluate
     from mathb_kit.models import get_model
     from mathb_kit.plan import Plan
     from mathb_kit.problems import load_problems
-    from mathb_kit.sampling import get_engine, missing_chunks, sample, vllm_engine
+    from mathb_kit.sampling import get_engine, vllm_engine
     from mathb_kit.sampling.prompts import PromptEncoder
     from mathb_kit.store import Store
 
@@ -89,7 +90,7 @@ def main() -> None:
     scratch = tempfile.TemporaryDirectory()
     engine = vllm_engine.VllmEngine(model, enforce_eager=arguments.eager)
     about, child = engine.describe(), engine._child
-    chunks, prompts = missing_chunks(model, problems, plan, store=Store(scratch.name)), PromptEncoder(model)
+    chunks, prompts = Draw(Store(scratch.name), model).missing(problems, plan), PromptEncoder(model)
     requests = [[prompts.encode(chunk.prompt), chunk.size, chunk.seed] for chunk in chunks]
 
     def raw(_: int) -> tuple[int, float]:
@@ -97,7 +98,7 @@ def main() -> None:
         return tuple(child.receive()["raw"])
 
     def driver(turn: int) -> tuple[int, float]:
-        report = sample(model, problems, plan, store=Store(Path(scratch.name) / str(turn)), engine=engine)
+        report = Draw(Store(Path(scratch.name) / str(turn)), model).sample(engine, problems, plan)
         return report.tokens, report.seconds
 
     rows = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "Draw": "draw",
     "MathbError": "errors",
     "Model": "models",
     "Plan": "plan",
@@ -16,6 +17,7 @@ _HOME = {
     "ProblemSet": "problems",
     "Sampling": "models",
     "Store": "store",
+    "StudyResults": "results",
     "UNIFORM": "judging",
     "attempts_saved": "statistics",
     "beside_published": "report.status",
@@ -24,12 +26,11 @@ _HOME = {
     "chance_of": "judging",
     "change_by_problem": "judging",
     "compare_reach": "statistics",
-    "dry_run": "sampling",
     "engine_factory": "sampling",
     "estimate_pass_at_k": "statistics",
     "evaluate": "evaluation",
     "expansion_beside_redrawn": "judging",
-    "figures_folder": "report.reproduce",
+    "figures_folder": "report.folders",
     "fit_success_rates": "statistics",
     "frozen_null": "statistics",
     "newly_reached": "statistics",
@@ -60,13 +61,13 @@ _HOME = {
     "reach": "statistics",
     "redraw_interval": "statistics",
     "run_notebook": "report.notebooks",
-    "sample": "sampling",
     "save_figure": "plots",
     "study_evaluations": "judging",
 }
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the table above
+    from mathb_kit.draw import Draw
     from mathb_kit.errors import MathbError
     from mathb_kit.evaluation import evaluate
     from mathb_kit.grading import grade, grade_file
@@ -95,10 +96,11 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it to the 
     from mathb_kit.problems import Problem, ProblemSet, load_problems, problem_sets
     from mathb_kit.profiles import load_profile
     from mathb_kit.published import published_stages
+    from mathb_kit.report.folders import figures_folder
     from mathb_kit.report.notebooks import run_notebook
-    from mathb_kit.report.reproduce import figures_folder
     from mathb_kit.report.status import beside_published
-    from mathb_kit.sampling import dry_run, engine_factory, get_engine, parse_shard, sample
+    from mathb_kit.results import StudyResults
+    from mathb_kit.sampling import engine_factory, get_engine, parse_shard
     from mathb_kit.statistics import (
         attempts_saved,
         chance_corrected,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email.utils
 import gzip
 import hashlib
 import json
@@ -13,9 +14,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urljoin, urlsplit
 
+import httpx
+
+from mathb_kit import wire
+from mathb_kit.api_key import KEY_VARIABLE, read_key, without_key
 from mathb_kit.atomic import whole_file
-from mathb_kit.http_request import Address, Failed
+from mathb_kit.errors import MathbError
+
+_RETRIED = {408, 409, 425, 429}  # and every 5xx: another try may succeed
 
 _LONGEST_PAUSE = 60.0  # of our own; a server may ask for more
 _LONGEST_RETRY_AFTER = 600.0  # a server that asks for more has run into a quota: waiting in silence helps nobody
@@ -26,6 +34,14 @@ Result = TypeVar("Result")
 
 class BadReply(Exception):
     """A reply that is not what was asked for; another try may bring a good one."""
+
+
+class _Failed(Exception):
+    """A try that another one may mend; ``retry_after``: seconds that the server asks to wait, 0 if it does not."""
+
+    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
 
 
 class GaveUp(Exception):
@@ -56,7 +72,7 @@ class Endpoint:
     Args:
         url: the address; ``/v1`` is added to one without a path.
         concurrency: most requests under way at the same time.
-        seconds: time limit of one try.
+        seconds: time limit of one try, from its first byte out to its last one in.
         tries: how often a request is tried.
         pause: seconds of the first pause.
         cache: folder that keeps replies, or None. A request that was answered before is not sent again, so its body
@@ -75,8 +91,7 @@ class Endpoint:
         pause: float = 1.0,
         cache: Path | None = None,
     ) -> None:
-        self._address = Address(url, seconds)
-        self.url = self._address.url
+        self.url, self.seconds = _base_address(url), seconds
         self.concurrency, self.tries, self.pause, self.cache = concurrency, tries, pause, cache
         self.traffic = Traffic()
         self._lock = threading.Lock()
@@ -187,13 +202,13 @@ class Endpoint:
                 raise GaveUp("abandoned")
             self._count(requests=1, retries=int(attempt > 0))
             try:
-                reply = self._address.send(path, body)
+                reply = self._send(path, body)
                 result = read(reply)
-            except (Failed, BadReply) as error:
+            except (_Failed, BadReply) as error:
                 failure = error
                 wish = getattr(error, "retry_after", 0.0)
                 if wish > _LONGEST_RETRY_AFTER:
-                    raise GaveUp(f"{error}; it asks to come back in {wish:,.0f} s") from None
+                    raise GaveUp(without_key(f"{error}; it asks to come back in {wish:,.0f} s")) from None
                 self._quiet_until = max(self._quiet_until, time.monotonic() + wish)
                 pause = min(_LONGEST_PAUSE, self.pause * 2**attempt) * random.uniform(0.5, 1.0)
             else:
@@ -202,7 +217,40 @@ class Endpoint:
                 names = ("prompt_tokens", "completion_tokens")
                 self._count(**{name: counts[name] for name in names if isinstance(counts.get(name), int)})
                 return result
-        raise GaveUp(f"{failure}, after {tries} tries")
+        raise GaveUp(without_key(f"{failure}, after {tries} tries"))
+
+    def _send(self, path: str, body: dict[str, Any] | None) -> Any:
+        """The JSON that answers a POST of ``body``, or a GET where it is None; one try.
+
+        Raises:
+            _Failed: a lost connection, a time-out, a status 408, 409, 425, 429 or 5xx, or a reply that is no JSON.
+            MathbError: any other status, or a reply beyond all measure.
+        """
+        address = urljoin(self.url + "/", path)
+        headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": "mathb_kit"}
+        if key := read_key():
+            headers["Authorization"] = f"Bearer {key}"
+        request = httpx.Request(
+            "GET" if body is None else "POST",
+            address,
+            headers={**headers, "Accept-Encoding": "identity"},
+            content=None if body is None else json.dumps(body).encode(),
+        )
+        try:
+            reply = wire.exchange(request, self.seconds)
+        except wire.Lost as error:
+            raise _Failed(str(error)) from None
+        if 200 <= reply.status < 300:
+            if len(reply.content) > wire.LARGEST:
+                raise MathbError(f"{address} sent more than {wire.LARGEST >> 20} MiB; ask for fewer attempts at once.")
+            try:
+                return json.loads(reply.content)
+            except ValueError:
+                raise _Failed("a reply that is not JSON") from None
+        refusal = f"HTTP {reply.status} ({without_key(_message(reply.content) or reply.reason)[:300]})"
+        if reply.status in _RETRIED or reply.status >= 500:
+            raise _Failed(refusal, _seconds_of(reply.retry_after))
+        raise MathbError(f"{address} refuses a request: {refusal}{_remedy(reply.status)}.")
 
     def _count(self, **increments: int) -> None:
         with self._lock:
@@ -214,3 +262,48 @@ class Endpoint:
             return None
         name = hashlib.sha256(json.dumps([self.url, path, body], sort_keys=True).encode()).hexdigest()
         return self.cache / name[:2] / f"{name}.json.gz"
+
+
+def _base_address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+        raise MathbError(
+            f"An endpoint needs an address like http://localhost:8000/v1; a key goes into {KEY_VARIABLE}, never into "
+            "the address."
+        )
+    plain = url.partition("#")[0].rstrip("?/")
+    return plain + ("/v1" if parts.path in ("", "/") else "")
+
+
+def _seconds_of(retry_after: str | None) -> float:
+    """Seconds that a Retry-After header asks for: a number of them, or a date (RFC 9110, 10.2.3)."""
+    if retry_after is None:
+        return 0.0
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return 0.0
+
+
+def _message(content: bytes) -> str:
+    """What the server says about an error."""
+    text = content.decode(errors="replace")
+    try:
+        reply = json.loads(text)
+        fault = reply.get("error", reply) if isinstance(reply, dict) else reply
+        text = str(fault.get("message", fault)) if isinstance(fault, dict) else str(fault)
+    except ValueError:
+        pass
+    return " ".join(text.split())
+
+
+def _remedy(status: int) -> str:
+    if status in (401, 403):
+        return f"; set {KEY_VARIABLE} to a key that it accepts"
+    if 300 <= status < 400 or status in (404, 405):
+        return "; check the address and the model's name"
+    return "; change the request's settings or leave the problem out"

@@ -1,4 +1,4 @@
-"""Sample and grade by a plan: the only place where sampling meets grading.
+"""Sample and grade by a plan.
 
 An adaptive plan needs verdicts to go on, so rounds of sampling and grading alternate here. Everything is kept in the
 store; an evaluation that was run before only reads.
@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from mathb_kit.draw import Draw
 from mathb_kit.errors import MathbError
-from mathb_kit.grading import GRADER_VERSION, Grader, read_verdicts
+from mathb_kit.grading import Grader
 from mathb_kit.models.model import Model
-from mathb_kit.outcomes import outcomes_from_verdicts
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
-from mathb_kit.sampling import CommittingEngine, Engine, EngineFactory, sample
+from mathb_kit.sampling import CommittingEngine, Engine, EngineFactory
 from mathb_kit.sampling.engines import opened
 from mathb_kit.store import Store
 
@@ -27,29 +27,25 @@ class Evaluation:
     """One model on a list of problems under one plan and draw.
 
     Attributes:
-        model: the model evaluated.
+        draw: the model's attempts under a name, in their store.
         plan: the plan in force.
-        draw: name of the draw.
         outcomes: one row per problem, see `mathb_kit.outcomes`, plus ``name`` (the model's) and ``set``.
         verdicts: one row per attempt that counts: problem, index, gold, answer, verdict, rung, truncated, tokens.
         new_tokens: tokens sampled by this call; 0 when all came from the store.
-        store: where the attempts are.
         problems: the problems.
     """
 
-    model: Model
+    draw: Draw
     plan: Plan
-    draw: str
     outcomes: pd.DataFrame
     verdicts: pd.DataFrame
     new_tokens: int
-    store: Store
     problems: tuple[Problem, ...] = ()
 
     @property
-    def model_key(self) -> str:
-        """The model's key when it was evaluated."""
-        return self.outcomes["model"].iloc[0]
+    def model(self) -> Model:
+        """The model evaluated."""
+        return self.draw.model
 
     def completions(self, problem: Problem, count: int = 5) -> pd.DataFrame:
         """The first attempts at a problem to read: index, text, answer, verdict, rung."""
@@ -59,7 +55,7 @@ class Evaluation:
     def first_attempts(self, count: int, problems: Collection[str] | None = None) -> pd.DataFrame:
         """Texts and verdicts of the first ``count`` attempts at every problem (or at those with these keys)."""
         keys = self.outcomes["problem"] if problems is None else problems
-        texts = self.store.read_attempts(self.model_key, self.draw, keys, ["problem", "index", "text"])
+        texts = self.draw.attempts(keys, ["problem", "index", "text"])
         graded = self.verdicts[["problem", "index", "answer", "verdict", "rung"]]
         return texts[texts["index"] < count].merge(graded, on=["problem", "index"])
 
@@ -73,11 +69,10 @@ class Evaluation:
             policy: ``last_box``, ``first_box`` or ``any_box``, see `mathb_kit.grading.extraction`.
         """
         golds = self.verdicts.drop_duplicates("problem").set_index("problem")["gold"].to_dict()
-        stop = self.model.sampling.stop
-        with Grader(self.store) as grader:
-            verdicts = read_verdicts(self.store, self.model_key, self.draw, golds, grader, stop=stop, policy=policy)
+        with Grader(self.draw.store) as grader:
+            verdicts = self.draw.verdicts(golds, grader, policy)
         sets = self.outcomes.set_index("problem")["set"].to_dict()
-        outcomes = _outcomes(verdicts, self.model, self.plan, sets)
+        outcomes = _outcomes(self.draw, verdicts, self.plan, sets)
         return replace(self, outcomes=outcomes, verdicts=_counted(verdicts, outcomes), new_tokens=0)
 
 
@@ -109,18 +104,16 @@ def evaluate(
         raise MathbError("There are no problems to evaluate on; name a set with at least one problem.")
     if blank := next((problem for problem in problems if not problem.gold.strip()), None):
         raise MathbError(f"Problem {blank.key} has no gold, so no attempt at it can be graded; leave it out.")
-    store = store or Store()
-    key, low, new_tokens, going_on = model.key(), 0, 0, problems
+    drawn = Draw(store or Store(), model, draw)
+    low, new_tokens, going_on = 0, 0, problems
     ended: list[pd.DataFrame] = []  # verdicts of the problems that each round ended
-    with Grader(store) as grader, opened(engine, model) as sampler:
+    with Grader(drawn.store) as grader, opened(engine, model) as sampler:
+        # A round's verdicts decide which problems go on to the next. Those are verdicts of all attempts in the store,
+        # from a larger plan perhaps: `outcomes` replays this plan on them, so that each problem ends where it would.
         for high in plan.rounds:
-            report = sample(
-                model, going_on, plan, store=store, engine=sampler, draw=draw, low=low, high=high, model_key=key
-            )
-            new_tokens += report.tokens
-            golds = {problem.key: problem.gold for problem in going_on}
-            verdicts = read_verdicts(store, key, draw, golds, grader, stop=model.sampling.stop)
-            outcomes = outcomes_from_verdicts(verdicts, plan, GRADER_VERSION)
+            new_tokens += drawn.sample(sampler, going_on, plan, low=low, high=high).tokens
+            verdicts = drawn.verdicts({problem.key: problem.gold for problem in going_on}, grader)
+            outcomes = drawn.outcomes(verdicts, plan)
             open_keys = set(outcomes.loc[~outcomes["complete"], "problem"])
             going_on, low = [problem for problem in going_on if problem.key in open_keys], high
             if not going_on or high == plan.n_max:
@@ -129,9 +122,8 @@ def evaluate(
             ended.append(verdicts[~verdicts["problem"].isin(open_keys)])
     if len(ended) > 1:
         verdicts = pd.concat(ended).sort_values(["problem", "index"], ignore_index=True)
-    outcomes = _outcomes(verdicts, model, plan, {problem.key: problem.set for problem in problems})
-    counted = _counted(verdicts, outcomes)
-    return Evaluation(model, plan, draw, outcomes, counted, new_tokens, store, tuple(problems))
+    outcomes = _outcomes(drawn, verdicts, plan, {problem.key: problem.set for problem in problems})
+    return Evaluation(drawn, plan, outcomes, _counted(verdicts, outcomes), new_tokens, tuple(problems))
 
 
 def _counted(verdicts: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -140,8 +132,7 @@ def _counted(verdicts: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     return verdicts if counted.all() else verdicts[counted].reset_index(drop=True)
 
 
-def _outcomes(verdicts: pd.DataFrame, model: Model, plan: Plan, sets: Mapping[str, str]) -> pd.DataFrame:
-    outcomes = outcomes_from_verdicts(verdicts, plan, GRADER_VERSION)
-    outcomes.insert(0, "name", model.name)
+def _outcomes(draw: Draw, verdicts: pd.DataFrame, plan: Plan, sets: Mapping[str, str]) -> pd.DataFrame:
+    outcomes = draw.outcomes(verdicts, plan)
     outcomes.insert(1, "set", outcomes["problem"].map(sets))
     return outcomes

@@ -9,8 +9,8 @@ import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
+from mathb_kit.verdicts import Verdict
 
-VERDICTS = ("correct", "wrong", "no_answer", "grader_failed")
 KEY = ["model", "problem", "draw"]
 
 
@@ -48,6 +48,8 @@ def outcomes_from_verdicts(
     """
     require_columns(answers, [*KEY, "index", "verdict", "truncated", "tokens"], "graded answers")
     _check_rows(answers)
+    # All problems at once, without a loop: sorted by problem and index, each problem is a run of rows, and what a loop
+    # over attempts would count as it goes (correct so far) is a difference of running sums.
     group = answers.groupby(KEY, sort=False).ngroup().to_numpy()
     order = np.lexsort((answers["index"].to_numpy(), group))
     group, rows = group[order], answers.iloc[order]
@@ -56,13 +58,16 @@ def outcomes_from_verdicts(
     is_first = np.ones(len(rows), dtype=bool)
     is_first[1:] = group[1:] != group[:-1]
     starts = np.flatnonzero(is_first)
+    # Attempt i is the i-th row of its problem as long as none before it is missing.
     unbroken = index == np.arange(len(rows)) - starts[group]
 
-    hit = verdict == "correct"
+    hit = verdict == Verdict.CORRECT
     if failed_as_correct:
-        hit |= verdict == "grader_failed"
+        hit |= verdict == Verdict.GRADER_FAILED
     total = np.cumsum(hit)
     correct_so_far = total - (total - hit)[starts][group]
+    # A problem ends with the first round at whose end enough are correct. The store may hold more, from a larger plan:
+    # the estimate for this plan knows only paths that end where it would have stopped.
     ends = np.full(len(starts), plan.n_max)
     if not plan.is_fixed:
         stops = np.isin(index + 1, plan.rounds) & (correct_so_far >= plan.stop)
@@ -83,8 +88,8 @@ def outcomes_from_verdicts(
         n=n,
         c=count(hit),
         first_correct=pd.Series(first_correct, dtype="Int64").mask(first_correct == never),
-        no_answer=count(verdict == "no_answer"),
-        grader_failed=count(verdict == "grader_failed"),
+        no_answer=count(verdict == Verdict.NO_ANSWER),
+        grader_failed=count(verdict == Verdict.GRADER_FAILED),
         truncated=count(rows["truncated"].to_numpy(dtype=bool)),
         tokens=tokens,
         plan=str(plan),
@@ -113,7 +118,7 @@ def _check_rows(answers: pd.DataFrame) -> None:
     """MathbError naming the first row that no outcome can be made of."""
     faults = {
         "has an empty key, index or count": answers[[*KEY, "index", "truncated", "tokens"]].isna().any(axis=1),
-        f"has a verdict that is none of {', '.join(VERDICTS)}": ~answers["verdict"].isin(VERDICTS),
+        f"has a verdict that is none of {', '.join(Verdict)}": ~answers["verdict"].isin(list(Verdict)),
         "has a negative index": answers["index"] < 0,
         "is there twice": answers.duplicated([*KEY, "index"]),
     }

@@ -183,5 +183,5 @@ class _Redrawn(_Lines):
         from IPython.display import display
 
         known, self.display_id = bool(self.display_id), self.display_id or f"mathb-{uuid.uuid4().hex}"
-        said = {"text/plain": "\n".join([*self.notes[-_NOTES_KEPT:], *lines])}
-        display(said, raw=True, display_id=self.display_id, update=known)
+        content = {"text/plain": "\n".join([*self.notes[-_NOTES_KEPT:], *lines])}
+        display(content, raw=True, display_id=self.display_id, update=known)

@@ -10,13 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from mathb_kit.places import checkout
+
 _PACKAGES = ("torch", "transformers", "numpy", "math-verify", "vllm", "ray")
-
-
-def checkout() -> Path | None:
-    """Root of the repository this package runs from, or None where it is installed without one."""
-    root = Path(__file__).resolve().parents[1]
-    return root if (root / "pyproject.toml").is_file() or (root / ".git").exists() else None
 
 
 def provenance(*, time: datetime | None = None, **extra: Any) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def published_stages() -> pd.DataFrame:
     return stages[["subject", "value", "confidence", "source"]].reset_index(drop=True)
 
 
-def agreement(ours: pd.DataFrame) -> pd.DataFrame:
+def compare_with_published(ours: pd.DataFrame) -> pd.DataFrame:
     """Published numbers beside ours.
 
     Args:

@@ -1,6 +1,6 @@
-"""Two things to play with in a notebook: a slider over k, and a browser of completions.
+"""Tables to read in a notebook, and two things to play with: a slider over k, and a browser of completions.
 
-With ipywidgets in a front end that shows widgets (JupyterLab does) they are live. Everywhere else (a terminal, a page
+With ipywidgets in a front end that shows widgets (JupyterLab does) the two are live. Elsewhere (a terminal, a page
 on the web, a notebook executed into a page) the same output holds a static form: plain HTML, nothing fetched from a
 network. ``MATHB_WIDGETS=off`` leaves the live form out of the output altogether, as our notebook runner does.
 """
@@ -12,21 +12,36 @@ import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation
-from mathb_kit.outcomes import VERDICTS, require_columns
+from mathb_kit.outcomes import require_columns
 from mathb_kit.plots.style import WIDTH, figure_style, look_of, title_of
+from mathb_kit.report.html import render
+from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
     from ipywidgets import Widget
     from matplotlib.figure import Figure
+    from pandas.io.formats.style import Styler
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 _ALL = "all"
+
+
+def show_table(table: pd.DataFrame, digits: int = 3) -> Styler:
+    """A table to read: without its index, empty where a value is missing, and its texts as text.
+
+    A model's texts may stand in it, and pandas by itself would pass them on as markup.
+
+    Args:
+        table: any.
+        digits: decimals of its fractions.
+    """
+    shown = table.style.hide(axis="index").format(precision=digits, na_rep="", escape="html")
+    return shown.format_index(escape="html", axis="columns")
 
 
 def slide_k(curves: pd.DataFrame, *, by: str = "name", title: str = "") -> None:
@@ -54,9 +69,7 @@ def slide_k(curves: pd.DataFrame, *, by: str = "name", title: str = "") -> None:
 
     @cache  # a slider passes the same values over and over
     def drawn(*some: int) -> str:
-        told = [_sentence(curves, by, k) for k in some]
-        picture = _picture(_draw(curves, by, some, title), f"{title or 'pass@k'}. {' '.join(told)}")
-        return "".join([picture, *(f"<p>{escape(sentence)}</p>" for sentence in told)])
+        return _picture(_draw(curves, by, some, title), title, [_sentence(curves, by, k) for k in some])
 
     def live() -> Widget:
         from ipywidgets import HTML, Layout, SelectionSlider, VBox
@@ -96,23 +109,25 @@ def browse_completions(evaluation: Evaluation, *, attempts: int = 64, static: in
         return table.astype(object).where(table.notna(), None).to_dict("records")
 
     verdicts = evaluation.verdicts
-    has = {verdict: set(verdicts.loc[verdicts["verdict"] == verdict, "problem"]) for verdict in ("correct", "wrong")}
-    key = next((key for key in problems if key in has["correct"] and key in has["wrong"]), next(iter(problems)))
+    has = {verdict: set(verdicts.loc[verdicts["verdict"] == verdict, "problem"]) for verdict in Verdict}
+    mixed = has[Verdict.CORRECT] & has[Verdict.WRONG]
+    key = next((key for key in problems if key in mixed), next(iter(problems)))
     rows = read(key, static)
     label = f"{evaluation.model.name} on {problems[key]['label']}"
-    told = [f"attempt {row['index'] + 1}: {row['verdict']}, answer {row['answer']!r}" for row in rows]
-    _show(_table(label, problems[key], rows), "\n".join([label, *told]), lambda: _browser(problems, read))
+    lines = [f"attempt {row['index'] + 1}: {row['verdict']}, answer {row['answer']!r}" for row in rows]
+    static_form = render("attempts.html", label=label, problem=problems[key], rows=rows)
+    _show(static_form, "\n".join([label, *lines]), lambda: _browser(problems, read))
 
 
 def _browser(problems: Mapping[str, dict[str, Any]], read: Callable[[str], list[dict[str, Any]]]) -> Widget:
     from ipywidgets import Button, Dropdown, HBox, HTMLMath, IntSlider, Layout, VBox
 
     problem = Dropdown(
-        options=[(told["label"], key) for key, told in problems.items()], description="problem",
+        options=[(each["label"], key) for key, each in problems.items()], description="problem",
         layout=Layout(width="28rem"),
     )  # fmt: skip
-    verdict = Dropdown(options=[_ALL, *VERDICTS], description="verdict", layout=Layout(width="16rem"))
-    place = IntSlider(min=1, max=1, description="shown", layout=Layout(width="28rem"))
+    verdict = Dropdown(options=[_ALL, *Verdict], description="verdict", layout=Layout(width="16rem"))
+    position = IntSlider(min=1, max=1, description="shown", layout=Layout(width="28rem"))
     previous, following = Button(description="previous"), Button(description="next")
     shown = HTMLMath()
 
@@ -121,87 +136,53 @@ def _browser(problems: Mapping[str, dict[str, Any]], read: Callable[[str], list[
 
     def show(_: object = None) -> None:
         rows = matching()
-        place.disabled = len(rows) < 2
-        previous.disabled, following.disabled = place.value <= 1, place.value >= len(rows)
-        head = _heading(problems[problem.value])
-        if not rows:
-            shown.value = f"{head}<p>None of the {len(read(problem.value))} attempts is {escape(verdict.value)}.</p>"
-            return
-        row, kind = rows[place.value - 1], "" if verdict.value == _ALL else f" that are {verdict.value}"
-        shown.value = (
-            f"{head}<p>Attempt {row['index'] + 1} ({place.value} of {len(rows)}{escape(kind)}): "
-            f"answer read {_code(row['answer'])}, verdict <b>{escape(row['verdict'])}</b></p>{_pre(row['text'])}"
-        )
+        position.disabled = len(rows) < 2
+        previous.disabled, following.disabled = position.value <= 1, position.value >= len(rows)
+        if rows:
+            row, kind = rows[position.value - 1], "" if verdict.value == _ALL else f" that are {verdict.value}"
+            which = f"{position.value} of {len(rows)}{kind}"
+        else:
+            row, which = None, f"None of the {len(read(problem.value))} attempts is {verdict.value}."
+        shown.value = render("attempts.html", label="", problem=problems[problem.value], row=row, which=which)
 
     def choose(_: object = None) -> None:
-        place.value, place.max = 1, max(1, len(matching()))
-        show()  # also where the place was 1 before
+        position.value, position.max = 1, max(1, len(matching()))
+        show()  # also where the position was 1 before
 
     def step(by: int) -> None:
-        place.value = min(max(place.value + by, place.min), place.max)
+        position.value = min(max(position.value + by, position.min), position.max)
 
     problem.observe(choose, "value")
     verdict.observe(choose, "value")
-    place.observe(show, "value")
+    position.observe(show, "value")
     previous.on_click(lambda _: step(-1))
     following.on_click(lambda _: step(1))
     choose()
-    return VBox([HBox([problem, verdict]), HBox([previous, place, following]), shown])
+    return VBox([HBox([problem, verdict]), HBox([previous, position, following]), shown])
 
 
 def _problems(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
     """By problem key, in the evaluation's order: label, statement and gold."""
-    told = {problem.key: (problem.statement, problem.gold) for problem in evaluation.problems}
+    by_key = {problem.key: problem for problem in evaluation.problems}
     return {
         row.problem: {
             "label": f"{row.problem.rpartition('@')[0]}: {row.c} of {row.n} correct",
-            "statement": told[row.problem][0],
-            "gold": told[row.problem][1],
+            "statement": by_key[row.problem].statement,
+            "gold": by_key[row.problem].gold,
         }
         for row in evaluation.outcomes.itertuples()
     }
 
 
-def _heading(problem: Mapping[str, Any]) -> str:
-    told = f"<span style='white-space: pre-wrap'>{escape(problem['statement'])}</span>"
-    return f"<p><b>Problem</b> {told}</p><p><b>Gold</b> {_code(problem['gold'])}</p>"
-
-
-def _table(label: str, problem: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
-    left = " style='text-align: left; vertical-align: top'"
-    names = ("attempt", "completion", "answer read", "verdict")
-    heads = "".join(f"<th scope='col'{left}>{name}</th>" for name in names)
-    body = "".join(
-        f"<tr><td{left}>{row['index'] + 1}</td><td{left}>{_pre(row['text'])}</td>"
-        f"<td{left}>{_code(row['answer'])}</td><td{left}>{escape(row['verdict'])}</td></tr>"
-        for row in rows
-    )
-    return (
-        f"<p><b>{escape(label)}</b></p>{_heading(problem)}"
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-    )
-
-
-def _code(text: str | None) -> str:
-    return "<i>none</i>" if text is None else f"<code>{escape(text)}</code>"
-
-
-def _pre(text: str | None) -> str:
-    if text is None:
-        return "<i>the text was not kept</i>"
-    style = "white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; font-family: monospace"
-    return f"<pre style='{style}'>{escape(text)}</pre>"
-
-
 def _sentence(curves: pd.DataFrame, by: str, k: int) -> str:
     rows = curves[curves["k"] == k]
-    told = [
+    values = [
         f"{name} {estimate:.3f}" + (f" ({low:.3f} to {high:.3f})" if low == low else "")
         for name, estimate, low, high in zip(rows[by], rows["estimate"], rows["low"], rows["high"])
     ]
     kinds = rows["interval"].unique() if "interval" in rows and rows["low"].notna().any() else []
     note = f"; intervals: {' and '.join(kinds)}" if len(kinds) else ""
-    return f"pass@{k:,}: {', '.join(told)}{note}."
+    return f"pass@{k:,}: {', '.join(values)}{note}."
 
 
 def _draw(curves: pd.DataFrame, by: str, ks: Sequence[int], title: str) -> Figure:
@@ -216,13 +197,13 @@ def _draw(curves: pd.DataFrame, by: str, ks: Sequence[int], title: str) -> Figur
         axes = figure.subplots(1, len(ks), sharey=True, squeeze=False)[0]
         for axis, k in zip(axes, ks):
             rows = curves[curves["k"] == k].set_index(by).reindex(names)
-            for place, row in enumerate(rows.itertuples()):
+            for y, row in enumerate(rows.itertuples()):
                 colour, marker = looks[row.Index]["color"], looks[row.Index]["marker"]
-                axis.barh(place, row.estimate, color=colour, alpha=0.25, height=0.6)
-                axis.plot([row.low, row.high], [place, place], color=colour, linewidth=2, clip_on=False)
-                axis.plot(row.estimate, place, color=colour, marker=marker, linestyle="", clip_on=False)
+                axis.barh(y, row.estimate, color=colour, alpha=0.25, height=0.6)
+                axis.plot([row.low, row.high], [y, y], color=colour, linewidth=2, clip_on=False)
+                axis.plot(row.estimate, y, color=colour, marker=marker, linestyle="", clip_on=False)
                 if row.estimate == row.estimate:
-                    axis.text(1.06, place, f"{row.estimate:.3f}", va="center", fontsize=9)
+                    axis.text(1.06, y, f"{row.estimate:.3f}", va="center", fontsize=9)
             axis.set_xlim(0, 1)
             axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
             axis.set_xlabel("pass@k (share of problems)")
@@ -233,14 +214,14 @@ def _draw(curves: pd.DataFrame, by: str, ks: Sequence[int], title: str) -> Figur
     return figure
 
 
-def _picture(figure: Figure, alt: str) -> str:
-    """The figure inside the page. Its size does not hang on what is drawn, so that nothing jumps as a slider moves."""
+def _picture(figure: Figure, title: str, sentences: Sequence[str]) -> str:
     stream = io.BytesIO()
-    with figure_style():
+    with figure_style():  # by its own size, or the bytes would hang on how Jupyter crops figures
         figure.savefig(stream, format="png", dpi=150, bbox_inches=figure.bbox_inches, metadata={"Software": None})
-    encoded = base64.b64encode(stream.getvalue()).decode()
-    width = f"width: {96 * figure.get_figwidth():.0f}px; max-width: 100%; background: white"
-    return f"<img alt='{escape(alt)}' style='{width}' src='data:image/png;base64,{encoded}'>"
+    return render(
+        "slider.html", alt=f"{title or 'pass@k'}. {' '.join(sentences)}", sentences=sentences,
+        width=f"{96 * figure.get_figwidth():.0f}", data=base64.b64encode(stream.getvalue()).decode(),
+    )  # fmt: skip
 
 
 def _show(static: str, text: str, live: Callable[[], Widget]) -> None:

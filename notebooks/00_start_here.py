@@ -23,6 +23,7 @@ rehearse: bool = False  # tiny models act under the names of the profile's model
 import mathb_kit as mb
 from mathb_kit import sentences
 from mathb_kit.plots import course
+from mathb_kit.widgets import show_table
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 print(study.note)
@@ -100,7 +101,7 @@ print(f"{problem.statement}   gold {problem.gold}")
 # %%
 plan = mb.Plan.fixed(64)
 tried = mb.evaluate(model, [problem], plan, draw="first-look", engine=study.engine)
-tried.completions(problem, count=6).style.hide(axis="index")
+show_table(tried.completions(problem, count=6))
 
 # %% [markdown]
 # `answer` is what was read from the text: what stands in its last `\boxed{...}`. `verdict` is what the grader says of
@@ -132,7 +133,7 @@ sentences.you_should_see(sentences.ends_sentence(curve, "name"))
 
 # %%
 again = mb.evaluate(model, [problem], plan, draw="first-look", engine=study.engine)
-print(f"store: {again.store.root}\nfigures of this profile: {mb.figures_folder(study)}")
+print(f"store: {again.draw.store.root}\nfigures of this profile: {mb.figures_folder(study)}")
 
 # %%
 same = again.outcomes["c"].equals(tried.outcomes["c"])

@@ -24,6 +24,7 @@ from mathb_kit import sentences
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.figures_folder(study)
+results = mb.StudyResults(study)  # the study's tables, each sampled, graded and computed when it is first asked for
 print(f"{study.note}\nplan: {study.plan}\nfigures: {folder}")
 
 # %% [markdown]
@@ -51,11 +52,7 @@ sentences.you_should_see(*(f"The longest gold of {name} has {length} characters.
 # %%
 import pandas as pd
 
-evaluations = {
-    (base, name): mb.evaluate(study.model(base), problems, study.plan, engine=study.engine)
-    for base in study.bases
-    for name, problems in sets.items()
-}
+evaluations = results.on_sets  # by base and set: mb.evaluate(study.model(base), problems, study.plan)
 outcomes = pd.concat([e.outcomes for e in evaluations.values()])
 
 # %% [markdown]
@@ -76,7 +73,7 @@ sentences.you_should_see(sentences.counts_sentence(outcomes))
 # work, choose a problem and read on; elsewhere the first few are shown.
 
 # %%
-from mathb_kit.widgets import browse_completions, slide_k
+from mathb_kit.widgets import browse_completions, show_table, slide_k
 
 first = evaluations[study.bases[0], study.sets[-1]]
 browse_completions(first)
@@ -89,7 +86,7 @@ sentences.you_should_see(f"{study.bases[0]} on {study.sets[-1]}. {sentences.coun
 # **pass@k** is the chance that at least one of k attempts at a problem is correct, averaged over the problems.
 
 # %%
-curves = mb.pass_at_k_curve(outcomes, study.ks, by=["set", "name"])
+curves = results.saturation  # mb.pass_at_k_curve(outcomes, study.ks, by=["set", "name"])
 figure = mb.plot_pass_at_k(curves, by="name", panel="set", title=f"pass@k of the base models ({study.name})")
 caption = (
     f"Mean pass@k of {len(study.bases)} base models on {' and '.join(sets)} ({study.note}). "
@@ -132,11 +129,9 @@ sentences.you_should_see(f"In the lead, from k = 1 to {max(study.ks):,}: {', the
 # (a sample of problems), and had *exactly these problems* been attempted afresh.
 
 # %%
-afresh = mb.pass_at_k_curve(outcomes, study.ks, by=["set", "name"], interval="attempts")
-ends = pd.concat([curves, afresh])
-ends = ends[ends["k"].isin([1, max(study.ks)])].sort_values(["set", "name", "k"], kind="stable")
+ends = results.saturation_ends  # the second kind by interval="attempts"
 ends.to_csv(folder / "01_ends.csv", index=False, lineterminator="\n", float_format="%.4g")
-ends.style.hide(axis="index").format(precision=3)
+show_table(ends)
 
 # %%
 sentences.you_should_see(sentences.widths_sentence(ends))
@@ -149,19 +144,13 @@ sentences.you_should_see(sentences.widths_sentence(ends))
 # attempts. Beside it, for every k, uniform guessing among the numbers with as many digits as the gold.
 
 # %%
-guesser = study.model(study.bases[0])
-fixed = mb.Plan.fixed(study.chance)
-lines = []
-for name, problems in sets.items():
-    guesses = mb.evaluate(guesser, problems, fixed, draw="chance", engine=study.engine)
-    solved = curves[(curves["set"] == name) & (curves["name"] == guesser.name)]
-    lines.append(mb.chance_lines(guesses, problems, solved).assign(set=name))
-chance = pd.concat(lines, ignore_index=True)
+chance = results.chance  # mb.chance_lines, set by set, of a draw "chance" by mb.Plan.fixed(study.chance)
 
 # %%
-figure = mb.plot_pass_at_k(chance, by="what", panel="set", title=f"{guesser.name} and chance ({study.name})")
+guesser = study.bases[0]
+figure = mb.plot_pass_at_k(chance, by="what", panel="set", title=f"{guesser} and chance ({study.name})")
 caption = (
-    f"pass@k of {guesser.name}; its answers held against the golds of other problems with as many digits, at a fixed "
+    f"pass@k of {guesser}; its answers held against the golds of other problems with as many digits, at a fixed "
     f"{study.chance} attempts; and uniform guessing among the numbers with as many digits, exact "
     f"({study.note}). Bands: problems as a sample, 95 %."
 )
@@ -176,12 +165,9 @@ sentences.you_should_see(sentences.ends_sentence(chance, "what", "set"))
 # with uniform guessing as chance.
 
 # %%
-guessing = chance[chance["what"] == mb.UNIFORM].set_index(["set", "k"])["estimate"].rename("chance")
-left = curves[curves["k"] == max(study.ks)].join(guessing, on=["set", "k"])
-left["corrected"] = mb.chance_corrected(left["estimate"], left["chance"])
-left = left[["set", "name", "k", "estimate", "chance", "corrected"]]
+left = results.saturation_after_chance
 left.to_csv(folder / "01_saturation_after_chance.csv", index=False, lineterminator="\n", float_format="%.4g")
-left.style.hide(axis="index").format(precision=3)
+show_table(left)
 
 # %%
 sentences.you_should_see(sentences.after_chance_sentence(left))
@@ -191,9 +177,9 @@ sentences.you_should_see(sentences.after_chance_sentence(left))
 # Attempts used beside those that a fixed number of attempts per problem would have taken for the same largest k.
 
 # %%
-saved = mb.attempts_saved(outcomes, by=["set", "name"])
+saved = results.attempts_saved
 saved.to_csv(folder / "01_attempts_saved.csv", index=False, lineterminator="\n", float_format="%.4g")
-saved.style.hide(axis="index").format(precision=2)
+show_table(saved, digits=2)
 
 # %%
 sentences.you_should_see(sentences.saved_sentence(saved))

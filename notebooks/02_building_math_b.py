@@ -24,9 +24,11 @@ import pandas as pd
 
 import mathb_kit as mb
 from mathb_kit import construction, sentences
+from mathb_kit.widgets import show_table
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.figures_folder(study)
+results = mb.StudyResults(study)  # the study's tables, each sampled, graded and computed when it is first asked for
 pool = study.problems(study.pool)
 print(f"{study.note}\nfigures: {folder}\n{study.pool}: {len(pool)} candidates")
 
@@ -40,8 +42,8 @@ print(f"{study.note}\nfigures: {folder}\n{study.pool}: {len(pool)} candidates")
 # ([glossary](../docs/glossary.md#building-a-hard-set)).
 
 # %%
-cheap = funnel = construction.funnel_before_sampling(study)
-funnel.to_frame().style.hide(axis="index")
+funnel = results.screened
+show_table(funnel.to_frame())
 
 # %%
 sentences.you_should_see(sentences.funnel_sentence(funnel.to_frame()))
@@ -52,7 +54,7 @@ sentences.you_should_see(sentences.funnel_sentence(funnel.to_frame()))
 # %%
 dropped = funnel.dropped.groupby("reason", sort=False).head(1).head(12)
 texts = pool.to_frame()[["problem", "statement", "gold"]]
-dropped.merge(texts, on="problem")[["reason", "statement", "gold"]].style.hide(axis="index")
+show_table(dropped.merge(texts, on="problem")[["reason", "statement", "gold"]])
 
 # %%
 sentences.you_should_see(
@@ -66,18 +68,14 @@ sentences.you_should_see(
 # what is left, and a problem stays if at least one base never solved it (the **sieve**).
 
 # %%
-bases = [study.model(name) for name in study.bases]
-k = max(study.ks)
-funnel = funnel.then(construction.prescreen(funnel.kept, study.model(study.screen), draw=construction.DRAW))
-sieve = construction.sieve(funnel.kept, bases, k, draw=construction.DRAW)
-funnel = funnel.then(sieve.filtered())
-counts = funnel.to_frame().assign(pool=study.pool)
+k, sieve = max(study.ks), results.sieve  # construction.prescreen, then construction.sieve, on what the filters left
+counts = results.stages
 
 # %%
 figure = mb.plot_funnel(counts, title=f"From {study.pool} to {study.hard_set}")
 caption = (
     f"Candidates left after each stage ({study.note}). Screen: 16 attempts of {study.screen}; sieve: "
-    f"{k:,} attempts of each of {len(bases)} base models."
+    f"{k:,} attempts of each of {len(study.bases)} base models."
 )
 mb.save_figure(figure, counts, folder, "02_funnel", caption)
 print(caption)
@@ -89,17 +87,15 @@ sentences.you_should_see(sentences.funnel_sentence(counts))
 # The same with the reasons:
 
 # %%
-counts[["stage", "kept", "dropped", "reasons"]].style.hide(axis="index")
+show_table(counts[["stage", "kept", "dropped", "reasons"]])
 
 # %% [markdown]
 # Unsolved by each base, by any of them (**union**), by all of them (**intersection**):
 
 # %%
-sizes = {name: len(sieve.unsolved_by(name)) for name in study.bases}
-sizes |= {"union": len(sieve.union()), "intersection": len(sieve.intersection())}
-table = pd.DataFrame({"unsolved by": sizes.keys(), "problems": sizes.values(), "of": len(sieve.problems)})
+table = results.unsolved
 table.to_csv(folder / "02_unsolved.csv", index=False, lineterminator="\n")
-table.style.hide(axis="index")
+show_table(table)
 
 # %%
 sentences.you_should_see(sentences.unsolved_sentence(table))
@@ -110,8 +106,8 @@ sentences.you_should_see(sentences.unsolved_sentence(table))
 # those models.
 
 # %%
-beside = mb.beside_published(study, ["Construction", "Table 4"])
-beside.style.hide(axis="index").format(precision=2, na_rep="")
+beside = mb.beside_published(results, ["Construction", "Table 4"])
+show_table(beside, digits=2)
 
 # %%
 sentences.you_should_see(
@@ -139,11 +135,10 @@ sentences.you_should_see(sentences.overlap_sentence(frozen, found))
 # fresh draw of the same frozen model solves:
 
 # %%
-fresh = {base.name: mb.evaluate(base, hard, study.plan).outcomes for base in bases}
-retest = construction.retested(hard, study.bases, fresh, k)
+retest = results.retest  # construction.retested, from mb.evaluate(base, hard, study.plan) of each base
 retest = retest.rename(columns={"solved": "solved by a fresh draw"})
 retest.to_csv(folder / "02_retest.csv", index=False, lineterminator="\n", float_format="%.6g")
-retest.style.hide(axis="index").format(precision=3)
+show_table(retest)
 
 # %%
 solved, selected = retest["solved by a fresh draw"].sum(), retest["selected"].sum()
@@ -163,23 +158,9 @@ sentences.you_should_see(
 #   no success.
 
 # %%
-rows = []
-for name, tried in construction.candidate_outcomes(study, cheap).items():
-    null = mb.frozen_null(tried, k // 2)
-    missed = tried[tried["c"] == 0]
-    seen = retest.set_index("model").loc[name]
-    foreseen = mb.redraw_interval(missed, [k], mb.fit_success_rates(tried)).iloc[0]
-    halves = (null.rate, null.low, null.high)
-    rows.append((name, *halves, len(missed), foreseen["estimate"], foreseen["low"], foreseen["high"], seen.iloc[1]))
-foreseen = pd.DataFrame(
-    rows,
-    columns=[
-        "model", f"null at {k // 2:,}", "null low", "null high", "selected", "predicted", "low", "high",
-        "solved by a fresh draw",
-    ],
-)  # fmt: skip
+foreseen = results.foreseen  # mb.frozen_null, and mb.redraw_interval by mb.fit_success_rates
 foreseen.to_csv(folder / "02_foreseen.csv", index=False, lineterminator="\n", float_format="%.6g")
-foreseen.style.hide(axis="index").format(precision=3)
+show_table(foreseen)
 
 # %%
 sentences.you_should_see(sentences.foreseen_sentence(foreseen))

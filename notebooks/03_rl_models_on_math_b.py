@@ -25,10 +25,11 @@ from IPython.display import display
 
 import mathb_kit as mb
 from mathb_kit import sentences
-from mathb_kit.widgets import browse_completions
+from mathb_kit.widgets import browse_completions, show_table
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.figures_folder(study)
+results = mb.StudyResults(study)  # the study's tables, each sampled, graded and computed when it is first asked for
 problems = study.problems(study.hard_set)
 print(f"{study.note}\nplan: {study.plan}\n{study.hard_set}: {len(problems)} problems")
 
@@ -43,12 +44,7 @@ print(f"{study.note}\nplan: {study.plan}\n{study.hard_set}: {len(problems)} prob
 
 # %%
 names = [*study.bases, *study.tuned]
-on_hard = {
-    name: mb.evaluate(
-        study.model(name), mb.problems_met(study, name, study.hard_set), study.plan, engine=study.engine
-    )
-    for name in names
-}
+on_hard = results.on_hard_set  # by model: mb.evaluate on mb.problems_met(study, model, study.hard_set)
 outcomes = pd.concat([e.outcomes for name, e in on_hard.items() if name not in study.partial])
 
 # %% [markdown]
@@ -64,7 +60,7 @@ outcomes.groupby("name", sort=False)[["n", "c", "no_answer", "grader_failed", "t
 # "expansion" looks like without any training.
 
 # %%
-curves = mb.expansion_beside_redrawn(on_hard, study.tuned, problems, study.ks)
+curves = results.expansion  # mb.expansion_beside_redrawn(on_hard, study.tuned, problems, study.ks)
 figure = mb.plot_pass_at_k(
     curves, by="who", panel="base", y_label="Expansion (share of the base's unsolved set)",
     title=f"Reach into {study.hard_set} ({study.name})",
@@ -87,11 +83,10 @@ sentences.you_should_see(sentences.ends_sentence(curves, "who", "base"))
 
 # %%
 k = max(study.ks)
-judged = [mb.judge(on_hard[name], on_hard[base], problems, k) for name, base in study.tuned.items()]
-table = pd.concat([judgement.to_frame() for judgement in judged], ignore_index=True)
-table = table[table["metric"] == "expansion"].drop_duplicates().drop(columns="metric")
+judged = list(results.judgements.values())  # mb.judge(on_hard[tuned], on_hard[base], problems, k)
+table = results.reach
 table.to_csv(folder / "03_reach.csv", index=False, lineterminator="\n", float_format="%.6g")
-table.style.hide(axis="index").format(precision=3, na_rep="")
+show_table(table)
 
 # %%
 sentences.you_should_see(*(sentences.judgement_sentence(judgement) for judgement in judged))
@@ -117,8 +112,8 @@ sentences.you_should_see(
 # As published, never mixed with ours. `not run`: this study has no attempts of that model on these problems.
 
 # %%
-beside = mb.beside_published(study, ["Table 2"])
-beside.style.hide(axis="index").format(precision=2, na_rep="")
+beside = mb.beside_published(results, ["Table 2"])
+show_table(beside, digits=2)
 
 # %%
 sentences.you_should_see(
@@ -131,12 +126,9 @@ sentences.you_should_see(
 # The plan stops asking at its stop count, so larger m than that cannot be told.
 
 # %%
-ms = range(1, study.plan.stop + 1)
-at_least = pd.concat([judgement.at_least(ms).assign(tuned_model=judgement.tuned) for judgement in judged])
-columns = ["tuned_model", "m", "of", "tuned", "tuned_low", "tuned_high", "base", "base_low", "base_high", "p"]
-at_least = at_least[columns]
+at_least = results.at_least
 at_least.to_csv(folder / "03_at_least.csv", index=False, lineterminator="\n", float_format="%.6g")
-at_least.style.hide(axis="index").format(precision=3)
+show_table(at_least)
 
 # %%
 sentences.you_should_see(sentences.at_least_sentence(at_least))
@@ -148,21 +140,20 @@ sentences.you_should_see(sentences.at_least_sentence(at_least))
 # false. Not every gain would have shown; the sentences name the smallest that would.
 
 # %%
-by_model = {judgement.tuned: judgement.gains() for judgement in judged}
-gains = pd.concat([found.assign(tuned_model=name) for name, found in by_model.items()], ignore_index=True)
+gains = pd.concat([each.assign(tuned_model=name) for name, each in results.gains.items()], ignore_index=True)
 gains.to_csv(folder / "03_gains.csv", index=False, lineterminator="\n", float_format="%.6g")
 shown = ["tuned_model", "problem", "base_c", "base_n", "tuned_c", "tuned_n", "gain_adjusted"]
-gains[gains["gained"] | gains["lost"]].head(12)[shown].style.hide(axis="index").format(precision=4)
+show_table(gains[gains["gained"] | gains["lost"]].head(12)[shown], digits=4)
 
 # %%
-sentences.you_should_see(*(f"{name}: {sentences.gains_sentence(found)}." for name, found in by_model.items()))
+sentences.you_should_see(*(f"{name}: {sentences.gains_sentence(each)}." for name, each in results.gains.items()))
 
 # %% [markdown]
 # ## pass@k of everybody on the whole of the hard set
 # Not every base left every problem of the set unsolved, so on the whole set bases start above zero.
 
 # %%
-union = mb.pass_at_k_curve(outcomes, study.ks, by=["name"])
+union = results.pass_at_k_on_hard_set  # mb.pass_at_k_curve(outcomes, study.ks, by=["name"])
 figure = mb.plot_pass_at_k(union, by="name", title=f"pass@k on {study.hard_set} ({study.name})")
 caption = (
     f"Mean pass@k on all {len(problems)} problems of {study.hard_set} ({study.note}), fresh draws. "
@@ -180,9 +171,9 @@ sentences.you_should_see(sentences.ends_sentence(union, "name"))
 # over the models above.
 
 # %%
-steps = mb.newly_reached(outcomes, step=min(64, k), k_max=k)
+steps = results.gain_per_step
 steps.to_csv(folder / "03_gain_per_64.csv", index=False, lineterminator="\n", float_format="%.6g")
-steps.style.hide(axis="index").format(precision=4)
+show_table(steps, digits=4)
 
 # %%
 sentences.you_should_see(sentences.steps_sentence(steps))
@@ -194,11 +185,7 @@ sentences.you_should_see(sentences.steps_sentence(steps))
 # that its base solved now and then.
 
 # %%
-ordinary = study.problems(study.sets[0])
-on_ordinary = {name: mb.evaluate(study.model(name), ordinary, study.plan, engine=study.engine) for name in names}
-changes = pd.concat(
-    [mb.change_by_problem(on_ordinary[base], on_ordinary[name], k) for name, base in study.tuned.items()]
-)
+changes = results.changes  # mb.change_by_problem, for every tuned model and its base
 figure = mb.plot_sharpening(changes, title=f"{study.sets[0]}: pass@1 and reach at k = {k:,} ({study.name})")
 caption = (
     f"Each mark is a problem of {study.sets[0]} ({study.note}): pass@1 of the base "
@@ -215,16 +202,9 @@ sentences.you_should_see(sentences.changes_sentence(changes))
 # largest k, with a 95 % interval.
 
 # %%
-differences = pd.concat(
-    [
-        mb.paired_difference(on_ordinary[base].outcomes, on_ordinary[name].outcomes, [1, k]).assign(tuned=name)
-        for name, base in study.tuned.items()
-    ]
-)
-differences = differences[["tuned", "k", "a", "b", "estimate", "low", "high", "interval"]]
-differences = differences.rename(columns={"a": "base pass@k", "b": "tuned pass@k", "estimate": "difference"})
+differences = results.differences  # mb.paired_difference(base outcomes, tuned outcomes, [1, k])
 differences.to_csv(folder / "03_differences.csv", index=False, lineterminator="\n", float_format="%.6g")
-differences.style.hide(axis="index").format(precision=3)
+show_table(differences)
 
 # %%
 sentences.you_should_see(sentences.differences_sentence(differences))
@@ -238,15 +218,15 @@ sentences.you_should_see(sentences.differences_sentence(differences))
 if not study.miniature:
     print("Left out: only the tiny models' ways of solving have names.")
 else:
-    shares = pd.concat([mb.mode_shares(evaluation) for evaluation in on_ordinary.values()], ignore_index=True)
+    shares = results.modes  # mb.mode_shares of each model
     figure = mb.plot_modes(shares, title=f"Solution modes on {study.sets[0]} ({study.name})")
     caption = (
         f"Share of attempts in each solution mode on {study.sets[0]} ({study.note}), first 16 attempts at every "
         "problem; hatched: correct."
     )
     mb.save_figure(figure, shares, folder, "03_solution_modes", caption)
-    table = shares.pivot(index="name", columns="mode", values="share").reindex(names)
-    display(table.style.format(precision=3, na_rep="0"))
+    table = shares.pivot(index="name", columns="mode", values="share").reindex(names).fillna(0)
+    display(show_table(table.reset_index()))
     sentences.you_should_see(sentences.modes_sentence(shares))
 
 # %% [markdown]

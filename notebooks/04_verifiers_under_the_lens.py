@@ -24,10 +24,12 @@ import pandas as pd
 
 import mathb_kit as mb
 from mathb_kit import sentences, verifiers
+from mathb_kit.places import verifiers_root
 from mathb_kit.plots.verifiers import plot_agreement, plot_frameworks, style_failures
+from mathb_kit.widgets import show_table
 
 study = mb.load_profile(profile, quick=quick)
-folder = verifiers.run_folder() / "figures"
+folder = verifiers_root() / "figures"
 print(f"{study.note}\nfigures and tables: {folder}")
 
 # %% [markdown]
@@ -40,7 +42,7 @@ print(f"{study.note}\nfigures and tables: {folder}")
 # %%
 evaluations = mb.study_evaluations(study)
 rows = verifiers.comparison_rows(evaluations, few=quick)
-verifiers.count_rows(rows).style.hide(axis="index")
+show_table(verifiers.count_rows(rows))
 
 # %%
 sentences.you_should_see(
@@ -55,7 +57,7 @@ sentences.you_should_see(
 # %%
 verifiers.run_verifiers(rows, only=["main"])
 verdicts, reasons = verifiers.read_comparison(rows)
-verifiers.overview(verdicts, reasons).style.hide(axis="index")
+show_table(verifiers.overview(verdicts, reasons))
 
 # %%
 sentences.you_should_see(
@@ -111,10 +113,11 @@ sentences.you_should_see(sentences.verifiers_sentence(table))
 
 # %%
 blind = [case for case in verifiers.load_failure_modes() if case.is_right != (case.expected == "correct")]
-pd.DataFrame(
+blind_spots = pd.DataFrame(
     [(case.mode, case.gold, case.snippet, case.expected, case.reader, case.why) for case in blind],
     columns=["mode", "gold", "snippet", "our verdict", "a reader says", "why"],
-).style.hide(axis="index")
+)
+show_table(blind_spots)
 
 # %%
 accepted = sum(case.expected == "correct" for case in blind)
@@ -130,7 +133,7 @@ sentences.you_should_see(
 # others were not. Bare answers of the test cases were put into a box, and every verifier got the same text.
 
 # %%
-agreement = verifiers.agreement(verdicts)
+agreement = verifiers.label_agreement(verdicts)
 labelled = agreement[agreement["source"] != "monsters"]
 figure = plot_agreement(labelled, title="Faults in percent of the labelled rows (counts at the bars' ends)")
 caption = (
@@ -153,7 +156,7 @@ sentences.you_should_see(
 # The same as a table, with the monsters:
 
 # %%
-agreement.drop(columns=["seconds", "slowest"]).style.hide(axis="index").format(precision=3, na_rep="")
+show_table(agreement.drop(columns=["seconds", "slowest"]))
 
 # %% [markdown]
 # ## Faults to read
@@ -165,7 +168,7 @@ agreement.drop(columns=["seconds", "slowest"]).style.hide(axis="index").format(p
 faults = verifiers.disagreements(verdicts)
 faults.to_csv(folder / "04_faults.csv", index=False, lineterminator="\n")
 equals = faults[faults["fault"] == "false equal"]
-equals.groupby(["verifier", "source"], sort=False).head(4).style.hide(axis="index")
+show_table(equals.groupby(["verifier", "source"], sort=False).head(4))
 
 # %%
 by_verifier = ", ".join(f"{name} {count:,}" for name, count in equals["verifier"].value_counts().items())
@@ -176,7 +179,7 @@ sentences.you_should_see(f"{len(equals):,} false equals: {by_verifier or 'none c
 
 # %%
 differences = faults[faults["fault"] == "false difference"]
-differences.groupby(["verifier", "source"], sort=False).head(2).style.hide(axis="index")
+show_table(differences.groupby(["verifier", "source"], sort=False).head(2))
 
 # %%
 sentences.you_should_see(
@@ -209,7 +212,7 @@ sentences.you_should_see(
 
 # %%
 slowest = verifiers.slowest(verdicts, 12)
-slowest.style.hide(axis="index").format(precision=2)
+show_table(slowest, digits=2)
 
 # %%
 sentences.you_should_see(
@@ -225,7 +228,7 @@ sentences.you_should_see(
 # %%
 on_one, completions = verifiers.resting_on_one(evaluations)
 on_one.to_csv(folder / "04_resting_on_one.csv", index=False, lineterminator="\n", float_format="%.4g")
-on_one.style.hide(axis="index").format(precision=3, na_rep="")
+show_table(on_one)
 
 # %%
 sentences.you_should_see(
@@ -238,7 +241,7 @@ sentences.you_should_see(
 
 # %%
 completions.to_csv(folder / "04_single_completions.csv", index=False, lineterminator="\n")
-completions.head(30).style.hide(axis="index")
+show_table(completions.head(30))
 
 # %%
 sentences.you_should_see(
@@ -255,7 +258,7 @@ sentences.you_should_see(
 # %%
 rungs = verifiers.rung_shares(evaluations)
 top = rungs.loc[rungs["attempts"].idxmax()]
-rungs.style.hide(axis="index").format({"share": "{:.3%}"})
+rungs.style.hide(axis="index").format({"share": "{:.3%}"}, escape="html")
 
 # %%
 total = rungs["attempts"].sum()
@@ -267,7 +270,7 @@ sentences.you_should_see(f"'{top['rung']}' decides {sentences.percent(top['share
 # %%
 symbolic = verifiers.decided_symbolically(evaluations)
 symbolic.to_csv(folder / "04_symbolic_pairs.csv", index=False, lineterminator="\n")
-symbolic.style.hide(axis="index")
+show_table(symbolic)
 
 # %%
 accepted = symbolic.loc[symbolic["verdict"] == "correct", "attempts"].sum()
@@ -285,7 +288,7 @@ sentences.you_should_see(
 policies = verifiers.reach_by_policy(evaluations, max(study.ks))
 policies.to_csv(folder / "04_reach_by_policy.csv", index=False, lineterminator="\n")
 others = policies[policies["policy"] != "last_box"]
-others.style.hide(axis="index")
+show_table(others)
 
 # %%
 moved = others.groupby("policy", sort=False)[["gained", "lost"]].sum()

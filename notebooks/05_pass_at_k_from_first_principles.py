@@ -25,7 +25,6 @@ import pandas as pd
 from IPython.display import display
 
 import mathb_kit as mb
-from mathb_kit import construction
 from mathb_kit import statistics as st
 from mathb_kit.sentences import percent, you_should_see
 from mathb_kit.widgets import slide_k
@@ -243,7 +242,7 @@ slide_k(curves, by="name", title=f"{study.sets[0]}: base and RL")
 # Fitting the spread of success rates to the whole pool of candidates (*empirical Bayes*) uses what the pool shows.
 
 # %%
-candidates = construction.candidate_outcomes(study)
+candidates = mb.StudyResults(study).candidate_outcomes
 spreads = {name: st.fit_success_rates(outcomes) for name, outcomes in candidates.items()}
 selected_in = 1024  # attempts in which these problems were left unsolved, whatever plan is used here
 jeffreys = st.beta_success_rates(0.5, 0.5).given(selected_in, 0).pass_at_k([k_max])[0]

@@ -26,13 +26,13 @@ import pandas as pd
 import mathb_kit as mb
 from mathb_kit.lab.many import train_all
 from mathb_kit.lab.objectives import get_objective
+from mathb_kit.lab.run import Run, train
 from mathb_kit.lab.run_folder import read_log
 from mathb_kit.lab.token_credit import learn_credit
-from mathb_kit.lab.trainer import train
 from mathb_kit.plots.scoreboard import plot_token_credit, plot_training
 from mathb_kit.sentences import changes_sentence, modes_sentence, percent, you_should_see
 from mathb_kit.store import runs_root
-from mathb_kit.widgets import browse_completions
+from mathb_kit.widgets import browse_completions, show_table
 
 base = mb.get_model("mini-base-1")
 steps, k = (20, 16) if quick else (100, 64)
@@ -51,7 +51,7 @@ problem = mb.load_problems("mini-train")[130]
 tried = mb.evaluate(base, [problem], mb.Plan.fixed(16), draw="lab")
 group = tried.completions(problem, 16)[["text", "verdict"]]
 print(problem.statement, "  gold", problem.gold)
-group.head(8).style.hide(axis="index")
+show_table(group.head(8))
 
 # %% [markdown]
 # How good is an attempt? Good *compared with what*? There is no value network that would know what to expect; an
@@ -146,10 +146,7 @@ seconds = log[["sampling", "grading", "update"]].sum()
 
 # %%
 stops = [steps // 8, steps // 4, steps // 2]
-parts = [
-    {"objective": objective, "steps": stop, "to": str(folder / f"{objective}-{seed}-{stop}"), **choices}
-    for stop in stops
-]
+parts = [Run.of(objective, steps=stop, to=folder / f"{objective}-{seed}-{stop}", **choices) for stop in stops]
 checkpoints = dict(zip(stops, train_all(parts))) | {steps: trained}
 ordinary = mb.load_problems("mini-math")
 plan = mb.Plan.up_to(k, stop=2)

@@ -27,10 +27,11 @@ import mathb_kit as mb
 from mathb_kit.lab import reading, scores
 from mathb_kit.lab.composition import composition_table
 from mathb_kit.lab.objectives import Objective
+from mathb_kit.lab.result import finished_or_quick
 from mathb_kit.plots.scoreboard import plot_learning_rates, plot_plane, plot_scores
 from mathb_kit.sentences import percent, you_should_see
 
-result = scores.finished_or_quick(quick)
+result = finished_or_quick(quick)
 board, k = result.board, result.board.plan.n_max
 folder = result.figures
 folder.mkdir(parents=True, exist_ok=True)

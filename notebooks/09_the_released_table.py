@@ -23,13 +23,13 @@ quick: bool = False  # without effect: there is nothing to shorten
 import mathb_kit as mb
 from mathb_kit import released
 from mathb_kit.plots import released as plots
-from mathb_kit.published import agreement, published, published_stages
-from mathb_kit.report.released import figures_folder
+from mathb_kit.published import compare_with_published, published, published_stages
+from mathb_kit.report.folders import released_figures_folder
 from mathb_kit.report.status import status_table
 from mathb_kit.sentences import last_step_sentence, percent, steps_sentence, you_should_see
 
 table = released.read_released_table()
-folder = figures_folder(table)
+folder = released_figures_folder(table)
 print(f"{profile}: {table.note}\nread from {table.source}\nfigures: {folder}")
 for remark in table.remarks:
     print(f"Odd in the table as released: {remark}")
@@ -78,7 +78,7 @@ recovered.sample(5, random_state=0) if recovered is not None else None
 # paper's number is not known, there is nothing to compare with.
 
 # %%
-compared = agreement(released.as_published(table)).query("paper == 'MATH-Beyond'").drop(columns="paper")
+compared = compare_with_published(released.as_published(table)).query("paper == 'MATH-Beyond'").drop(columns="paper")
 folder.mkdir(parents=True, exist_ok=True)
 compared.to_csv(folder / "09_agreement.csv", index=False, lineterminator="\n", float_format="%.6g")
 compared.drop(columns="source").style.hide(axis="index").format(precision=2, na_rep="", thousands=",")
@@ -163,7 +163,7 @@ you_should_see(
 # ([notebook 05](05_pass_at_k_from_first_principles.ipynb)).
 
 # %%
-curves = released.expansion_curves(table, kind)
+curves = released.expansion_by_k(table, kind)
 figure = plots.plot_curves_by_panel(
     curves.assign(panel="over " + curves["base"]), by="tuned", panel="panel", columns=2, y_label="Expansion",
     title=f"Figure 5: Expansion against k ({table.label})",
@@ -206,7 +206,7 @@ you_should_see(
 # ## Figure 7: what 64 more attempts bring
 
 # %%
-gains = released.gain_per_step(table)
+gains = released.gain_by_k(table)
 figure = plots.plot_gain_per_step(gains, title=f"Figure 7: gain per 64 attempts ({table.label})")
 caption = (
     f"Share of MATH-B-U newly solved by the last 64 of k attempts, mean over 21 models ({table.note}); both axes are "

@@ -22,6 +22,7 @@ engine: str = "transformers"  # what samples; vllm on a GPU
 import mathb_kit as mb
 from mathb_kit import sentences
 from mathb_kit.models import first_available
+from mathb_kit.widgets import show_table
 
 chosen = first_available(model, "mini-base-1", hub=True)
 chosen_problems = mb.load_problems({"mini-base-1": "mini-aime"}.get(chosen.name, problems))[:first]
@@ -42,12 +43,12 @@ curve = mb.pass_at_k_curve(result.outcomes, [1, *plan.rounds], by=["name"])
 title = f"{chosen.name} on {chosen_problems.name}, up to {attempts} attempts"
 figure = mb.plot_pass_at_k(curve, by="name", title=title)
 sentences.you_should_see(sentences.ends_sentence(curve, "name"))
-curve.style.hide(axis="index").format(precision=3)
+show_table(curve)
 
 # %%
 hardest = {problem.key: problem for problem in chosen_problems}[result.outcomes.set_index("problem")["c"].idxmin()]
 print(hardest.statement, "  gold", hardest.gold)
-result.completions(hardest, count=5).style.hide(axis="index")
+show_table(result.completions(hardest, count=5))
 
 # %% [markdown]
 # **Exercise.** The plan stops asking at a problem that was solved a few times. Is `c / n` over all attempts above then

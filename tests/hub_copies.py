@@ -146,6 +146,22 @@ COPIES: dict[str, Copy] = {
         "2 of 272",
         {},
     ),
+    "gsm8k": Copy(
+        "main/test-00000-of-00001.parquet",
+        {"question": TEXT, "answer": TEXT},
+        [("How many?", "It is 3*7=<<3*7=21>>21 boxes.\nSo 1,021.\n#### 1,021"), ("Who is $2 short?", "Ann.\n#### -2")],
+        [("1", "How many?", "1021"), ("2", "Who is $2 short?", "-2")],
+        "2 of 1,319",
+        {"solution": "It is 3*7=21 boxes.\nSo 1,021."},
+    ),
+    "gsm8k-train": Copy(
+        "main/train-00000-of-00001.parquet",
+        {"question": TEXT, "answer": TEXT},
+        [("How long?", "#### 3")],
+        [("1", "How long?", "3")],
+        "1 of 7,473",
+        {"solution": ""},
+    ),
     "olympiadbench": Copy(
         "OlympiadBench/OE_TO_maths_en_COMP/OE_TO_maths_en_COMP.parquet",
         _OLYMPIAD,

@@ -112,6 +112,20 @@ class _Handler(BaseHTTPRequestHandler):
                 for i in range(len(content)):
                     self.wfile.write(content[i : i + 1])
                     time.sleep(float(seconds) / len(content))
+            case ["trickle-headers", seconds]:  # one a tick, so that no wait for the next byte is long
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+                for i in range(20):
+                    self.wfile.write(f"X-Header-{i}: 1\r\n".encode())
+                    time.sleep(float(seconds) / 20)
+                self.wfile.write(b"Content-Length: 2\r\n\r\n{}")
+                self.close_connection = True
+            case ["endless"]:
+                self.send_response(200)
+                self.end_headers()
+                while True:
+                    self.wfile.write(b" " * (1 << 16))
+            case ["says", *words]:
+                self._json({"error": {"message": " ".join(words)}}, 400)
             case ["cut"]:  # before the reply
                 self.connection.shutdown(socket.SHUT_RDWR)
                 self.close_connection = True

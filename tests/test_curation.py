@@ -8,15 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mathb_kit.draw import Draw
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation
 from mathb_kit.lab import curation
 from mathb_kit.lab.many import train_all
+from mathb_kit.lab.run import Run
 from mathb_kit.miniature import evaluate_statement
 from mathb_kit.miniature.sets import evaluation_statements
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.statistics import difference_over_runs
+from mathb_kit.store import Store
 
 
 def test_the_pools_hold_no_evaluation_problem_and_only_the_declared_wrong_golds():
@@ -40,7 +43,7 @@ def evaluation(correct: list[int], n: int) -> Evaluation:
             "plan": str(Plan.fixed(n)), "complete": True,
         }
     )  # fmt: skip
-    return Evaluation(Model("m", "hub/m"), Plan.fixed(n), "main", outcomes, outcomes, 0, None)
+    return Evaluation(Draw(Store(), Model("m", "hub/m")), Plan.fixed(n), outcomes, outcomes, 0)
 
 
 def test_what_curation_buys_is_the_difference_of_means_beside_any_arm():
@@ -68,7 +71,7 @@ def test_the_interval_is_that_of_resampling_problems_and_runs_by_hand():
 
 
 def test_a_run_that_fails_is_named_with_its_reason(tmp_path):
-    run = {"objective": "grpo", "base": "mini-base-1", "on": "mini-math", "steps": 1, "to": str(tmp_path / "bad")}
+    run = Run.of("grpo", "mini-base-1", on="mini-math", steps=1, to=tmp_path / "bad")
     with pytest.raises(MathbError, match="bad failed and said: .*evaluation set"):
         train_all([run])
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from mathb_kit.construction import Sieve, quality, run_filters, sieve
+from mathb_kit.construction.dataset_card import About
 from mathb_kit.construction.dataset_repository import export_dataset, pass_at_k_grid
 from mathb_kit.construction.retest import retest
 from mathb_kit.errors import MathbError
@@ -115,7 +116,7 @@ def test_every_configuration_loads_with_the_columns_of_math_beyond(sieved, retes
     import datasets
 
     folder = export_dataset(
-        tmp_path / "set", sieved, funnel_of(sieved), name="next-math-b", bases=NAMES[:2], retested=retested
+        tmp_path / "set", sieved, funnel_of(sieved), About("next-math-b", bases=NAMES[:2], retested=retested)
     )
     expected = {"union": [1, 2, 4, 5], "intersection": [4, 5], **UNSOLVED}
     cache = str(tmp_path / "cache")
@@ -139,12 +140,11 @@ def test_every_configuration_loads_with_the_columns_of_math_beyond(sieved, retes
 
 
 def test_our_own_loader_reads_it_by_path_and_from_the_local_mirror(sieved, tmp_path, monkeypatch):
-    folder = export_dataset(tmp_path / "set", sieved, funnel_of(sieved), name="next-math-b")
+    folder = export_dataset(tmp_path / "set", sieved, funnel_of(sieved), About("next-math-b"))
     union = folder / "data" / "next-math-b.parquet"
     loaded = load_problems(union)
     assert [(p.set, p.id, p.statement, p.gold) for p in loaded] == [
-        ("next-math-b", f"{row:03d}", CANDIDATES[n].statement, CANDIDATES[n].gold)
-        for row, n in enumerate([1, 2, 4, 5])
+        ("next-math-b", f"{row:03d}", CANDIDATES[n].statement, CANDIDATES[n].gold) for row, n in enumerate([1, 2, 4, 5])
     ]
     for name in NAMES:
         assert [p.meta["origin"] for p in loaded.unsolved_by(name)] == [CANDIDATES[n].key for n in UNSOLVED[name]]
@@ -157,9 +157,11 @@ def test_our_own_loader_reads_it_by_path_and_from_the_local_mirror(sieved, tmp_p
 def test_the_card_says_how_the_set_was_made_and_whether_it_is_synthetic(sieved, retested, tmp_path):
     funnel = funnel_of(sieved)
     folder = export_dataset(
-        tmp_path / "set", sieved, funnel, name="next-math-b", licence="mit", retested=retested, settings={"seed": 7},
-        verification="Two people solved everything.",
-    )  # fmt: skip
+        tmp_path / "set",
+        sieved,
+        funnel,
+        About("next-math-b", (), "Two people solved everything.", retested, licence="mit", settings={"seed": 7}),
+    )
     _, front, body = (folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)
     told = yaml.safe_load(front)
     assert (told["license"], told["size_categories"]) == ("mit", ["n<1K"])
@@ -201,7 +203,7 @@ def test_generated_problems_and_ratings_are_declared_and_an_empty_subset_has_no_
     made = sieve(mini, MODELS, 8, store=Store(tmp_path / "store"), engine_for=lambda model: Coin(model.name))
     funnel = run_filters(mini, []).then(made.filtered())
     ratings = pd.DataFrame({"problem": [mini[1].key, mini[0].key], "mean": [float("nan"), 2.5]})
-    folder = export_dataset(tmp_path / "set", made, funnel, name="tiny", ratings=ratings)
+    folder = export_dataset(tmp_path / "set", made, funnel, About("tiny", ratings=ratings))
     _, front, body = (folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)
     assert "synthetic" in yaml.safe_load(front)["tags"] and "**Synthetic**" in body
     assert "were not tried again" in body and "nothing verified them" in body
@@ -211,10 +213,10 @@ def test_generated_problems_and_ratings_are_declared_and_an_empty_subset_has_no_
 
     easy = sieve(mini[:1], MODELS[2:], 8, store=Store(tmp_path / "store"), engine_for=lambda model: Coin("c"))
     with pytest.raises(MathbError, match="solved every problem, so tiny is empty"):
-        export_dataset(tmp_path / "none", easy, funnel, name="tiny")
+        export_dataset(tmp_path / "none", easy, funnel, About("tiny"))
     two = [MODELS[0], MODELS[2]]
     ends = sieve(mini[:1], two, 8, store=Store(tmp_path / "store"), engine_for=lambda model: Coin(model.name))
-    folder = export_dataset(tmp_path / "two", ends, run_filters(mini[:1], []).then(ends.filtered()), name="tiny")
+    folder = export_dataset(tmp_path / "two", ends, run_filters(mini[:1], []).then(ends.filtered()), About("tiny"))
     assert sorted(path.name for path in (folder / "data").iterdir()) == ["tiny-a-1.5b.parquet", "tiny.parquet"]
     _, front, body = (folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)
     assert [config["config_name"] for config in yaml.safe_load(front)["configs"]] == ["union", "a-1.5b"]
@@ -223,10 +225,10 @@ def test_generated_problems_and_ratings_are_declared_and_an_empty_subset_has_no_
 
 def test_a_folder_with_other_data_and_names_unfit_for_files_are_refused(sieved, tmp_path):
     funnel = funnel_of(sieved)
-    export_dataset(tmp_path / "set", sieved, funnel, name="one")
-    export_dataset(tmp_path / "set", sieved, funnel, name="one")  # replaced
+    export_dataset(tmp_path / "set", sieved, funnel, About("one"))
+    export_dataset(tmp_path / "set", sieved, funnel, About("one"))  # replaced
     with pytest.raises(MathbError, match="holds one-a-1.5b.parquet, which is not of this set"):
-        export_dataset(tmp_path / "set", sieved, funnel, name="two")
+        export_dataset(tmp_path / "set", sieved, funnel, About("two"))
     for name in ("a/b", "", "union", ".hidden"):
         with pytest.raises(MathbError, match="cannot name a set"):
-            export_dataset(tmp_path / "other", sieved, funnel, name=name)
+            export_dataset(tmp_path / "other", sieved, funnel, About(name))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import email.utils
 import threading
 import time
+import urllib.parse
 
 import pytest
 from servers import CompletionsServer, good_reply
@@ -14,7 +16,7 @@ from mathb_kit.errors import MathbError
 
 BODY = {"n": 2, "seed": 5}
 STATUSES = [f"status {code}" for code in (408, 409, 425, 429, 500, 503, 529)]
-FAULTS = ["cut", "torn", "html", "slow 2", "trickle 2", *STATUSES]
+FAULTS = ["cut", "torn", "html", "slow 2", "trickle 2", "trickle-headers 2", *STATUSES]
 
 
 def once(fault: str):
@@ -84,6 +86,52 @@ def test_the_key_goes_to_the_server_and_nowhere_else(monkeypatch, tmp_path):
     with pytest.raises(MathbError, match="MATHB_API_KEY holds characters") as broken:
         client.post("completions", BODY)
     assert "secret" not in str(broken.value)
+
+
+KEY = "sk-proj+Ab12/cd34=Ef56"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        f"Incorrect API key provided: {KEY}.",
+        "Incorrect API key provided: sk-proj*************Ef56.",
+        "Incorrect API key provided: sk-...f56",
+        "in the query ?key=" + urllib.parse.quote(KEY, safe=""),
+        "in the query ?key=" + urllib.parse.quote(KEY, safe="").lower() + "&model=x",
+        "Basic " + base64.b64encode(f"user:{KEY}".encode()).decode(),
+        "Basic " + base64.b64encode(KEY.encode()).decode(),
+        f"the key {KEY[:12]} is cut",
+    ],
+)
+def test_the_key_is_struck_out_whole_encoded_or_shortened(monkeypatch, told):
+    monkeypatch.setenv("MATHB_API_KEY", KEY)
+    with CompletionsServer(lambda body, before: f"says no entry; {told}") as server:
+        with pytest.raises(MathbError, match="no entry;") as refused:
+            endpoint(server).post("completions", BODY)
+    text = str(refused.value).lower()
+    # Nothing but the ends of an encoded "user:" or a stray pair of characters may be left of it.
+    encoded = [KEY, urllib.parse.quote(KEY, safe=""), *(base64.b64encode(b"user:"[i:] + KEY.encode()).decode()[7:]
+               for i in range(6))]  # fmt: skip
+    assert "***" in text
+    assert not any(form[i : i + 5].lower() in text for form in encoded for i in range(len(form) - 4))
+    assert "f56" not in text
+
+
+def test_a_message_that_does_not_quote_the_key_stays_as_it_is(monkeypatch):
+    monkeypatch.setenv("MATHB_API_KEY", KEY)
+    told = "the model 'qwen' wants ... at most 4096 tokens (you asked for 5000); see https://example.org/docs?page=2"
+    with CompletionsServer(lambda body, before: f"says {told}") as server:
+        with pytest.raises(MathbError) as refused:
+            endpoint(server).post("completions", BODY)
+    assert told in str(refused.value)
+
+
+def test_a_reply_without_end_is_an_error_before_memory_is_full(monkeypatch):
+    monkeypatch.setattr("mathb_kit.wire.LARGEST", 1 << 20)
+    with CompletionsServer(lambda body, before: "endless") as server:
+        with pytest.raises(MathbError, match="sent more than 1 MiB; ask for fewer attempts"):
+            endpoint(server, seconds=60).post("completions", BODY)
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
@@ -198,8 +246,9 @@ def test_a_reply_that_was_refused_is_not_kept(tmp_path):
 def test_addresses():
     assert Endpoint("http://localhost:8000").url == "http://localhost:8000/v1"
     assert Endpoint("https://example.org/api/v2/").url == "https://example.org/api/v2"
-    for bad in ("localhost:8000", "file:///etc/passwd", "http://", "http://user:secret@example.org/v1"):
-        with pytest.raises(MathbError, match="needs an address like") as error:
+    for bad in ("localhost:8000", "file:///etc/passwd", "http://", "http://user:secret@example.org/v1",
+                "https://example.org/v1?api_key=secret", "https://example.org/v1/?key=secret#x"):  # fmt: skip
+        with pytest.raises(MathbError, match="needs an address like .* a key goes into MATHB_API_KEY") as error:
             Endpoint(bad)
         assert "secret" not in str(error.value)
 

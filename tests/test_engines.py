@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import random
 import sys
 import threading
@@ -15,6 +16,7 @@ import pytest
 from engines import CoinEngine
 from servers import CompletionsServer
 
+from mathb_kit.draw import Draw
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
 from mathb_kit.miniature import CHECKPOINTS
@@ -22,13 +24,11 @@ from mathb_kit.models.model import Model, Sampling
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling import (
+    ENGINES,
     Shard,
-    dry_run,
-    engine_factory,
     get_engine,
-    missing_chunks,
+    parse_engine,
     parse_shard,
-    sample,
 )
 from mathb_kit.sampling.prompts import template_hash
 from mathb_kit.store import Store
@@ -46,14 +46,6 @@ class Named(CoinEngine):
 
     def describe(self):
         return {"engine": self.name}
-
-
-@pytest.fixture
-def torch_as_before():
-    import torch
-
-    yield
-    torch.use_deterministic_algorithms(False)
 
 
 # Jobs of an array
@@ -117,7 +109,7 @@ def test_two_engines_that_both_find_a_draw_empty_do_not_both_go_on(tmp_path):
 
     def write(name: str) -> None:
         try:
-            sample(MODEL, PROBLEMS, 8, store=Store(tmp_path), engine=Together(name))
+            Draw(Store(tmp_path), MODEL).sample(Together(name), PROBLEMS, 8)
             ends.append("finished")
         except MathbError as error:
             ends.append(str(error))
@@ -132,9 +124,9 @@ def test_two_engines_that_both_find_a_draw_empty_do_not_both_go_on(tmp_path):
 
 def test_what_engines_a_draw_is_of_is_read_from_its_shards_also_when_they_are_packed(tmp_path):
     store = Store(tmp_path)
-    sample(MODEL, PROBLEMS[:10], 8, store=store, engine=Named("heads"))
-    sample(MODEL, PROBLEMS[10:15], 8, store=store, engine=Named("tails"), mix_engines=True)
-    sample(MODEL, PROBLEMS, 8, store=store, engine=Named("tails"), draw="other")
+    Draw(store, MODEL).sample(Named("heads"), PROBLEMS[:10], 8)
+    Draw(store, MODEL, mix_engines=True).sample(Named("tails"), PROBLEMS[10:15], 8)
+    Draw(store, MODEL, "other").sample(Named("tails"), PROBLEMS, 8)
     for files in ((3, 2), (2, 2)):
         for reader in (store, Store(tmp_path)):
             assert reader.engines(MODEL.key(), "main") == {"heads": 80, "tails": 40}
@@ -142,7 +134,7 @@ def test_what_engines_a_draw_is_of_is_read_from_its_shards_also_when_they_are_pa
         assert compact(store) == files
     (tmp_path / "models" / f"{MODEL.key()}.json").unlink()  # as if killed before it was written
     with pytest.raises(MathbError, match="'other' of coin was begun with the engine tails, and this run uses heads"):
-        sample(MODEL, PROBLEMS, 16, store=store, engine=Named("heads"), draw="other")
+        Draw(store, MODEL, "other").sample(Named("heads"), PROBLEMS, 16)
 
 
 # What is recorded
@@ -164,18 +156,18 @@ def test_what_engines_a_draw_is_of_is_read_from_its_shards_also_when_they_are_pa
 )
 def test_other_settings_never_mix_with_old_attempts(tmp_path, changed):
     store = Store(tmp_path)
-    sample(MODEL, PROBLEMS, 8, store=store, engine=CoinEngine())
+    Draw(store, MODEL).sample(CoinEngine(), PROBLEMS, 8)
     before = store.read_attempts(MODEL.key(), "main")
-    report = sample(changed, PROBLEMS, 8, store=store, engine=CoinEngine())
+    report = Draw(store, changed).sample(CoinEngine(), PROBLEMS, 8)
     assert (report.new_attempts, report.skipped) == (240, 0)
     new = store.read_attempts(changed.key(), "main")
     assert not set(new["seed"]) & set(before["seed"]) and set(new["model"]) == {changed.key()}
     pd.testing.assert_frame_equal(store.read_attempts(MODEL.key(), "main"), before)
 
 
-def test_every_shard_says_where_its_attempts_are_from(tmp_path, torch_as_before):
+def test_every_shard_says_where_its_attempts_are_from(tmp_path):
     store = Store(tmp_path)
-    sample(MINI, PROBLEMS[:1], 4, store=store, engine=get_engine(MINI, strict=True), run_seed=7)
+    Draw(store, MINI, run_seed=7).sample(get_engine(MINI, strict=True), PROBLEMS[:1], 4)
     [path] = (tmp_path / "attempts" / MINI.key() / "main").glob("*.parquet")
     told = json.loads(pq.read_metadata(path).metadata[b"provenance"])
     assert {"time", "python", "platform", "packages", "git", "engine", "template", "run_seed"} <= told.keys()
@@ -208,9 +200,9 @@ def test_the_template_hash_changes_with_all_that_surrounds_a_statement_and_with_
 # Strict
 
 
-def test_strict_attempts_hang_on_their_chunk_alone(tmp_path, torch_as_before):
+def test_strict_attempts_hang_on_their_chunk_alone(tmp_path):
     problems = [Problem("sums", str(i), f"Compute ${10**i}+4$.", "") for i in range(6)]
-    chunks = missing_chunks(MINI, problems, Plan.fixed(16, chunk=8), store=Store(tmp_path))
+    chunks = Draw(Store(tmp_path), MINI).missing(problems, Plan.fixed(16, chunk=8))
     together = dict(get_engine(MINI, strict=True).sample(chunks))
     alone = get_engine(MINI, strict=True)
     for chunk in random.Random(1).sample(chunks, len(chunks)):
@@ -219,7 +211,7 @@ def test_strict_attempts_hang_on_their_chunk_alone(tmp_path, torch_as_before):
 
 
 def test_strict_is_refused_where_nobody_can_promise_it(tmp_path, monkeypatch):
-    with pytest.raises(MathbError, match="A server may batch as it likes"):
+    with pytest.raises(MathbError, match="server takes no option 'strict'"):
         get_engine(MODEL, "server", url="http://localhost:1/v1", strict=True)
     python = tmp_path / "python"
     fake = Path(__file__).parent / "fake_vllm"
@@ -233,31 +225,76 @@ def test_strict_is_refused_where_nobody_can_promise_it(tmp_path, monkeypatch):
 # Choosing an engine, and what it would cost
 
 
-def test_the_command_lines_options_make_an_engine_for_any_model():
-    vllm = engine_factory("vllm", tensor_parallel=2)(MINI).opened
-    assert (vllm.model, vllm._engine_args["tensor_parallel_size"]) == (MINI, 2)
-    server = engine_factory("server", url="http://localhost:1/v1", name="big")(MODEL).opened
-    assert (server.endpoint.url, server._asked_name) == ("http://localhost:1/v1", "big")
-    ray = engine_factory("ray", workers=3, worker_engine="vllm", tensor_parallel=2)(MODEL)
+def test_the_command_lines_words_make_an_engine_for_any_model():
+    vllm = parse_engine("vllm", ["tensor_parallel=2", "strict=True", "gpu_memory_utilization=0.8", "seed=x=1"])(MINI)
+    assert (vllm.opened.model, vllm.opened.strict) == (MINI, True)
+    assert vllm.opened._engine_args["tensor_parallel_size"] == 2
+    assert vllm.opened._asked == {"gpu_memory_utilization": 0.8, "seed": "x=1"}  # vLLM's own: JSON, else text
+    server = parse_engine("server", ["url=http://localhost:1/v1", "name=8", "seconds=3"])(MODEL).opened
+    assert (server.endpoint.url, server._asked_name) == ("http://localhost:1/v1", "8")
+    ray = parse_engine("ray", ["workers=3", "engine=vllm", "tensor_parallel=2"])(MODEL)
     assert (ray.workers, ray._gpus) == (3, 2)
-    assert engine_factory("ray", gpus_per_worker=0)(MODEL)._gpus == 0  # given, not left to the cluster
-    assert ray._engine(MINI).opened._engine_args["tensor_parallel_size"] == 2
+    assert parse_engine("ray", ["gpus_per_worker=0"])(MODEL)._gpus == 0  # given, not left to the cluster
+    inside = pickle.loads(pickle.dumps(ray._engine))(MINI)
+    assert inside.opened._engine_args["tensor_parallel_size"] == 2
+
+
+class Toy(CoinEngine):
+    """As a newcomer writes one: its options are its constructor's, and one line names it."""
+
+    def __init__(self, model: Model, chance: float, times: int | None = None, loaded: object = None) -> None:
+        super().__init__(chance)
+        self.times = times
+
+
+def test_an_engine_is_added_by_one_line(monkeypatch, tmp_path):
+    monkeypatch.setitem(ENGINES, "toy", f"{__name__}:Toy")
+    engine = parse_engine("toy", ["chance=1", "times=3"])(MODEL)
+    assert (engine.opened.chance, engine.opened.times) == (1.0, 3)
+    assert evaluate(MODEL, PROBLEMS[:2], Plan.fixed(4), store=Store(tmp_path), engine=engine).outcomes["c"].sum() == 8
+    with pytest.raises(MathbError, match=r"needs 'chance' .*; it takes chance \(float\), times \(int\)\.$"):
+        parse_engine("toy", [])
+    with pytest.raises(MathbError, match="'loaded' in Python only"):
+        parse_engine("toy", ["loaded=x"])
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("engine", "words", "message"),
     [
-        ({"engine": "vlm"}, "Unknown engine 'vlm'; choose one of transformers, vllm, server, ray"),
-        ({"url": "http://localhost:1"}, "transformers takes no --url; that goes with server"),
-        ({"engine": "vllm", "workers": 2}, "vllm takes no --workers; that goes with ray"),
-        ({"engine": "server"}, "needs the address of an API: --url"),
-        ({"engine": "server", "url": "http://localhost:1", "strict": True}, "server takes no --strict"),
-        ({"engine": "ray", "tensor_parallel": 2}, "transformers takes no --tensor-parallel; that goes with vllm, ray"),
+        ("vlm", [], "Unknown engine 'vlm'; choose one of transformers, vllm, server, ray"),
+        ("transformers", ["url=x"], r"transformers takes no option 'url'; it takes batch_rows \(int\), device \(str\)"),
+        ("transformers", ["strict"], r"'strict' is no option of the engine transformers; write key=value: it takes"),
+        ("transformers", ["strict=maybe"], "'strict' of the engine .* is true or false, not 'maybe'; it takes"),
+        ("vllm", ["tensor_parallel=two"], "is of type int, not 'two'; it takes tensor_parallel .* the library's own"),
+        ("server", [], r"The engine server needs 'url' \(-E url=...\); it takes url \(str\), name \(str\)"),
+        ("server", ["url=x", "strict=true"], "server takes no option 'strict'"),
+        ("ray", ["tensor_parallel=2"], "transformers takes no option 'tensor_parallel'"),
+        ("ray", ["engine=vlm"], "Unknown engine 'vlm'"),
     ],
 )
-def test_an_option_that_does_not_go_with_an_engine_is_named(options, message):
+def test_an_option_that_does_not_go_with_an_engine_is_named_beside_those_that_do(engine, words, message):
     with pytest.raises(MathbError, match=message):
-        engine_factory(**options)
+        parse_engine(engine, words)
+
+
+def test_torch_has_its_own_algorithms_back_when_the_last_strict_engine_is_closed():
+    import torch
+
+    torch.set_deterministic_debug_mode("warn")
+    try:
+        engines = [get_engine(MINI, strict=True) for _ in range(2)]
+        assert all(engine.opened.strict for engine in engines) and torch.get_deterministic_debug_mode() == 2
+        engines[0].close()
+        engines[0].close()
+        assert torch.get_deterministic_debug_mode() == 2
+        engines[1].close()
+        assert torch.get_deterministic_debug_mode() == 1
+        engine = get_engine(MINI, strict=True).opened
+        assert torch.get_deterministic_debug_mode() == 2
+        del engine  # given up, never closed
+        assert torch.get_deterministic_debug_mode() == 1
+    finally:
+        torch.set_deterministic_debug_mode("default")
 
 
 def test_an_engine_that_an_evaluation_makes_is_closed_by_it(tmp_path):
@@ -281,20 +318,20 @@ def test_an_engine_that_an_evaluation_makes_is_closed_by_it(tmp_path):
 
 def test_a_dry_run_counts_what_is_missing_and_touches_no_engine(tmp_path):
     store = Store(tmp_path)
-    before = dry_run(MODEL, PROBLEMS, 16, store=store)
+    before = Draw(store, MODEL).dry_run(PROBLEMS, 16)
     assert (before.attempts, before.tokens) == (480, 480 * 1024) and "the token limit" in str(before)
-    sample(MODEL, PROBLEMS[:10], 16, store=store, engine=CoinEngine())
+    Draw(store, MODEL).sample(CoinEngine(), PROBLEMS[:10], 16)
     mean = store.read_attempts(MODEL.key(), "main")["tokens"].mean()
-    after = dry_run(MODEL, PROBLEMS, Plan(rounds=(16, 64), stop=1), store=store, engine=get_engine(MODEL, "vllm"))
+    after = Draw(store, MODEL).dry_run(PROBLEMS, Plan(rounds=(16, 64), stop=1), engine=get_engine(MODEL, "vllm"))
     assert (after.attempts, after.tokens) == (30 * 64 - 160, round((30 * 64 - 160) * mean))
     with pytest.raises(MathbError, match="Prices are a server's"):
-        dry_run(MODEL, PROBLEMS, 16, store=store, engine=CoinEngine(), prices=(1.0, 1.0))
+        Draw(store, MODEL).dry_run(PROBLEMS, 16, engine=CoinEngine(), prices=(1.0, 1.0))
 
 
 def test_a_dry_run_at_a_server_prices_requests_without_sending_one(tmp_path):
     with CompletionsServer() as server:
         engine = get_engine(MODEL, "server", url=server.url, name="tiny")
-        told = dry_run(MODEL, PROBLEMS, Plan.fixed(32), store=Store(tmp_path), engine=engine, prices=(3.0, 10.0))
+        told = Draw(Store(tmp_path), MODEL).dry_run(PROBLEMS, Plan.fixed(32), engine=engine, prices=(3.0, 10.0))
         assert not server.requests
     # Two requests a problem; prompts are "Q: Toss 7\nA:" and "Q: Toss 17\nA:", 12 and 13 characters, 3 a token.
     prompt_tokens = round(2 * (10 * 12 + 20 * 13) / 3)

@@ -8,8 +8,9 @@ from mathb_kit.evaluation import evaluate
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
-from mathb_kit.sampling import RUN_SEED, Chunk, chunk_seed
+from mathb_kit.sampling import Chunk, chunk_seed
 from mathb_kit.store import Store
+from mathb_kit.store.draw import RUN_SEED
 
 MODEL = Model("coin", "hub/coin", sampling=Sampling(max_tokens=8))
 PLAN = Plan(rounds=(8, 16, 64), stop=2, chunk=8)

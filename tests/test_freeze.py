@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from mathb_kit.construction.construct import funnel_before_models
-from mathb_kit.construction.mini_math_b import main, mini_construction
+from mathb_kit.construction.release import main, mini_construction
 from mathb_kit.lab.make import RECIPES, recipe_names
 from mathb_kit.miniature import CHECKPOINTS
 from mathb_kit.miniature.sets import FOLDER, problem_rows

@@ -7,13 +7,16 @@ from dataclasses import replace
 import pytest
 from engines import CoinEngine
 
+from mathb_kit.draw import Draw
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
-from mathb_kit.grading import POLICIES, Grader, extract, read_verdicts, stored
+from mathb_kit.grading import POLICIES, Grader, extract, stored
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
 from mathb_kit.store import Store
+
+STOPPING = Model("m", "hub/m", sampling=Sampling(stop=("###",)))
 
 # text, and the verdict on the gold 1 under last_box, first_box and any_box
 TEXTS = [
@@ -35,10 +38,10 @@ def store(tmp_path) -> Store:
     store = Store(tmp_path)
     for first in (4, 0, 8):  # in shards that do not come in order
         rows = [text for text, *_ in TEXTS][first : first + 4]
-        store.commit_attempts("m", "main", {
+        Draw(store, STOPPING).commit({
             "problem": ["p"] * len(rows), "index": range(first, first + len(rows)), "first": [first] * len(rows),
             "seed": [first] * len(rows), "text": rows, "tokens": [1] * len(rows), "finish": ["stop"] * len(rows),
-        })  # fmt: skip
+        }, {})  # fmt: skip
     return store
 
 
@@ -46,9 +49,9 @@ def store(tmp_path) -> Store:
 def test_each_policy_gives_its_own_verdicts_and_one_row_per_attempt(store, column):
     with Grader(store) as grader:
         for policy in POLICIES:  # the others are in the same store
-            read_verdicts(store, "m", "main", {"p": "1"}, grader, stop=("###",), policy=policy)
+            Draw(store, STOPPING).verdicts({"p": "1"}, grader, policy)
         policy = POLICIES[column - 1]
-        verdicts = read_verdicts(store, "m", "main", {"p": "1"}, grader, stop=("###",), policy=policy)
+        verdicts = Draw(store, STOPPING).verdicts({"p": "1"}, grader, policy)
     assert list(verdicts["index"]) == list(range(len(TEXTS)))
     assert list(verdicts["verdict"]) == [row[column] for row in TEXTS]
     assert list(verdicts.columns) == [
@@ -69,13 +72,13 @@ def test_a_text_is_extracted_once_ever_under_a_policy(store, monkeypatch):
     for _ in range(2):
         for policy in ("last_box", "first_box"):
             with Grader(store) as grader:
-                read_verdicts(store, "m", "main", {"p": "1"}, grader, policy=policy)
+                Draw(store, STOPPING).verdicts({"p": "1"}, grader, policy)
     assert sorted(read) == sorted((text, policy) for text, *_ in TEXTS for policy in ("last_box", "first_box"))
 
 
 def test_an_unknown_policy_is_refused(store):
     with Grader() as grader, pytest.raises(MathbError, match="'best_box'.*last_box, first_box, any_box"):
-        read_verdicts(store, "m", "main", {"p": "1"}, grader, policy="best_box")
+        Draw(store, STOPPING).verdicts({"p": "1"}, grader, "best_box")
 
 
 class Wavering(CoinEngine):

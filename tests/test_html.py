@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from mathb_kit.report import html
+from mathb_kit.report.html import Picture, Table, render
+from mathb_kit.report.maths import with_maths
 
 
 class Seen(HTMLParser):
@@ -13,6 +14,7 @@ class Seen(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__()
+        text = str(text)
         self.tags, self.texts, self._skip = [], [], False
         self.feed(text)
 
@@ -43,23 +45,23 @@ class Seen(HTMLParser):
     ],
 )
 def test_what_a_model_wrote_never_becomes_markup(text):
-    seen = Seen(html.completion(text))
-    assert seen.names() <= {"div", "code", "math", "mrow", "mtext", "mi", "mo", "mn"}
+    seen = Seen(with_maths(text))
+    assert seen.names() <= {"code", "math", "mrow", "mtext", "mi", "mo", "mn"}
     for _, attributes in seen.tags:
         assert set(attributes) <= {"class", "display"}
         assert "javascript" not in str(attributes)
 
 
 def test_formulas_are_drawn_and_what_cannot_be_read_is_shown_as_written():
-    seen = Seen(html.with_maths(r"If $\frac{1}{2}x < 3$ then \(\boxed{4}\), but $\left( 3$ costs \$5 & <b>."))
+    seen = Seen(with_maths(r"If $\frac{1}{2}x < 3$ then \(\boxed{4}\), but $\left( 3$ costs \$5 & <b>."))
     assert {"mfrac", "math", "code"} <= seen.names() and "b" not in seen.names()
     assert r"\left( 3" in seen.texts and "".join(seen.texts).endswith(r" costs \$5 & <b>.")
-    assert "code" in Seen(html.with_maths("$" + "{" * 500 + "x" + "}" * 500 + "$")).names()
-    assert html.with_maths("line\nbreak $") == "line\nbreak $"
+    assert "code" in Seen(with_maths("$" + "{" * 500 + "x" + "}" * 500 + "$")).names()
+    assert with_maths("line\nbreak $") == "line\nbreak $"
 
 
 def test_what_models_write_without_marks_is_drawn_too():
-    seen = Seen(html.with_maths(r"Carefully: 88\cdot 2=176;\boxed{\frac{1}{2}} \cdot x"))
+    seen = Seen(with_maths(r"Carefully: 88\cdot 2=176;\boxed{\frac{1}{2}} \cdot x"))
     assert {"mfrac", "mrow"} <= seen.names()
     assert "·" in seen.texts and seen.texts[0] == "Carefully: " and seen.texts[-1] == r" \cdot x"
 
@@ -73,9 +75,11 @@ def page_with_a_table() -> str:
             "solved": ["1 of 16", "", "1 of 1,024", "2 of 16"],
         }
     )
-    table = html.table(frame, "counts & shares", sortable=True)
-    figure = html.picture(_figure(), "two < points")
-    return html.page("A & B", html.heading("First"), table, html.heading("Then"), figure)
+    table = Table.of(frame, "counts & shares", sortable=True)
+    return render(
+        "pictures.html", title="A & B", note="", beside=table, pictures=[Picture.of(_figure(), "two < points")],
+        notebooks={"one": "one & two.html"}, provenance="{}",
+    )  # fmt: skip
 
 
 def test_a_page_needs_nothing_from_elsewhere_and_its_tables_have_headers():
@@ -83,11 +87,14 @@ def test_a_page_needs_nothing_from_elsewhere_and_its_tables_have_headers():
     tags = seen.tags
     for tag, attributes in tags:
         for name in ("src", "href"):
-            assert attributes.get(name, "#").startswith(("data:", "#")), (tag, attributes)
+            wanted = ("data:", "#", "one%20%26%20two.html")
+            assert attributes.get(name, "#").startswith(wanted), (tag, attributes)
     assert [a["rel"] for tag, a in tags if tag == "link"] == ["icon"]
     ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
     targets = [attributes["href"] for tag, attributes in tags if tag == "a"]
-    assert len(ids) == len(set(ids)) and targets == ["#main", "#first", "#then"]
+    targets.remove("one%20%26%20two.html")
+    heads = ["#our-numbers-beside-the-published-ones", "#figures", "#notebooks", "#provenance"]
+    assert len(ids) == len(set(ids)) and targets == ["#main", *heads]
     assert {target.removeprefix("#") for target in targets} <= set(ids)
     assert [a["scope"] for tag, a in tags if tag == "th"] == ["col"] * 4 + ["row"] * 4
     assert {"caption", "thead", "tbody", "figcaption", "main", "nav", "header"} <= seen.names()

@@ -14,13 +14,14 @@ PACKAGE = Path(mathb_kit.__file__).parent
 
 # Lowest first. A module imports from rows above its own and from its own package, never from beside or below.
 LAYERS = [
-    ["errors"],
-    ["settings", "progress", "provenance", "plan", "atomic", "http_request"],
-    ["miniature", "published", "endpoint"],
+    ["errors", "verdicts"],
+    ["places", "children", "settings", "progress", "plan", "atomic", "api_key", "wire"],
+    ["provenance", "miniature", "published", "endpoint"],
     ["problems", "models"],
     ["profiles", "store"],
     ["sampling", "grading"],
     ["outcomes"],
+    ["draw"],
     ["statistics"],
     ["evaluation"],
     ["construction", "verifiers", "released"],
@@ -29,8 +30,8 @@ LAYERS = [
     ["results"],
     ["sentences"],
     ["plots"],
-    ["widgets"],
     ["report"],
+    ["widgets"],
     ["cli"],
 ]
 LAYER = {module: number for number, row in enumerate(LAYERS) for module in row}
@@ -59,6 +60,46 @@ def test_imports_point_downwards_only(module):
             # `import mathb_kit` hands out everything, so only the top may use it.
             target = name.split(".")[1] if "." in name else "cli"
             assert target == module or LAYER[target] < LAYER[module], f"{file}: {name}"
+
+
+def module_files() -> dict[str, Path]:
+    """Every file of the package by the dotted name it is imported under."""
+    files = {}
+    for file in PACKAGE.rglob("*.py"):
+        parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return files
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The sets of names that lead to each other."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = graph.get(waiting.pop(), set()) - seen
+            seen |= new
+            waiting += new
+        return seen
+
+    reach = {name: reached(name) for name in graph}
+    groups = {frozenset(b for b in reach[a] if a in reach.get(b, ())) for a in graph if a in reach[a]}
+    return sorted(sorted(group) for group in groups)
+
+
+def test_no_files_import_each_other_in_a_circle_not_even_inside_functions():
+    """An import that was moved into a function so that Python can start is still a circle for the reader."""
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"e"}}) == [["b", "c"], ["e"]]
+    files = module_files()
+    graph = {}
+    for module, file in files.items():
+        names = imported(ast.parse(file.read_text(encoding="utf-8")))
+        # `from package import name` is a file of that package or something out of its __init__.py.
+        targets = {name if name in files else name.rpartition(".")[0] for name in names}
+        graph[module] = {target for target in targets if target in files}
+    graph["mathb_kit"] = set()  # the face hands out everything; the layers say who may use it
+    assert circles(graph) == []
 
 
 def loaded_by(statement: str) -> set[str]:

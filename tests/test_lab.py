@@ -8,7 +8,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from mathb_kit.errors import MathbError
-from mathb_kit.lab.corpus import Mixture
+from mathb_kit.lab.bases import Corpus
 from mathb_kit.lab.make import RECIPES, make_missing, recipe_names
 from mathb_kit.lab.supervised import SupervisedSettings, train_supervised
 from mathb_kit.miniature.sets import evaluation_statements, problem_rows
@@ -24,11 +24,11 @@ def tiny_network(tokenizer, seed=0):
 
 
 def test_a_corpus_never_holds_an_excluded_statement_and_is_a_function_of_its_seed():
-    mixture = Mixture({"product": {1: 1.0}}, {"careful": 1.0})
-    drawn = list(itertools.islice(mixture.pairs(5), 3000))
-    assert drawn == list(itertools.islice(mixture.pairs(5), 3000))
+    corpus = Corpus({"product": {1: 1.0}}, {"careful": 1.0})
+    drawn = list(itertools.islice(corpus.pairs(5), 3000))
+    assert drawn == list(itertools.islice(corpus.pairs(5), 3000))
     banned = frozenset(statement for statement, _ in drawn[:200])
-    kept = list(itertools.islice(Mixture(mixture.levels, mixture.modes, banned).pairs(5), 2000))
+    kept = list(itertools.islice(Corpus(corpus.levels, corpus.modes, banned).pairs(5), 2000))
     assert not banned & {statement for statement, _ in kept}
 
 
@@ -41,12 +41,12 @@ def test_what_training_must_not_see_covers_every_evaluation_set():
 
 def test_supervised_training_is_seeded_and_lowers_the_loss():
     tokenizer = build_tokenizer()
-    mixture = Mixture({"sum": {1: 1.0}}, {"direct": 1.0})
+    corpus = Corpus({"sum": {1: 1.0}}, {"direct": 1.0})
     records = []
     for _ in range(2):
         network = tiny_network(tokenizer)
         settings = SupervisedSettings(steps=60, batch=16, warm_up=5)
-        record = train_supervised(network, tokenizer, mixture.pairs(1), settings)
+        record = train_supervised(network, tokenizer, corpus.pairs(1), settings)
         records.append((record.losses, [p.detach().clone() for p in network.parameters()]))
     (first, weights), (second, same_weights) = records
     assert first == second

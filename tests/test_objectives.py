@@ -13,13 +13,13 @@ from mathb_kit.lab.objectives import OBJECTIVES, Batch, get_objective
 from mathb_kit.lab.objectives.batch import leave_one_out, policy_gradient, standardized
 from mathb_kit.lab.objectives.cloning import best_of_n_weights, distillation, raft
 from mathb_kit.lab.objectives.oreal import keep_pairs, oreal, oreal_released, reward_model_loss, token_weights
-from mathb_kit.lab.objectives.pass_at_k import pass_at_k
 from mathb_kit.lab.objectives.policy_gradient import (
     dapo,
     dr_grpo,
     grpo,
     grpo_entropy,
     negative_only,
+    pkpo,
     positive_only,
     reinforce_rej,
     rloo,
@@ -247,7 +247,7 @@ def test_the_pass_at_k_estimator_is_unbiased_for_the_gradient_of_pass_at_k(n, k)
     logits = LOGITS.clone().requires_grad_()
     wrong = (logits.softmax(0) * (1 - RIGHT)).sum()
     (1 - wrong**k).backward()
-    found = expected_gradient(partial(pass_at_k, k=k), LOGITS, RIGHT, n)
+    found = expected_gradient(partial(pkpo, k=k), LOGITS, RIGHT, n)
     torch.testing.assert_close(-found, logits.grad, atol=1e-10, rtol=1e-8)
 
 
@@ -259,7 +259,7 @@ def test_the_pass_at_k_estimator_pays_an_attempt_for_the_subsets_that_it_alone_s
         sum(max(rewards[j] for j in s) - max((rewards[j] for j in s if j != i), default=0.0) for s in subsets if i in s)
         for i in range(n)
     ]
-    found = gradient(partial(pass_at_k, k=k), batch_of([[-1.0]] * n, rewards, [0] * n))
+    found = gradient(partial(pkpo, k=k), batch_of([[-1.0]] * n, rewards, [0] * n))
     torch.testing.assert_close(found[:, 0], -torch.tensor(paid) / len(subsets))
 
 

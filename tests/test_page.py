@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from mathb_kit.judging import study_evaluations
 from mathb_kit.profiles import Profile, load_profile
 from mathb_kit.report.page import write_page
+from mathb_kit.results import StudyResults
 from mathb_kit.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,16 +91,18 @@ def figures(tmp_path: Path) -> Path:
     for name in ("01_base_saturation", "02_funnel", "03_expansion", "a"):
         (folder / f"{name}.png").write_bytes(name.encode())
         (folder / f"{name}.txt").write_text("p < 0.05 & more\n")
-    (folder / "01_chance.csv").write_text(
-        "what,k,estimate,low,high,set\n"
-        "mini-base-1,8,0.9,0.8,1,plain\nits answers against other golds,4,0.125,0.0625,0.25,plain\n"
-        "uniform guessing,4,0.043,,,plain\nuniform guessing,8,0.085,,,plain\n"
-    )
-    (folder / "02_foreseen.csv").write_text(
-        "model,null at 4,null low,null high,selected,predicted,low,high,solved by a fresh draw\n"
-        "mini-base-1,0.2,0.1,0.4,3,0.62,0,2,1\n"
-    )
     return folder
+
+
+CHANCE = """what,k,estimate,low,high,set
+mini-base-1,8,0.9,0.8,1,plain
+its answers against other golds,4,0.125,0.0625,0.25,plain
+uniform guessing,4,0.043,,,plain
+uniform guessing,8,0.085,,,plain
+"""
+FORESEEN = """model,null at 4,null low,null high,selected,predicted,low,high,solved by a fresh draw
+mini-base-1,0.2,0.1,0.4,3,0.62,0,2,1
+"""
 
 
 def test_what_was_not_sampled_is_not_told_and_the_page_samples_nothing(study, figures, tmp_path, monkeypatch):
@@ -133,15 +138,20 @@ def test_the_page_tells_what_the_verdicts_say(study, figures, tmp_path):
     assert f"{total:,} attempts and" in text
 
 
-def test_every_finding_has_its_null_from_the_figures_own_tables(study, figures, tmp_path):
+def test_every_finding_has_its_null_from_the_studys_own_tables(study, figures, tmp_path, monkeypatch):
+    guessed, luck, _ = Page(write_page(study, figures, [], tmp_path / "index.html").read_text()).told["null"]
+    assert "is not known here" in guessed and "is not known here" in luck  # neither draw was sampled
+    monkeypatch.setattr(StudyResults, "chance", pd.read_csv(io.StringIO(CHANCE)))
+    monkeypatch.setattr(StudyResults, "foreseen", pd.read_csv(io.StringIO(FORESEEN)))
     guessed, luck, _ = Page(write_page(study, figures, [], tmp_path / "index.html").read_text()).told["null"]
     assert "8.5 % of plain with 8 attempts" in guessed
     assert "answers, held against the golds of other problems, 12.5 % (6.2 to 25.0) of plain with 4." in guessed
     assert "of what 4 attempts miss, 4 more solve 20.0 % (10.0 to 40.0) for mini-base-1." in luck
     assert luck.endswith("0.6 (0 to 2) of the 3 of mini-base-1.")
-    longer = study.model_copy(update={"ks": (1, 4)})  # these tables are not about k = 4
-    guessed, luck, _ = Page(write_page(longer, figures, [], tmp_path / "index.html").read_text()).told["null"]
-    assert "0.043" not in guessed and "4.3 % of plain" in guessed and "not known" in luck
+    shorter = study.model_copy(update={"ks": (1, 4)})
+    monkeypatch.setattr(StudyResults, "foreseen", pd.read_csv(io.StringIO(FORESEEN.replace("at 4", "at 2"))))
+    guessed, luck, _ = Page(write_page(shorter, figures, [], tmp_path / "index.html").read_text()).told["null"]
+    assert "0.043" not in guessed and "4.3 % of plain with 4 attempts" in guessed and "of what 2 attempts miss" in luck
 
 
 def test_the_page_is_in_order_reachable_and_whole_in_itself(study, figures, tmp_path):

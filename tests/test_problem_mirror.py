@@ -17,7 +17,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.problems import ProblemSet, fetch, load_problems, loader, quirks
 from mathb_kit.problems.quirks import boxes, integer
 
-HUB_SETS = [name for name, entry in loader.registry().items() if entry.hub]
+HUB_SETS = [name for name, entry in loader.registry().items() if entry.hub and not entry.of]
 
 
 def triples(problems: ProblemSet) -> list[tuple[str, str, str]]:
@@ -159,7 +159,9 @@ def test_what_cannot_be_fetched_is_said(tmp_path, monkeypatch):
     with pytest.raises(MathbError, match="Cannot write .*math500.*another folder"):
         fetch("math-500", tmp_path / "file")
     monkeypatch.setenv("MATHB_DATA_DIR", str(tmp_path))
-    assert fetch("math-500") == [tmp_path / "math500.jsonl.zst"]
+    assert fetch("math-500") == fetch("math-500-level-3") == [tmp_path / "math500.jsonl.zst"]
+    with pytest.raises(MathbError, match="svamp is on no hub known here but in .*src/data/svamp"):
+        fetch("svamp", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +178,7 @@ def test_what_cannot_be_fetched_is_said(tmp_path, monkeypatch):
             "row 1 needs the picture in 'image_1'",
         ),
         ("olympiadbench", (1, "See.", ["s"], [], None, *[None] * 12), "row 1 has no 'final_answer'"),
+        ("gsm8k", ("How many?", "It is 3."), "row 1 has no #### before its gold"),
     ],
 )
 def test_a_row_that_breaks_the_rule_of_its_set_is_named(tmp_path, monkeypatch, name, row, message):

@@ -27,6 +27,12 @@ REAL = [
     ("amc-23", 40, "", "0", "27"),
     ("dapo-math-17k", 17_917, "", "0", "34"),
     ("deepscaler", 11_658, "11,658 of 40,315; 3 without a gold", "math-0", "0"),
+    ("math-500-level-1", 43, "", "test/precalculus/1303.json", r"\sqrt{51}"),
+    ("gsm8k", 1319, "", "1", "18"),
+    ("gsm8k-train", 7473, "", "1", "72"),
+    ("mawps", 2065, "", "0", "43"),
+    ("asdiv", 2215, "", "0", "9"),
+    ("svamp", 1000, "", "chal-777", "145"),
 ]
 
 
@@ -171,3 +177,35 @@ def test_a_sieved_file_says_in_how_many_attempts_its_problems_were_left_unsolved
     assert known == {"plain": None, "column": 256, "rates": 64, "released": 512}
     shipped = load_problems("mini-math-b")
     assert shipped.selected_in == 1024 == shipped.unsolved_by("mini-base-1").selected_in == shipped[:3].selected_in
+
+
+def test_the_parts_of_a_set_are_disjoint_and_together_the_whole(data_folder, monkeypatch):
+    monkeypatch.setenv("MATHB_DATA_DIR", str(data_folder))
+    parts = [load_problems(f"math-500-level-{level}") for level in range(1, 6)]
+    assert sorted(p.id for part in parts for p in part) == sorted(p.id for p in load_problems("math-500"))
+    assert [{p.meta["level"] for p in part} for part in parts] == [{1}, {2}, {3}, {4}, {5}]
+
+
+def test_a_part_needs_the_column_that_parts_it(tmp_path, monkeypatch):
+    rows = [{"unique_id": str(n), "problem": f"p{n}", "answer": "1", "level": level} for n, level in enumerate("121")]
+    write(tmp_path / "math500.jsonl", *rows)
+    monkeypatch.setenv("MATHB_DATA_DIR", str(tmp_path))
+    assert [p.id for p in load_problems("math-500-level-1")] == ["0", "2"]
+    write(tmp_path / "math500.jsonl", {"unique_id": "0", "problem": "p", "answer": "1"})
+    with pytest.raises(MathbError, match="line 1 has no column 'level'"):
+        load_problems("math-500-level-1")
+
+
+def test_a_set_on_no_hub_says_where_a_copy_comes_from(monkeypatch):
+    monkeypatch.delenv("MATHB_DATA_DIR", raising=False)
+    with pytest.raises(MathbError, match=r"put svamp.jsonl \(from .*svamp\) into a folder and let MATHB_DATA_DIR"):
+        load_problems("svamp")
+
+
+def test_a_story_and_its_question_become_one_statement_and_units_leave_the_gold(tmp_path, monkeypatch):
+    row = {"idx": 1, "body": "Ann has 2 pens", "question": "How many (in all)?", "answer": "2 (pens)"}
+    write(tmp_path / "asdiv.jsonl", row, row | {"idx": 2, "body": "Well!", "answer": "3:4"})
+    monkeypatch.setenv("MATHB_DATA_DIR", str(tmp_path))
+    one, two = load_problems("asdiv")
+    assert (one.statement, one.gold) == ("Ann has 2 pens. How many (in all)?", "2")
+    assert (two.statement, two.gold) == ("Well! How many (in all)?", "3:4")

@@ -13,6 +13,7 @@ import mathb_kit as mb
 from mathb_kit.cli import app
 from mathb_kit.errors import MathbError
 from mathb_kit.models.registry import hub_models
+from mathb_kit.places import run_root
 from mathb_kit.profiles import Profile, load_profile, profile_names
 from mathb_kit.report import reproduce as study_runner
 from mathb_kit.report.calibration import Calibration, calibrate, calibrated
@@ -159,7 +160,7 @@ def test_in_a_rehearsal_everybody_has_a_stand_in_of_the_right_descent(name):
     models = [acted.model(model) for model in (*acted.bases, *acted.tuned)]
     assert [model.name for model in models] == [*profile.bases, *profile.tuned]
     assert all(model.is_local for model in models) and len({model.key() for model in models}) == len(models)
-    assert study_runner.figures_folder(acted) == study_runner.run_folder(acted) / "figures"
+    assert study_runner.figures_folder(acted) == run_root(acted.name) / "figures"
     # Every base has left something of the hard set's stand-in unsolved, or there would be nothing to judge.
     hard = acted.problems(acted.hard_set)
     assert {problem.set for problem in hard} == {acted.hard_set} == {f"{profile.hard_set} (stand-in)"}

@@ -8,8 +8,9 @@ import pytest
 from mathb_kit.errors import MathbError
 from mathb_kit.models.registry import hub_models
 from mathb_kit.profiles import load_profile
-from mathb_kit.published import CONFIDENCE, agreement, published, published_stages
+from mathb_kit.published import CONFIDENCE, compare_with_published, published, published_stages
 from mathb_kit.report import status
+from mathb_kit.results import StudyResults
 
 KEY = ["paper", "item", "subject", "metric"]
 
@@ -69,7 +70,7 @@ def test_known_numbers_are_as_the_papers_have_them(said):
 )
 def test_agreement_goes_as_far_as_the_number_was_printed(ours, low, high, expected):
     row = ("MATH-Beyond", "Table 2", "skywork-or1-7b", "expansion (%)", ours, low, high)
-    table = agreement(pd.DataFrame([row], columns=[*KEY, "ours", "low", "high"]))
+    table = compare_with_published(pd.DataFrame([row], columns=[*KEY, "ours", "low", "high"]))
     found = table[(table["subject"] == "skywork-or1-7b") & (table["metric"] == "expansion (%)")]
     assert found["agrees"].tolist() == [expected]
     assert len(table) == len(published()) and set(table["agrees"]) <= {expected, "not run", "not found"}
@@ -78,18 +79,18 @@ def test_agreement_goes_as_far_as_the_number_was_printed(ours, low, high, expect
 def test_counts_agree_exactly_or_not_at_all():
     row = ("MATH-Beyond", "Table 4", "intersection of the eleven bases (MATH-B-I)", "problems")
     for ours, expected in ((41, "yes"), (40, "no")):
-        table = agreement(pd.DataFrame([(*row, ours)], columns=[*KEY, "ours"]))
+        table = compare_with_published(pd.DataFrame([(*row, ours)], columns=[*KEY, "ours"]))
         assert table[(table[KEY] == list(row)).all(axis=1)]["agrees"].tolist() == [expected]
 
 
 def test_a_number_of_ours_that_nothing_is_published_on_is_named():
     rows = [("MATH-Beyond", "Table 2", "qwen9", "expansion (%)", 1.0)] * 2
     with pytest.raises(MathbError, match="Nothing is published as MATH-Beyond / Table 2 / qwen9"):
-        agreement(pd.DataFrame(rows[:1], columns=[*KEY, "ours"]))
+        compare_with_published(pd.DataFrame(rows[:1], columns=[*KEY, "ours"]))
     with pytest.raises(MathbError, match="twice"):
-        agreement(pd.DataFrame(rows, columns=[*KEY, "ours"]))
+        compare_with_published(pd.DataFrame(rows, columns=[*KEY, "ours"]))
     with pytest.raises(MathbError, match="lack the column 'metric'"):
-        agreement(pd.DataFrame(rows, columns=["paper", "item", "subject", "x", "ours"]))
+        compare_with_published(pd.DataFrame(rows, columns=["paper", "item", "subject", "x", "ours"]))
 
 
 # -- status ------------------------------------------------------------------------------------------------------------
@@ -99,8 +100,8 @@ def test_a_number_of_ours_that_nothing_is_published_on_is_named():
 def nowhere(tmp_path, monkeypatch):
     """Figures of every call under tmp_path instead of the checkout."""
     monkeypatch.setattr(status, "figures_folder", lambda profile: tmp_path / profile.name)
-    monkeypatch.setattr(status, "run_folder", lambda: tmp_path / "verifiers")
-    monkeypatch.setattr(status, "figures_folders", lambda: (tmp_path / "committed", tmp_path / "apart"))
+    monkeypatch.setattr(status, "verifiers_root", lambda: tmp_path / "verifiers")
+    monkeypatch.setattr(status, "released_figures_folders", lambda: (tmp_path / "committed", tmp_path / "apart"))
     return tmp_path
 
 
@@ -131,13 +132,16 @@ def test_the_status_is_told_from_the_files_that_are_there(nowhere):
     assert cells().at["Figure 5", "released"] == "released"
 
 
-def test_only_like_is_set_beside_like(nowhere):
-    reach = "tuned,base,k,count,of,rate,low,high\nskywork-or1-7b,r1-7b,1024,18,99,0.181818,0.1115,0.2721\n"
-    reach += "r1-7b re-drawn,r1-7b,1024,5,99,0.05,0.01,0.1\n"
-    for name in ("paper", "single-gpu-1024", "mini"):
-        (nowhere / name).mkdir()
-        (nowhere / name / "03_reach.csv").write_text(reach)
-    table = status.beside_published(load_profile("paper"), ["Table 2"]).set_index(["subject", "metric"])
+def test_only_like_is_set_beside_like(monkeypatch):
+    columns = ["tuned", "base", "k", "count", "of", "rate", "low", "high"]
+    rows = [("skywork-or1-7b", "r1-7b", 1024, 18, 99, 0.181818, 0.1115, 0.2721),
+            ("r1-7b re-drawn", "r1-7b", 1024, 5, 99, 0.05, 0.01, 0.1)]  # fmt: skip
+    monkeypatch.setattr(StudyResults, "reach", pd.DataFrame(rows, columns=columns))
+
+    def beside(*call, items=("Table 2",)) -> pd.DataFrame:
+        return status.beside_published(StudyResults(load_profile(*call), stored_only=True), items)
+
+    table = beside("paper").set_index(["subject", "metric"])
     assert table.loc[("skywork-or1-7b", "expansion (%)"), ["ours", "agrees"]].tolist() == [
         18.1818,
         "within our interval",
@@ -146,8 +150,5 @@ def test_only_like_is_set_beside_like(nowhere):
     assert table.at[("skywork-or1-7b", "problems in D"), "agrees"] == "yes"
     assert table.at[("qwen3-4b", "expansion (%)"), "agrees"] == "not run"
     for name in ("single-gpu-1024", "mini"):  # other sets, other models
-        assert set(status.beside_published(load_profile(name), ["Table 2"])["agrees"]) == {"not run"}
-    acted = load_profile("paper", rehearse=True)
-    (nowhere / acted.name).mkdir()
-    (nowhere / acted.name / "03_reach.csv").write_text(reach)
-    assert set(status.beside_published(acted)["agrees"]) <= {"not run", "not found"}
+        assert set(beside(name)["agrees"]) == {"not run"}
+    assert set(beside("paper", False, True, items=())["agrees"]) <= {"not run", "not found"}  # a rehearsal

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 from engines import CoinEngine
 
+from mathb_kit.draw import Draw
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
 from mathb_kit.grading import Grader
@@ -31,7 +32,7 @@ from mathb_kit.miniature import CHECKPOINTS
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
-from mathb_kit.sampling import Chunk, driver, engine_factory, get_engine, missing_chunks, sample
+from mathb_kit.sampling import Chunk, driver, engine_factory, get_engine
 from mathb_kit.sampling.ray_engine import RayEngine, shares
 from mathb_kit.store import Store
 
@@ -121,7 +122,7 @@ def shard_files(root: Path) -> dict[Path, str]:
 
 
 def uninterrupted(root: Path) -> pd.DataFrame:
-    sample(MODEL, PROBLEMS, PLAN, store=Store(root), engine=CoinEngine())
+    Draw(Store(root), MODEL).sample(CoinEngine(), PROBLEMS, PLAN)
     return Store(root).read_attempts(MODEL.key(), "main")
 
 
@@ -144,7 +145,7 @@ def test_what_cannot_work_is_refused_before_ray_starts():
     with pytest.raises(MathbError, match="at least one worker, not 0"):
         get_engine(MODEL, "ray", workers=0)
     with pytest.raises(MathbError, match="workers run transformers or vllm, not 'server'"):
-        engine_factory("ray", worker_engine="server")
+        get_engine(MODEL, "ray", engine="server", url="http://localhost:1/v1")
 
 
 # With Ray
@@ -165,7 +166,7 @@ def test_a_worker_killed_in_the_middle_loses_one_chunk_and_nothing_is_there_twic
     killer = threading.Thread(target=kill_the_latest_twice)
     killer.start()
     engine = RayEngine(MODEL, workers=2, engine=partial(Noting, notes, 0.01))
-    report = sample(MODEL, PROBLEMS, PLAN, store=store, engine=engine)
+    report = Draw(store, MODEL).sample(engine, PROBLEMS, PLAN)
     killer.join()
     engine.close()
 
@@ -186,12 +187,12 @@ from functools import partial
 from pathlib import Path
 import ray
 from test_ray import MODEL, PLAN, PROBLEMS, Noting
-from mathb_kit.sampling import sample
+from mathb_kit.draw import Draw
 from mathb_kit.sampling.ray_engine import RayEngine
 from mathb_kit.store import Store
 
 engine = RayEngine(MODEL, workers=2, engine=partial(Noting, Path(sys.argv[1]), 0.02))
-sample(MODEL, PROBLEMS, PLAN, store=Store(sys.argv[2]), engine=engine)
+Draw(Store(sys.argv[2]), MODEL).sample(engine, PROBLEMS, PLAN)
 """
 
 
@@ -219,7 +220,7 @@ def test_a_driver_killed_and_started_again_loses_nothing_and_doubles_nothing(clu
     store = Store(root)
     assert there.items() <= shard_files(root).items(), "a committed shard was lost or changed"
     pd.testing.assert_frame_equal(store.read_attempts(MODEL.key(), "main"), uninterrupted(tmp_path / "whole"))
-    assert not missing_chunks(MODEL, PROBLEMS, PLAN, store=store)
+    assert not Draw(store, MODEL).missing(PROBLEMS, PLAN)
     told = {path: pq.read_metadata(path).metadata[b"provenance"] for path in shard_files(root)}
     assert all(b'"ray": "' in source and b'"engine": "coin"' in source for source in told.values())
 
@@ -231,15 +232,15 @@ def test_a_share_that_kills_every_worker_and_a_refusal_end_the_run_and_the_rest_
     for name, message in (("deadly", "gave up on a share .* after 4 tries"), ("refused", "^This problem is refused")):
         bad = [*PROBLEMS[:3], Problem(name, "1", "?", "1")]
         with pytest.raises(MathbError, match=message):
-            sample(MODEL, bad, 8, store=store, engine=engine, draw=name)
+            Draw(store, MODEL, name).sample(engine, bad, 8)
     assert len(store.done(MODEL.key(), "refused")) == 3  # committed on the way out; a killed process has none
-    sample(MODEL, PROBLEMS[:3], 8, store=store, engine=engine)  # the engine can be used again
+    Draw(store, MODEL).sample(engine, PROBLEMS[:3], 8)  # the engine can be used again
     engine.close()
     with pytest.raises(MathbError, match="room for 2 workers of 1 CPU each, not 3"):
-        sample(MODEL, PROBLEMS, PLAN, store=store, engine=RayEngine(MODEL, workers=3, engine=Deadly), draw="large")
+        Draw(store, MODEL, "large").sample(RayEngine(MODEL, workers=3, engine=Deadly), PROBLEMS, PLAN)
     with pytest.raises(MathbError, match="room for 0 workers of 1 CPU and 1 GPU each"):
         several = RayEngine(MODEL, engine=Deadly, gpus_per_worker=1)
-        sample(MODEL, PROBLEMS, PLAN, store=store, engine=several, draw="large")
+        Draw(store, MODEL, "large").sample(several, PROBLEMS, PLAN)
 
 
 def verdicts(pairs: list[tuple[str, str]]) -> list[str]:

@@ -18,11 +18,12 @@ from mathb_kit import released
 from mathb_kit.errors import MathbError
 from mathb_kit.plots import released as plots
 from mathb_kit.problems.registry import registry
-from mathb_kit.published import agreement
+from mathb_kit.published import compare_with_published
 from mathb_kit.released import identity
 from mathb_kit.released.table import parse_released_table
+from mathb_kit.report.folders import released_figures_folder
 from mathb_kit.report.notebooks import run_notebook
-from mathb_kit.report.released import figures_folder, price_of_released, redraw_released
+from mathb_kit.report.released import price_of_released, redraw_released
 
 
 @pytest.fixture(scope="module")
@@ -104,23 +105,19 @@ FAULTS = {
     "an empty text": (lambda rows: rows[2].update(topic=" "), "row 3 has no value in the column 'topic'"),
     "no share": (
         lambda rows: rows[4].update({"r1-7b_pass@64": 17.0}),
-        "row 5: 'r1-7b_pass@64' is 17, not within 0 to 1",
+        "row 5: 'r1-7b_pass@64' is 17.0, not within 0 to 1",
     ),
     "no number": (
         lambda rows: rows[4].update({"r1-7b_pass@64": "n/a"}),
-        "row 5: 'r1-7b_pass@64' is 'n/a', not a number",
+        "row 5: 'r1-7b_pass@64' is n/a, not a number",
     ),
     "no flag": (
         lambda rows: rows[4].update({"r1-7b_unsolved": "maybe"}),
-        "row 5: 'r1-7b_unsolved' is 'maybe', neither true nor false",
+        "row 5: 'r1-7b_unsolved' is maybe, neither true nor false",
     ),
     "a repeated problem": (
         lambda rows: rows[9].update(problem=rows[3]["problem"] + " "),
         "row 10 has the problem of row 4; drop one of them",
-    ),
-    "a repeated id": (
-        lambda rows: [row.update(id=f"p{min(at, 50)}") for at, row in enumerate(rows)] and None,
-        "row 52 has the id of row 51; drop one of them",
     ),
     "mixed golds": (
         lambda rows: [rows[at].update(answer="1/2") for at in (7, 9)] and None,
@@ -181,14 +178,11 @@ def test_a_table_is_recognised_by_its_content_or_by_the_record_of_the_fetch(copy
     for name, chosen in (("_ALL", range(ROWS)), ("_BASES", range(40)), ("_EVERYBODY", range(13))):
         monkeypatch.setattr(identity, name, digest(list(chosen)))
     assert identity.identify(copy) == "released"
-    as_csv = pd.read_csv(write_table(copy, tmp_path / "math_b.csv")).to_dict("records")  # golds became numbers
-    assert identity.identify(as_csv) == "released"
     assert identity.identify([{**row, "synthetic": True} for row in copy]) == "synthetic"
     for change in ({"answer": "7"}, {"r1-7b_pass@1024": 1.0}, {"qwen3-4b_unsolved": False}):
         assert identity.identify([{**copy[0], **change}, *copy[1:]]) == "unrecognised"
 
     monkeypatch.setattr(identity, "_ALL", "")
-    (tmp_path / "math_b.csv").unlink()
     path, hub = write_table(copy, tmp_path / "math_b.jsonl"), registry()["math-b"].hub
     monkeypatch.setenv("MATHB_DATA_DIR", str(tmp_path))
     record = {"hub": hub.path, "revision": hub.revision, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
@@ -211,9 +205,9 @@ def test_a_contradiction_in_the_table_as_released_is_shown_and_not_refused(copy)
 
 def test_only_the_table_as_released_draws_into_figures(tables, rows, checkout, tmp_path):
     real = parse_released_table(rows["estimates"], "hub:x", "released")
-    assert figures_folder(real) == checkout / "figures" / "released"
+    assert released_figures_folder(real) == checkout / "figures" / "released"
     for table in (tables["estimates"], parse_released_table(rows["estimates"], "x.csv", "unrecognised")):
-        assert figures_folder(table) == tmp_path / "runs" / "released" / "figures"
+        assert released_figures_folder(table) == tmp_path / "runs" / "released" / "figures"
         assert table.identity.upper() in table.note and table.identity.upper() in table.label
 
 
@@ -284,7 +278,7 @@ def test_a_mixture_and_neither_kind_are_refused_with_the_place(rows, copy):
 def test_one_k_alone_is_undecided_and_still_gives_tables_2_and_4():
     table = parse_released_table(synthetic_rows(grid=(1024,)), "x", "synthetic")
     kind = released.detect_kind(table)
-    assert kind.name == "undecided" and len(released.expansion_curves(table, kind)) == 6
+    assert kind.name == "undecided" and len(released.expansion_by_k(table, kind)) == 6
     with pytest.raises(MathbError, match="no pass@512; its grid is 1024"):
         released.split_half_null(table, kind)
 
@@ -314,7 +308,7 @@ def test_tables_2_and_4_have_the_margins_and_exact_intervals(tables, kind):
 
 
 def test_all_that_is_published_agrees_but_the_41(tables):
-    table = agreement(released.as_published(tables["estimates"])).query("paper == 'MATH-Beyond'")
+    table = compare_with_published(released.as_published(tables["estimates"])).query("paper == 'MATH-Beyond'")
     differing = table[table["agrees"] == "no"]
     assert len(differing) == 2 and (differing["published"] == 41).all() and (differing["ours"] == 40).all()
     assert (table["agrees"] == "yes").sum() == 35
@@ -328,7 +322,7 @@ def test_all_that_is_published_agrees_but_the_41(tables):
 def test_curves_and_gains_are_plain_means_of_the_columns(tables, rows, name):
     table, frame = tables[name], pd.DataFrame(rows[name])
     kind = released.detect_kind(table)
-    curves = released.expansion_curves(table, kind)
+    curves = released.expansion_by_k(table, kind)
     row = curves.query("tuned == 'skywork-or1-7b' and k == 256").iloc[0]
     assert row["estimate"] == pytest.approx(frame.loc[frame["r1-7b_unsolved"], "skywork_or1_7b_pass@256"].mean())
     assert row["low"] <= row["estimate"] <= row["high"]
@@ -342,7 +336,7 @@ def test_curves_and_gains_are_plain_means_of_the_columns(tables, rows, name):
     ]
     last = everybody.query("model == 'qwen3-8b' and k == 1024")["estimate"].iloc[0]
     assert last == pytest.approx(frame["qwen3_8b_pass@1024"].mean())
-    gains = released.gain_per_step(table)
+    gains = released.gain_by_k(table)
     means = [0.0, *(frame[[f"{stem}_pass@{k}" for stem in MODELS]].to_numpy().mean() for k in GRID)]
     assert gains["gain"].tolist() == pytest.approx(np.diff(means).tolist())
     assert (gains["low"] <= gains["gain"]).all() and (gains["gain"] <= gains["high"]).all()
@@ -351,7 +345,7 @@ def test_curves_and_gains_are_plain_means_of_the_columns(tables, rows, name):
 def test_a_coarser_grid_shares_a_difference_out_over_its_steps():
     grid = (64, 256, 1024)
     table = parse_released_table(synthetic_rows(grid=grid), "x", "synthetic")
-    gains = released.gain_per_step(table)
+    gains = released.gain_by_k(table)
     means = [table.pass_at(k).to_numpy().mean() for k in grid]
     assert gains["gain"].tolist() == pytest.approx([means[0], (means[1] - means[0]) / 3, (means[2] - means[1]) / 12])
 
@@ -431,7 +425,7 @@ def test_every_figure_can_be_drawn(tables):
     assert {"9 of 115", "21 of 99", "77 of 116"} <= shown
     figure = plots.plot_unsolved(released.unsolved_table(table))
     assert {"158", "181", "40", "13"} <= {text.get_text() for text in figure.axes[0].texts}
-    plots.plot_gain_per_step(released.gain_per_step(table))
+    plots.plot_gain_per_step(released.gain_by_k(table))
     plots.plot_difficulty(released.difficulty_counts(table))
     plots.plot_topics(released.topic_counts(table))
     curves = released.pass_at_k_curves(table, kind)

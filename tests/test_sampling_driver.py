@@ -19,12 +19,14 @@ import pytest
 from engines import CoinEngine, toss
 
 from mathb_kit import atomic
+from mathb_kit.draw import Draw
 from mathb_kit.errors import MathbError
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
-from mathb_kit.sampling import RUN_SEED, Completion, chunk_seed, driver, sample
+from mathb_kit.sampling import Completion, chunk_seed, driver
 from mathb_kit.store import Store
+from mathb_kit.store.draw import RUN_SEED
 
 MODEL = Model("coin", "somebody/coin", prompt="Q: {problem}\nA:", revision="1")
 PROBLEMS = [Problem("tosses", str(i), f"Toss {i}", "1") for i in range(40)]
@@ -33,7 +35,8 @@ PLAN = Plan.fixed(40, chunk=4)  # 400 chunks over all problems
 CHILD = """
 import sys
 from engines import CoinEngine
-from mathb_kit.sampling import driver, sample
+from mathb_kit.draw import Draw
+from mathb_kit.sampling import driver
 from mathb_kit.store import Store
 from test_sampling_driver import MODEL, PLAN, PROBLEMS
 
@@ -44,7 +47,7 @@ class Announcing(CoinEngine):
             yield result
 
 driver._FLUSH_SECONDS = float(sys.argv[2])
-sample(MODEL, PROBLEMS, PLAN, store=Store(sys.argv[1]), engine=Announcing(delay=float(sys.argv[3])))
+Draw(Store(sys.argv[1]), MODEL).sample(Announcing(delay=float(sys.argv[3])), PROBLEMS, PLAN)
 """
 
 
@@ -71,7 +74,7 @@ def shard_files(root: Path) -> list[Path]:
 
 def uninterrupted(root: Path) -> pd.DataFrame:
     store = Store(root)
-    sample(MODEL, PROBLEMS, PLAN, store=store, engine=CoinEngine())
+    Draw(store, MODEL).sample(CoinEngine(), PROBLEMS, PLAN)
     return store.read_attempts(MODEL.key(), "main")
 
 
@@ -122,7 +125,7 @@ def test_two_writers_at_once_lose_nothing_and_readers_see_no_duplicate(tmp_path,
             yield from super().sample(chunks)
 
     def write() -> None:
-        sample(MODEL, PROBLEMS, PLAN, store=Store(tmp_path / "two"), engine=Together())
+        Draw(Store(tmp_path / "two"), MODEL).sample(Together(), PROBLEMS, PLAN)
 
     writers = [threading.Thread(target=write) for _ in range(2)]
     for writer in writers:
@@ -149,7 +152,7 @@ def test_every_attempt_is_what_the_engine_made_of_its_own_chunk(tmp_path):
                 prompts[chunk.problem_key] = chunk.prompt
                 yield chunk, completions
 
-    report = sample(MODEL, PROBLEMS[:2], 8, store=store, engine=Recording(), draw="retest", run_seed=5)
+    report = Draw(store, MODEL, "retest", run_seed=5).sample(Recording(), PROBLEMS[:2], 8)
     got = store.read_attempts(MODEL.key(), "retest")
     assert prompts == {p.key: f"Q: {p.statement}\nA:" for p in PROBLEMS[:2]}
     for problem in PROBLEMS[:2]:
@@ -167,22 +170,22 @@ def test_rounds_sample_only_what_is_missing_and_equal_one_run(tmp_path):
     plan = Plan(rounds=(4, 8, 40), stop=2, chunk=4)
     store = Store(tmp_path / "rounds")
     reports = [
-        sample(MODEL, PROBLEMS, plan, store=store, engine=CoinEngine(), high=4),
-        sample(MODEL, PROBLEMS[:3], plan, store=store, engine=CoinEngine(), low=4, high=8),
-        sample(MODEL, [*PROBLEMS, PROBLEMS[0]], plan, store=store, engine=CoinEngine()),
-        sample(MODEL, PROBLEMS, plan, store=store, engine=None),  # nothing to do: no engine is touched
+        Draw(store, MODEL).sample(CoinEngine(), PROBLEMS, plan, high=4),
+        Draw(store, MODEL).sample(CoinEngine(), PROBLEMS[:3], plan, low=4, high=8),
+        Draw(store, MODEL).sample(CoinEngine(), [*PROBLEMS, PROBLEMS[0]], plan),
+        Draw(store, MODEL).sample(None, PROBLEMS, plan),  # nothing to do: no engine is touched
     ]
     assert [(r.new_attempts, r.skipped) for r in reports] == [(160, 0), (12, 0), (1600 - 172, 172), (0, 1600)]
     pd.testing.assert_frame_equal(store.read_attempts(MODEL.key(), "main"), uninterrupted(tmp_path / "one"))
     with pytest.raises(MathbError, match="0 to 48 are not within the plan's 0 to 40"):
-        sample(MODEL, PROBLEMS, plan, store=store, engine=CoinEngine(), high=48)
+        Draw(store, MODEL).sample(CoinEngine(), PROBLEMS, plan, high=48)
 
 
 def test_a_plan_with_another_chunk_size_fills_the_gaps_with_fresh_seeds(tmp_path):
     store = Store(tmp_path)
-    sample(MODEL, PROBLEMS[:2], Plan.fixed(20, chunk=4), store=store, engine=CoinEngine())
+    Draw(store, MODEL).sample(CoinEngine(), PROBLEMS[:2], Plan.fixed(20, chunk=4))
     before = store.read_attempts(MODEL.key(), "main")
-    report = sample(MODEL, PROBLEMS[:2], Plan.fixed(48, chunk=16), store=store, engine=CoinEngine())
+    report = Draw(store, MODEL).sample(CoinEngine(), PROBLEMS[:2], Plan.fixed(48, chunk=16))
     assert (report.new_attempts, report.skipped) == (2 * 28, 2 * 20)
     got = store.read_attempts(MODEL.key(), "main")
     one = got[got["problem"] == PROBLEMS[0].key]
@@ -204,7 +207,7 @@ def test_chunks_are_fed_lazily_and_in_a_fixed_order(tmp_path):
                 yield chunk, toss(chunk)
 
     with pytest.raises(RuntimeError, match="the engine died"):
-        sample(MODEL, PROBLEMS, PLAN, store=Store(tmp_path), engine=Lazy())
+        Draw(Store(tmp_path), MODEL).sample(Lazy(), PROBLEMS, PLAN)
     assert order == [(PROBLEMS[0].key, first) for first in (0, 4, 8)]
     # What was finished before the error is kept.
     assert Store(tmp_path).done(MODEL.key(), "main") == {PROBLEMS[0].key: set(range(8))}
@@ -226,7 +229,7 @@ def test_an_engine_that_breaks_its_contract_is_named_and_good_chunks_are_kept(tm
             yield from fault([(chunk, toss(chunk)) for chunk in chunks])
 
     with pytest.raises(MathbError, match=f"Faulty .*{message}"):
-        sample(MODEL, PROBLEMS[:1], PLAN, store=Store(tmp_path), engine=Faulty())
+        Draw(Store(tmp_path), MODEL).sample(Faulty(), PROBLEMS[:1], PLAN)
     assert len(Store(tmp_path).done(MODEL.key(), "main")[PROBLEMS[0].key]) >= 36
 
 
@@ -242,15 +245,15 @@ def test_a_disk_that_fills_up_stops_the_run_and_a_later_one_completes_it(tmp_pat
     monkeypatch.setattr(atomic.os, "fsync", full_after_five)
     monkeypatch.setattr(atomic, "_sync_folder", lambda folder: None)
     with pytest.raises(MathbError, match="No space left on device.*what was committed before is kept"):
-        sample(MODEL, PROBLEMS, PLAN, store=store, engine=CoinEngine())
+        Draw(store, MODEL).sample(CoinEngine(), PROBLEMS, PLAN)
     assert len(shard_files(store.root)) == 5 and not list(store.root.rglob(".*.tmp"))
     monkeypatch.undo()
-    report = sample(MODEL, PROBLEMS, PLAN, store=store, engine=CoinEngine())
+    report = Draw(store, MODEL).sample(CoinEngine(), PROBLEMS, PLAN)
     assert (report.new_attempts, report.skipped) == (1600 - 20, 20)
     pd.testing.assert_frame_equal(store.read_attempts(MODEL.key(), "main"), uninterrupted(tmp_path / "one"))
 
 
 def test_default_seeds_derive_from_the_projects_run_seed(tmp_path):
-    sample(MODEL, PROBLEMS[:1], 1, store=Store(tmp_path), engine=CoinEngine())
+    Draw(Store(tmp_path), MODEL).sample(CoinEngine(), PROBLEMS[:1], 1)
     seed = Store(tmp_path).read_attempts(MODEL.key(), "main")["seed"].item()
     assert seed == chunk_seed(RUN_SEED, MODEL.key(), PROBLEMS[0].key, "main", 0)

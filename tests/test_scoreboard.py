@@ -17,12 +17,13 @@ from mathb_kit.errors import MathbError
 from mathb_kit.grading import grade
 from mathb_kit.lab import composition, reading, scores
 from mathb_kit.lab.objectives import OBJECTIVES, Batch, get_objective
-from mathb_kit.lab.objectives.ablations import oreal_every_token, oreal_not_reshaped
-from mathb_kit.lab.objectives.early import grpo_early
+from mathb_kit.lab.objectives.oreal import oreal_every_token, oreal_not_reshaped
+from mathb_kit.lab.objectives.policy_gradient import grpo_early
+from mathb_kit.lab.result import Result, read_result, run_scoreboard
+from mathb_kit.lab.run import Run, train
 from mathb_kit.lab.run_folder import read_log
 from mathb_kit.lab.scoreboard import Bench, load_scoreboard
 from mathb_kit.lab.token_credit import learn_credit
-from mathb_kit.lab.trainer import train
 from mathb_kit.miniature import evaluate_statement
 from mathb_kit.plan import Plan
 from mathb_kit.problems import load_problems
@@ -94,7 +95,7 @@ def made_up():
     ]
     outcomes = pd.DataFrame(rows).astype({"first_correct": "Int64"})
     nothing = pd.DataFrame({"row": [], "seed": []})
-    return scores.Result(board, outcomes, nothing, nothing, nothing, nothing, nothing, 0.5)
+    return Result(board, outcomes, nothing, nothing, nothing, nothing, nothing, 0.5)
 
 
 def test_rows_are_scored_against_one_draw_of_the_base_with_fresh_draws_as_the_null():
@@ -136,7 +137,7 @@ def clear_cut():
     board = BOARD.model_copy(update={"plan": Plan.fixed(16)})
     assert len(board.problems) == 48
     outcomes = pd.DataFrame(rows).astype({"first_correct": "Int64"})
-    return scores.Result(board, outcomes, *[pd.DataFrame({"row": [], "seed": []})] * 5, 0.5)
+    return Result(board, outcomes, *[pd.DataFrame({"row": [], "seed": []})] * 5, 0.5)
 
 
 def test_what_a_board_cannot_have_seen_follows_from_its_problems_seeds_and_rows():
@@ -192,9 +193,9 @@ def test_the_interval_of_a_difference_agrees_with_the_normal_one_and_never_close
 def test_a_result_is_read_back_as_it_was_saved_and_not_under_other_settings():
     result = made_up()
     result.save()
-    again = scores.read_result(result.board)
+    again = read_result(result.board)
     pd.testing.assert_frame_equal(scores.score_table(again), scores.score_table(result))
-    assert scores.read_result(result.board.model_copy(update={"tokens": 1})) is None
+    assert read_result(result.board.model_copy(update={"tokens": 1})) is None
 
 
 def test_early_grpo_reinforces_the_first_tokens_and_holds_the_others_to_the_base():
@@ -254,7 +255,7 @@ def test_the_composition_worlds_problems_are_kept_apart_and_its_corpus_is_as_car
 
 
 def test_token_credit_covers_every_token_and_comes_from_the_verdicts():
-    model = learn_credit("mini-base-1", steps=8, prompts=4, group=8)
+    model = learn_credit("mini-base-1", steps=8, batch=(4, 8))
     assert model.losses[0] == pytest.approx(np.log(2), abs=1e-5)  # a zero head knows nothing
     problem = load_problems("mini-math")[45]
     attempts = model.attempts(problem, 8)
@@ -269,10 +270,10 @@ def test_token_credit_covers_every_token_and_comes_from_the_verdicts():
 
 @pytest.mark.slow
 def test_a_run_that_fails_is_noted_and_the_others_go_on(tmp_path):
-    common = {"base": "mini-base-1", "steps": 1, "prompts": 2, "group": 2}
+    small = {"steps": 1, "prompts": 2, "group": 2}
     runs = {
-        "bad": common | {"objective": "no-such-objective", "to": str(tmp_path / "bad")},
-        "good": common | {"objective": "grpo", "to": str(tmp_path / "good")},
+        "bad": Run.of("no-such-objective", to=tmp_path / "bad", **small),
+        "good": Run.of("grpo", to=tmp_path / "good", **small),
     }
     bench = Bench(BOARD, {}, {})
     assert bench.train(runs) == {"good": tmp_path / "good"}
@@ -284,7 +285,7 @@ def test_the_quick_scoreboard_runs_to_its_page_and_a_second_call_trains_nothing(
     page = compare_objectives(quick=True).with_suffix(".html")
     assert page.is_file()
     board = load_scoreboard(quick=True)
-    result = scores.read_result(board)
+    result = read_result(board)
     finals = result.outcomes[result.outcomes["stage"] == "final"]
     assert set(finals["row"]) == set(board.default_rows) and (finals.groupby("row").size() == len(board.problems)).all()
     assert result.tried.groupby("row")["chosen"].sum().eq(1).all()
@@ -300,7 +301,7 @@ def test_the_quick_scoreboard_runs_to_its_page_and_a_second_call_trains_nothing(
 
     monkeypatch.setattr(subprocess, "run", no_training)
     pd.testing.assert_frame_equal(
-        scores.score_table(scores.run_scoreboard(board)), scores.score_table(result), check_exact=False
+        scores.score_table(run_scoreboard(board)), scores.score_table(result), check_exact=False
     )
     more = reading.with_objective(result, get_objective("rloo"))
     assert "rloo" in set(scores.score_table(more)["row"])

@@ -16,6 +16,7 @@ from engines import CoinEngine
 from real_vllm import ALPHA, rates_differ, vllm_python
 from servers import CompletionsServer
 
+from mathb_kit.draw import Draw
 from mathb_kit.endpoint import BadReply
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
@@ -24,7 +25,7 @@ from mathb_kit.models.model import Model, Sampling
 from mathb_kit.plan import Plan
 from mathb_kit.problems import load_problems
 from mathb_kit.problems.problem import Problem
-from mathb_kit.sampling import Chunk, Completion, get_engine, missing_chunks, sample
+from mathb_kit.sampling import Chunk, Completion, get_engine
 from mathb_kit.sampling.server_engine import ServerEngine
 from mathb_kit.sampling.server_replies import read_completions
 from mathb_kit.sampling.transformers_engine import TransformersEngine
@@ -49,7 +50,7 @@ def texts(store: Store) -> list[tuple[str, int, str, str]]:
 
 def expected() -> list[tuple[str, int, str, str]]:
     """What the store must hold: attempt ``first + i`` was asked for with the seed of its chunk plus i."""
-    chunks = missing_chunks(MODEL, PROBLEMS, PLAN, store=Store("/nowhere"))
+    chunks = Draw(Store("/nowhere"), MODEL).missing(PROBLEMS, PLAN)
     rows = [(c.problem_key, c.first + i, f"seed {c.seed + i}", "stop") for c in chunks for i in range(c.size)]
     return sorted(rows)
 
@@ -65,7 +66,7 @@ def test_a_server_that_does_everything_wrong_still_gives_every_attempt_its_own_s
 
     store = Store(tmp_path)
     with CompletionsServer(mood) as server:
-        report = sample(MODEL, PROBLEMS, PLAN, store=store, engine=engine(server, tries=4))
+        report = Draw(store, MODEL).sample(engine(server, tries=4), PROBLEMS, PLAN)
         asked = {(body["prompt"], body["seed"]) for body in server.bodies()}
     assert texts(store) == expected() and report.new_attempts == 12 * 32
     assert len({seed for _, seed in asked}) == len(asked)
@@ -80,7 +81,7 @@ def test_what_a_well_server_never_answers_is_recorded_cut_and_nothing_else_is(tm
 
     store = Store(tmp_path)
     with CompletionsServer(mood) as server:
-        sample(MODEL, PROBLEMS, PLAN, store=store, engine=engine(server, tries=3))
+        Draw(store, MODEL).sample(engine(server, tries=3), PROBLEMS, PLAN)
         seeds = {}
         for body in server.bodies():
             if body["prompt"] == bad and body["n"] == 5:
@@ -96,21 +97,21 @@ def test_an_outage_records_nothing_as_cut_and_the_next_run_completes(tmp_path):
     store = Store(tmp_path)
     with CompletionsServer(lambda body, before: "good" if len(server.requests) < 20 else "status 503") as server:
         with pytest.raises(MathbError, match="does not answer any more .*HTTP 503.*run again"):
-            sample(MODEL, PROBLEMS, PLAN, store=store, engine=engine(server, tries=2, concurrency=4))
+            Draw(store, MODEL).sample(engine(server, tries=2, concurrency=4), PROBLEMS, PLAN)
     assert 8 * 8 <= len(texts(store)) < 12 * 32 and set(texts(store)) <= set(expected())
     with CompletionsServer() as server:
-        sample(MODEL, PROBLEMS, PLAN, store=store, engine=engine(server))
+        Draw(store, MODEL).sample(engine(server), PROBLEMS, PLAN)
         assert len(server.requests) < 48  # what the first server answered is not asked again
     assert texts(store) == expected()
 
 
 def test_replies_that_were_paid_for_are_not_paid_for_again(tmp_path):
     with CompletionsServer() as server:
-        sample(MODEL, PROBLEMS, PLAN, store=Store(tmp_path / "lost"), engine=engine(server))
+        Draw(Store(tmp_path / "lost"), MODEL).sample(engine(server), PROBLEMS, PLAN)
         again = engine(server)
-        plan = again.estimate(missing_chunks(MODEL, PROBLEMS, PLAN, store=Store(tmp_path / "new")), 1, 1)
+        plan = again.estimate(Draw(Store(tmp_path / "new"), MODEL).missing(PROBLEMS, PLAN), 1, 1)
         assert (plan.requests, plan.cached, plan.cost) == (0, 48, 0)
-        sample(MODEL, PROBLEMS, PLAN, store=Store(tmp_path / "new"), engine=again)
+        Draw(Store(tmp_path / "new"), MODEL).sample(again, PROBLEMS, PLAN)
         assert len(server.requests) == 48 and again.endpoint.traffic.cached == 48
     assert texts(Store(tmp_path / "new")) == expected()
 
@@ -232,13 +233,13 @@ def test_the_model_must_be_at_the_server():
 
 def test_a_draw_is_of_one_engine_unless_the_mixture_is_allowed(tmp_path):
     store = Store(tmp_path)
-    sample(MODEL, PROBLEMS[:1], 8, store=store, engine=CoinEngine())
+    Draw(store, MODEL).sample(CoinEngine(), PROBLEMS[:1], 8)
     with CompletionsServer() as server:
         lazy = get_engine(MODEL, "server", url=server.url)
         with pytest.raises(MathbError, match="'main' of tiny was begun with the engine coin, and this run uses server"):
-            sample(MODEL, PROBLEMS, 8, store=store, engine=lazy)
-        sample(MODEL, PROBLEMS[:1], 8, store=store, engine=lazy, draw="other")
-        sample(MODEL, PROBLEMS[:2], 8, store=store, engine=lazy, mix_engines=True)
+            Draw(store, MODEL).sample(lazy, PROBLEMS, 8)
+        Draw(store, MODEL, "other").sample(lazy, PROBLEMS[:1], 8)
+        Draw(store, MODEL, mix_engines=True).sample(lazy, PROBLEMS[:2], 8)
     assert store.engines(MODEL.key(), "main") == {"coin": 8, "server": 8}
     assert store.engines(MODEL.key(), "other") == {"server": 8}
     assert len(store.done(MODEL.key(), "main")) == 2

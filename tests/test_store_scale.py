@@ -21,12 +21,13 @@ from engines import CoinEngine
 from typer.testing import CliRunner
 
 from mathb_kit.cli import app
+from mathb_kit.draw import Draw
 from mathb_kit.errors import MathbError
-from mathb_kit.grading import EXTRACTOR_VERSION, Grader, read_verdicts
+from mathb_kit.grading import EXTRACTOR_VERSION, Grader
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
-from mathb_kit.sampling import Completion, driver, sample
+from mathb_kit.sampling import Completion, driver
 from mathb_kit.store import Store
 from mathb_kit.store.compaction import compact, compact_folder
 from mathb_kit.store.export import export
@@ -339,7 +340,7 @@ def work(root: str) -> None:
     def grading() -> None:
         while True:
             with Grader(store) as grader:
-                if len(read_verdicts(store, MODEL.key(), "main", GOLDS, grader)):
+                if len(Draw(store, MODEL).verdicts(GOLDS, grader)):
                     graded.set()
 
     def compacting() -> None:
@@ -351,7 +352,7 @@ def work(root: str) -> None:
 
     for job in (grading, compacting):
         threading.Thread(target=job, daemon=True).start()
-    sample(MODEL, PROBLEMS, PLAN, store=store, engine=NumbersEngine(delay=0.004))
+    Draw(store, MODEL).sample(NumbersEngine(delay=0.004), PROBLEMS, PLAN)
     threading.Event().wait()
 
 
@@ -383,13 +384,13 @@ def survive_kills(root: Path, kills: int) -> None:
         assert store.totals()[0] == len(attempts), "an attempt is there twice"
 
     assert 0 < len(answers) <= len(attempts)
-    sample(MODEL, PROBLEMS, PLAN, store=store, engine=NumbersEngine())
+    Draw(store, MODEL).sample(NumbersEngine(), PROBLEMS, PLAN)
     with Grader(store) as grader:
-        verdicts = read_verdicts(store, key, "main", GOLDS, grader)
+        verdicts = Draw(store, MODEL).verdicts(GOLDS, grader)
     compact(store)
     assert store.totals()[0] == len(verdicts) == 20 * 800
     whole = Store(root.with_name("whole"))
-    sample(MODEL, PROBLEMS, PLAN, store=whole, engine=NumbersEngine())
+    Draw(whole, MODEL).sample(NumbersEngine(), PROBLEMS, PLAN)
     got = store.read_attempts(key, "main")
     pd.testing.assert_frame_equal(got, whole.read_attempts(key, "main"))
     numbers = got["text"].str.extract(r"\{(\d+)\}")[0]

@@ -23,11 +23,11 @@ from mathb_kit.lab.objectives import Batch, Objective, TokenReward, get_objectiv
 from mathb_kit.lab.objectives.batch import policy_gradient
 from mathb_kit.lab.prompts import training_problems, written_solutions
 from mathb_kit.lab.rollouts import Rollouts
+from mathb_kit.lab.run import train
 from mathb_kit.lab.run_folder import read_log
 from mathb_kit.lab.scoreboard import load_scoreboard
-from mathb_kit.lab.scoring import completion_mask, hidden_states, score, tabulate
+from mathb_kit.lab.scoring import completion_mask, hidden_states, tabulate
 from mathb_kit.lab.token_reward import TokenRewardModel
-from mathb_kit.lab.trainer import train
 from mathb_kit.lab.update import Policy
 from mathb_kit.miniature import CHECKPOINTS
 from mathb_kit.models import get_model
@@ -99,9 +99,11 @@ def test_an_update_is_the_gradient_of_the_objective_though_rows_without_one_neve
     network, rollouts, monkeypatch, name
 ):
     monkeypatch.setattr(scoring, "_TOKENS_AT_ONCE", 60)
-    objective, ran, gradients = get_objective(name), [], []
+    objective, ran, gradients, original = get_objective(name), [], [], update.token_log_probs
     monkeypatch.setattr(
-        update, "score", lambda net, table, rows, more: ran.extend(rows) or score(net, table, rows, more)
+        update,
+        "token_log_probs",
+        lambda net, table, rows, more: ran.extend(rows) or original(net, table, rows, more),
     )
 
     def keep(policy):
@@ -179,7 +181,7 @@ def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(tmp_pa
 @pytest.mark.slow
 def test_after_sigkill_the_same_call_ends_with_the_same_weights(tmp_path):
     settings = "steps=12, prompts=4, group=4, max_tokens=32"
-    code = f"from mathb_kit.lab.trainer import train; train('dapo', {settings}, to={str(tmp_path / 'killed')!r})"
+    code = f"from mathb_kit.lab.run import train; train('dapo', {settings}, to={str(tmp_path / 'killed')!r})"
     log = tmp_path / "killed" / "log.jsonl"
     for kill_at in (2, 6):
         process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "MATHB_PROGRESS": "off"})
@@ -352,7 +354,7 @@ def test_filtered_queries_are_those_the_initial_policy_fails_paid_for_and_valida
     bench = scoreboard.Bench(board, board.rows_of([row]), {})
     run, plain = bench.run(row, 1e-3, 1, board.tokens), bench.run("oreal", 1e-3, 1, board.tokens)
     ((model, plan, tried, outcomes),) = tries
-    assert model == run["base"] == ("mini-base-3" if "3" in row else "mini-base-1") and plan == Plan.fixed(16)
+    assert model == run.base == ("mini-base-3" if "3" in row else "mini-base-1") and plan == Plan.fixed(16)
     everything = list(load_problems(board.on))
     held_out = {problem.statement for problem in everything[::10]}
     statements = {problem.statement for problem in tried}
@@ -361,12 +363,12 @@ def test_filtered_queries_are_those_the_initial_policy_fails_paid_for_and_valida
     assert {problem.meta["level"] for problem in tried} == {problem.meta["level"] for problem in everything}
     right = outcomes.set_index("problem")["c"]
     failed = {problem.statement for problem in tried if right[problem.key] < 13}  # 12 of 16 is 0.75, 13 are 0.81
-    assert {problem.statement for problem in load_problems(run["on"])} == failed
+    assert {problem.statement for problem in load_problems(run.on)} == failed
     assert board.prompts <= len(failed) < len(tried)
-    assert board.tokens - run["tokens"] == outcomes["tokens"].sum() > 0
-    assert run["tokens"] >= board.tokens / 2 and plain["tokens"] == board.tokens
+    assert board.tokens - run.settings.tokens == outcomes["tokens"].sum() > 0
+    assert run.settings.tokens >= board.tokens / 2 and plain.settings.tokens == board.tokens
     # Validation rewards of rows are compared, so the problems are the same.
-    assert run["validate_on"] == plain["on"] == board.on and "validate_on" not in plain
+    assert run.validate_on == plain.on == board.on and plain.validate_on is None
 
 
 @pytest.mark.slow

@@ -7,22 +7,16 @@ import pytest
 import torch
 from scipy import stats
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import (
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-)
-from transformers.generation.logits_process import MinPLogitsWarper
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from mathb_kit.errors import MathbError
 from mathb_kit.miniature.tokenizer import build_tokenizer
 from mathb_kit.models.model import Model, Sampling
-from mathb_kit.sampling import shared_prefix
-from mathb_kit.sampling.decoding import NetworkDecoding, read_prompts
+from mathb_kit.sampling import generation, weights
 from mathb_kit.sampling.engine import Chunk
-from mathb_kit.sampling.shared_prefix import LlamaWeights, SharedPrefixDecoding, is_small_llama
-from mathb_kit.sampling.transformers_engine import TransformersEngine, _filtered
+from mathb_kit.sampling.stops import StopStrings
+from mathb_kit.sampling.transformers_engine import TransformersEngine
+from mathb_kit.sampling.weights import is_small_llama, shares_prefixes
 
 PROMPTS = ["Compute $3+4$.\n", "Solve $2x+3=9$ for $x$.\n", "Compute $12 \\cdot 34$.\n", "Hm\n"]
 
@@ -37,13 +31,21 @@ def tiny_llama(tokenizer, **changes) -> LlamaForCausalLM:
     return LlamaForCausalLM(LlamaConfig(**settings | changes)).eval()
 
 
-@pytest.fixture(scope="module", params=["shared prefix", "own forward"])
+class Unknown(LlamaForCausalLM):
+    """The same layers under a name that `shares_prefixes` does not know."""
+
+
+@pytest.fixture(scope="module", params=["fused", "layer by layer", "own forward"])
 def loaded(request):
-    """One network for each way of decoding: biases in attention keep the second out of `is_small_llama`."""
+    """One network for each way of decoding: biases in attention, all 0, keep it out of `is_small_llama`."""
     tokenizer = build_tokenizer()
-    network = tiny_llama(tokenizer, attention_bias=request.param == "own forward")
-    network.load_state_dict(tiny_llama(tokenizer).state_dict(), strict=False)  # the biases stay 0
-    assert is_small_llama(network) == (request.param == "shared prefix")
+    network = tiny_llama(tokenizer, attention_bias=request.param != "fused")
+    network.load_state_dict(tiny_llama(tokenizer).state_dict(), strict=False)
+    if request.param == "own forward":
+        network.__class__ = Unknown
+    assert (is_small_llama(network), shares_prefixes(network)) == {
+        "fused": (True, True), "layer by layer": (False, True), "own forward": (False, False),
+    }[request.param]  # fmt: skip
     return network, tokenizer
 
 
@@ -95,21 +97,6 @@ def test_first_tokens_follow_the_models_own_distribution(loaded):
     assert stats.chisquare(observed, np.append(expected[big], expected[rest].sum())).pvalue > 1e-4
 
 
-@pytest.mark.parametrize(
-    ("settings", "warper"),
-    [
-        (Sampling(top_k=5), TopKLogitsWarper(5)),
-        (Sampling(top_p=0.7), TopPLogitsWarper(0.7)),
-        (Sampling(min_p=0.2), MinPLogitsWarper(0.2)),
-    ],
-)
-def test_filters_keep_the_tokens_that_transformers_own_warpers_keep(settings, warper):
-    logits = torch.randn(50, 40, generator=torch.Generator().manual_seed(1)) * 2
-    ours = _filtered(torch.softmax(logits, -1), settings)
-    theirs = torch.softmax(warper(None, logits), -1)
-    torch.testing.assert_close(ours / ours.sum(-1, keepdim=True), theirs)
-
-
 def test_stop_strings_end_a_completion_and_are_cut_off(loaded):
     free = texts(engine(loaded, max_tokens=60), chunks(size=16))
     letters = "".join(c.text for completions in free.values() for c in completions)
@@ -122,15 +109,13 @@ def test_stop_strings_end_a_completion_and_are_cut_off(loaded):
             assert after.finish == ("stop" if stop in before.text else before.finish)
 
 
-def test_a_stop_string_of_several_bytes_a_character_is_found(loaded):
+def test_a_stop_string_of_several_bytes_a_character_is_found():
     tokenizer = Tokenizer(models.BPE({c: i for i, c in enumerate(pre_tokenizers.ByteLevel.alphabet())}, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     by_byte = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
     rows = np.array([by_byte("x = 7。")["input_ids"], by_byte("x = 7 ok")["input_ids"]])
-    sampler = engine(loaded)
-    sampler.tokenizer = by_byte
-    assert sampler._has_stop(rows, ("。",)).tolist() == [True, False]
+    assert StopStrings(by_byte, ("。",)).found(rows).tolist() == [True, False]
 
 
 def test_token_counts_include_the_end_token_and_length_marks_the_limit(loaded):
@@ -143,34 +128,63 @@ def test_token_counts_include_the_end_token_and_length_marks_the_limit(loaded):
             assert completion.finish == "stop" or completion.tokens == 40
 
 
-@pytest.mark.parametrize("shape", [{}, {"num_attention_heads": 8, "num_key_value_heads": 2, "num_hidden_layers": 3}])
-def test_shared_prefix_decoding_gives_the_networks_own_logits(shape):
-    network = tiny_llama(build_tokenizer(), tie_word_embeddings=False, **shape)
-    random = np.random.default_rng(1)
-    with torch.inference_mode():
-        for name, weight in network.named_parameters():
-            if "norm" in name:  # 1 by default: would not show whether they are used
-                weight.uniform_(0.5, 1.5)
-        prompts = [random.integers(3, 90, length).tolist() for length in (5, 5, 9, 1)]
-        prompt_of = torch.tensor([0, 0, 0, 1, 2, 2, 3])
-        theirs = NetworkDecoding(network, read_prompts(network, prompts, 0), prompt_of)
-        ours = SharedPrefixDecoding(LlamaWeights(network), read_prompts(network, prompts, 0), prompt_of)
-        rows = len(prompt_of)
-        for step in range(80):  # beyond the first two buffers
-            if step in (3, 40, 64):
-                kept = torch.from_numpy(np.delete(np.arange(rows), 1))  # prompt 1 has no row left in the end
-                rows -= 1
-                theirs.keep(kept)
-                ours.keep(kept)
-            tokens = torch.from_numpy(random.integers(3, 90, rows))
-            torch.testing.assert_close(ours.step(tokens), theirs.step(tokens), rtol=1e-4, atol=1e-4)
-
-
 def test_completions_are_those_of_the_networks_own_forward(monkeypatch):
     loaded = tiny_llama(build_tokenizer()), build_tokenizer()
-    ours = texts(engine(loaded, max_tokens=100), chunks())
-    monkeypatch.setattr(shared_prefix, "is_small_llama", lambda network: False)
-    assert texts(engine(loaded, max_tokens=100), chunks()) == ours
+    fused = texts(engine(loaded, max_tokens=100), chunks())
+    monkeypatch.setattr(weights, "is_small_llama", lambda network: False)
+    by_layer = texts(engine(loaded, max_tokens=100), chunks())
+    monkeypatch.setattr(weights, "shares_prefixes", lambda network: False)
+    assert texts(engine(loaded, max_tokens=100), chunks()) == fused == by_layer
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_a_batch_too_big_for_memory_is_decoded_in_halves_with_the_same_result(loaded, monkeypatch, error):
+    expected = texts(engine(loaded, batch_rows=64, max_tokens=20), chunks(size=16))
+    read_prompts, tried = generation.read_prompts, []
+
+    def with_little_memory(*arguments):
+        prefix = read_prompts(*arguments)
+        tried.append(None)
+        return prefix
+
+    def room_for_ten(network, layers, batch, *arguments, **options):
+        if sum(piece.rows for piece in batch) > 10:
+            raise error
+        return generate(network, layers, batch, *arguments, **options)
+
+    generate = generation.generate
+    monkeypatch.setattr(generation, "read_prompts", with_little_memory)
+    monkeypatch.setattr(generation, "generate", room_for_ten)
+    assert texts(engine(loaded, batch_rows=64, max_tokens=20), chunks(size=16)) == expected
+    assert len(tried) == 8  # 64 rows, halved to 8 at a time
+
+
+def test_where_not_even_one_row_fits_the_error_says_what_to_do(loaded, monkeypatch):
+    def no_room(*arguments, **options):
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr(generation, "generate", no_room)
+    with pytest.raises(MathbError, match="Not even one attempt of 'tiny' fits into memory.*token limit"):
+        texts(engine(loaded, max_tokens=20), chunks())
+
+
+def test_any_other_error_is_not_taken_for_a_lack_of_memory(loaded, monkeypatch):
+    def broken(*arguments, **options):
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(generation, "generate", broken)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        texts(engine(loaded, max_tokens=20), chunks())
+
+
+def test_progress_counts_every_token_once_and_in_the_callers_thread(loaded):
+    sampler, seen = engine(loaded, batch_rows=8, max_tokens=40), []
+    sampler.on_tokens = lambda tokens: seen.append((tokens, threading.current_thread()))
+    completions = [c for completions in texts(sampler, chunks(seeds=range(20))).values() for c in completions]
+    assert sum(tokens for tokens, _ in seen) == sampler.tokens_sampled == sum(c.tokens for c in completions)
+    assert {thread for _, thread in seen} == {threading.current_thread()}
 
 
 def test_completions_do_not_hang_on_the_number_of_threads_nor_on_the_order_of_chunks(loaded):
@@ -209,7 +223,7 @@ def test_an_error_in_a_thread_is_raised_and_an_abandoned_call_leaves_no_thread(l
     next(results)
     results.close()
     broken = engine(loaded, batch_rows=8, max_tokens=40, stop=("x",))
-    monkeypatch.setattr(broken, "_has_stop", lambda tokens, stop: 1 / 0)
+    monkeypatch.setattr(StopStrings, "found", lambda self, tokens: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         texts(broken, chunks())
     assert (torch.get_num_threads(), threading.active_count()) == (threads, running)

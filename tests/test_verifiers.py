@@ -354,7 +354,7 @@ def test_a_perfect_verifier_is_clean_and_one_that_accepts_everything_fails_where
     assert set(said.loc[said["mode"] == "F1", "silent"]) == {"hang"}
     assert set(said.loc[said["mode"] == "F2", "silent"]) == {"no verdict"}
     wrong = sum(not case.is_right for case in CASES)
-    rows = verifiers.agreement(verdicts).set_index("verifier")
+    rows = verifiers.label_agreement(verdicts).set_index("verifier")
     assert rows.loc["perfect", "agree"] == 1 and rows.loc["yes", "false_equals"] == wrong
     assert rows.loc["yes", "agree"] == pytest.approx(1 - wrong / len(CASES))
     assert rows.loc["silent", ["agree", "false_equals", "false_differences"]].tolist() == [0, 0, len(CASES) - wrong]

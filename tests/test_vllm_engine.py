@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from real_vllm import ALPHA, rates_differ, vllm_python
 
+from mathb_kit.draw import Draw
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
 from mathb_kit.miniature import CHECKPOINTS
@@ -26,10 +27,11 @@ from mathb_kit.models.model import Model, Sampling
 from mathb_kit.plan import Plan
 from mathb_kit.problems import load_problems
 from mathb_kit.problems.problem import Problem
-from mathb_kit.sampling import Chunk, chunk_seed, driver, get_engine, missing_chunks, sample
+from mathb_kit.sampling import Chunk, chunk_seed, driver, get_engine
 from mathb_kit.sampling.transformers_engine import TransformersEngine
 from mathb_kit.sampling.vllm_engine import VllmEngine
 from mathb_kit.store import Store
+from mathb_kit.store.draw import RUN_SEED
 
 MODEL = Model("mini/base", str(CHECKPOINTS / "mini-base-1"), prompt="{problem}\n", sampling=Sampling(max_tokens=112))
 PROBLEMS = [Problem("sums", str(i), f"Compute ${i}+4$.", str(i + 4)) for i in range(30)]
@@ -75,7 +77,7 @@ def test_every_attempt_has_its_own_seed_and_the_window_is_never_exceeded(fake_vl
     fake_vllm(trace=str(tmp_path / "trace"), step_seconds=0.002)
     engine = VllmEngine(MODEL)
     store = Store(tmp_path / "store")
-    sample(MODEL, PROBLEMS, PLAN, store=store, engine=engine)
+    Draw(store, MODEL).sample(engine, PROBLEMS, PLAN)
     engine.close()
     rows = store.read_attempts(MODEL.key(), "main")
     assert rows["text"].tolist() == [f"seed {seed}" for seed in rows["seed"] + rows["index"] - rows["first"]]
@@ -119,11 +121,11 @@ def test_a_child_that_dies_says_why_and_the_next_run_goes_on(fake_vllm, tmp_path
     store = Store(tmp_path / "store")
     for _ in range(2):
         with pytest.raises(MathbError, match=r"killed by SIGABRT; RuntimeError: out of luck\).*run again") as death:
-            sample(MODEL, PROBLEMS, PLAN, store=store, engine=engine)
+            Draw(store, MODEL).sample(engine, PROBLEMS, PLAN)
         assert "some more noise" in Path(str(death.value).split(" are in ")[1].split(". ")[0]).read_text()
     assert len(store.read_attempts(MODEL.key(), "main")) == 2 * 50 * 8
-    sample(MODEL, PROBLEMS, PLAN, store=store, engine=engine)
-    assert not missing_chunks(MODEL, PROBLEMS, PLAN, store=store)
+    Draw(store, MODEL).sample(engine, PROBLEMS, PLAN)
+    assert not Draw(store, MODEL).missing(PROBLEMS, PLAN)
     shards = (store.root / "attempts" / MODEL.key() / "main").glob("*.parquet")
     assert sum(pq.read_metadata(shard).num_rows for shard in shards) == 30 * 32
     engine.close()
@@ -212,7 +214,7 @@ def test_4096_attempts_have_disjoint_seeds_and_the_success_rates_of_the_transfor
     assert seeds.is_unique
     asked = rows.drop_duplicates(["problem", "first"])
     for row in asked.itertuples():
-        assert row.seed == chunk_seed(driver.RUN_SEED, MODEL.key(), row.problem, "main", row.first)
+        assert row.seed == chunk_seed(RUN_SEED, MODEL.key(), row.problem, "main", row.first)
     # Distinct noise, not only distinct seeds: no problem that has many different answers repeats a whole chunk.
     chunks = rows.groupby(["problem", "first"])["text"].agg(tuple)
     assert chunks.groupby("problem").nunique().median() == 4
@@ -244,15 +246,17 @@ DRIVER = """
 import sys
 from test_vllm_engine import SETS, SHORT
 from mathb_kit.plan import Plan
-from mathb_kit.sampling import driver, sample
+from mathb_kit.draw import Draw
+from mathb_kit.sampling import driver
 from mathb_kit.sampling.vllm_engine import VllmEngine
 from mathb_kit.store import Store
+from mathb_kit.store.draw import RUN_SEED
 
 driver._FLUSH_SECONDS = 0.0
 engine = VllmEngine(SHORT, enforce_eager=True, max_num_seqs=32)
 engine.describe()
 print(engine._child.process.pid, flush=True)
-sample(SHORT, SETS, Plan.fixed(64), store=Store(sys.argv[1]), engine=engine)
+Draw(Store(sys.argv[1]), SHORT).sample(engine, SETS, Plan.fixed(64))
 """
 
 
@@ -293,9 +297,9 @@ def test_driver_and_child_killed_and_resumed_lose_nothing_and_double_nothing(rea
                 yield result
 
     with pytest.raises(MathbError, match=r"killed by SIGKILL.*run again"):
-        sample(SHORT, SETS, Plan.fixed(64), store=store, engine=Killing())
+        Draw(store, SHORT).sample(Killing(), SETS, Plan.fixed(64))
     assert len(store.read_attempts(SHORT.key(), "main")) >= sum(pq.read_metadata(p).num_rows for p in first) + 16 * 10
-    sample(SHORT, SETS, Plan.fixed(64), store=store, engine=engine)
+    Draw(store, SHORT).sample(engine, SETS, Plan.fixed(64))
     engine.close()
 
     assert all(path.read_bytes() == content for path, content in first.items()), "a committed shard was lost or changed"

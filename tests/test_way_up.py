@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
 import pytest
 from engines import CoinEngine
 
@@ -23,6 +28,33 @@ def test_rewards_are_verdicts_for_texts_and_chats():
     assert trl_reward([RIGHT, WRONG, NONE, chat], gold=["0.5"] * 4, prompts=["?"] * 4) == [1.0, 0.0, 0.0, 0.0]
     assert verl_reward("any", RIGHT, "0.5") == 1.0
     assert verl_reward("any", NONE, "0.5", {"index": 3}) == 0.0
+
+
+def test_golds_and_answers_may_be_numbers_and_what_is_neither_is_refused():
+    assert trl_reward([r"\boxed{33}", r"\boxed{34}", 33, 33.0], gold=[33, np.int64(33), 33.0, "33"]) == [1, 0, 1, 1]
+    assert trl_reward([RIGHT, 0.25], gold=[0.5, r"\frac14"]) == [1, 1]
+    assert verl_reward("aime", r"\boxed{33}", 33) == 1.0
+    for missing in (None, float("nan"), True):
+        with pytest.raises(MathbError, match="neither a text nor a number"):
+            trl_reward([RIGHT], gold=[missing])
+
+
+def test_all_rewards_of_a_process_come_from_one_grader_that_ends_with_it():
+    code = (
+        "import glob, os; from mathb_kit.lab.way_up import trl_reward, verl_reward\n"
+        "workers = lambda: ' '.join(open(t).read() for t in sorted(glob.glob('/proc/self/task/*/children'))).split()\n"
+        "tried = lambda i: trl_reward([r'\\boxed{3+x^y+%d}' % i], [r'\\log_2 8+x^{y}+%d' % i])\n"  # a worker decides
+        "first = [(tried(i), verl_reward('any', r'\\boxed{3+x^y+%d}' % i, r'\\log_2 8+x^{y}+%d' % i), workers())\n"
+        "         for i in range(3)]\n"
+        "assert first == [([1.0], 1.0, first[0][2])] * 3 and first[0][2], first\n"
+        "if (child := os.fork()) == 0: raise SystemExit  # a trainer's forked process ends\n"
+        "os.waitpid(child, 0)\n"
+        "assert tried(9) == [1] and workers() == first[0][2], workers()\n"
+        "print(*workers())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not [worker for worker in done.stdout.split() if Path(f"/proc/{worker}").exists()]
 
 
 def test_prompts_are_rendered_as_the_model_wants_them():

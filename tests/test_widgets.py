@@ -99,16 +99,21 @@ class Page(HTMLParser):
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.pre: list[str] = []
+        self._in_pre = False
         self.text = ""
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
         self.elements.append((tag, dict(attributes)))
+        self._in_pre = tag == "pre"
 
     def handle_data(self, data):
         self.text += data
-        if self.elements and self.elements[-1][0] == "pre":
+        if self._in_pre:
             self.pre.append(data)
+
+    def handle_endtag(self, tag):
+        self._in_pre = False
 
 
 def told(html: str) -> dict[int, list[float]]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 import mathb_kit as mb
-from mathb_kit.cli.complete import ENGINES, among, model_names, one_of, set_names
+from mathb_kit.cli.complete import engine_names, model_names, one_of, set_names
 from mathb_kit.errors import MathbError
 
 # In the order of the help. A verb names its panel.
@@ -140,21 +140,15 @@ EngineName = Annotated[
     str,
     typer.Option(
         "--engine", metavar="NAME", help="transformers, vllm, server (any OpenAI-style API) or ray.",
-        autocompletion=among(*ENGINES),
+        autocompletion=one_of(engine_names),
     ),
 ]  # fmt: skip
-Url = Annotated[str | None, typer.Option(metavar="URL", help="Address of the server, e.g. http://host:8000/v1.")]
-ServedName = Annotated[str | None, typer.Option("--name", metavar="NAME", help="What the server calls the model.")]
-TensorParallel = Annotated[int | None, typer.Option(min=1, metavar="N", help="GPUs that share the model (vllm).")]
-Workers = Annotated[int | None, typer.Option(min=1, metavar="N", help="Ray workers, each with an engine of its own.")]
-WorkerEngine = Annotated[
-    str | None,
+EngineOptions = Annotated[
+    list[str],
     typer.Option(
-        metavar="NAME", help="Their engine: transformers or vllm.", autocompletion=among("transformers", "vllm")
+        "-E", metavar="KEY=VALUE", help="Option of the engine, may be repeated: -E strict=true; a wrong one lists all."
     ),
 ]
-GpusPerWorker = Annotated[float | None, typer.Option(metavar="X", help="GPUs declared for each Ray worker.")]
-Strict = Annotated[bool, typer.Option("--strict", help="The very same texts again on the same machine; slower.")]
 ShardOption = Annotated[
     str | None, typer.Option("--shard", metavar="I/N", help="Only part I of N of the problems, as in a Slurm array.")
 ]

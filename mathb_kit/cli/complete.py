@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 
 from mathb_kit.errors import MathbError
 
-ENGINES = ("transformers", "vllm", "server", "ray")
 OTHER_CALLS = ("released", "scoreboard", "verifiers")
 
 
@@ -27,6 +26,12 @@ def set_names() -> list[str]:
     from mathb_kit.problems.registry import registry
 
     return list(registry())
+
+
+def engine_names() -> list[str]:
+    from mathb_kit.sampling.engines import ENGINES
+
+    return list(ENGINES)
 
 
 def objective_names() -> list[str]:

@@ -61,7 +61,7 @@ def lab_train(
     Example: mathb lab train --steps 2 --prompts 4 --group 4 --to tried
     Example: mathb lab train --objective oreal --from mini-base-1 --steps 200
     """
-    from mathb_kit.lab.trainer import train
+    from mathb_kit.lab.run import train
 
     if threads:
         import torch
@@ -72,8 +72,8 @@ def lab_train(
             objective, base, steps=steps, tokens=tokens, on=on, to=to, seed=seed, prompts=prompts, group=group,
             updates=updates, learning_rate=learning_rate, validate=validate,
         )  # fmt: skip
-    told = f"{folder}\nTry it: mathb evaluate {folder} --base {base} --on mini-math-b"
-    print(to_json({"checkpoint": folder, "base": base, "objective": objective}) if as_json else told)
+    text = f"{folder}\nTry it: mathb evaluate {folder} --base {base} --on mini-math-b"
+    print(to_json({"checkpoint": folder, "base": base, "objective": objective}) if as_json else text)
 
 
 @lab.command("objectives")

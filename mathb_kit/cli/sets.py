@@ -1,4 +1,4 @@
-"""Verbs about what is there to study: problem sets and models."""
+"""The verb about problem sets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import mathb_kit as mb
-from mathb_kit.cli.app import JUDGE, Json, app, complete_models, complete_sets
+from mathb_kit.cli.app import JUDGE, Json, app, complete_sets
 from mathb_kit.errors import MathbError
 from mathb_kit.report.records import to_json
 
@@ -58,31 +58,3 @@ def problems(
             print(f"{found[0].key}, gold {found[0].gold}\n{found[0].statement}")
         case _:
             raise MathbError("Name one set to look into, or write fetch before several.")
-
-
-@app.command(rich_help_panel=JUDGE)
-def models(
-    name: Annotated[
-        str,
-        typer.Argument(metavar="MODEL", help="A model to look into; none lists all.", autocompletion=complete_models),
-    ] = "",
-    as_json: Json = False,
-) -> None:
-    """List the models, or show the settings of one.
-
-    \b
-    Example: mathb models
-    Example: mathb models mini-base-1
-    """
-    if not name:
-        table = mb.list_models()
-        print(to_json(table) if as_json else table.to_string(index=False))
-        return
-    from mathb_kit.models import describe_model
-
-    told = describe_model(name)
-    if as_json:
-        print(to_json(told))
-        return
-    for key, value in told.items():
-        print(f"{key:17} {value if key == 'key' else repr(value)}")

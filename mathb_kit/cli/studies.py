@@ -14,17 +14,11 @@ from mathb_kit.cli.app import (
     Attempts,
     DryRunOption,
     EngineName,
-    GpusPerWorker,
+    EngineOptions,
     Json,
     ModelName,
-    ServedName,
     Set,
     ShardOption,
-    Strict,
-    TensorParallel,
-    Url,
-    WorkerEngine,
-    Workers,
     app,
     complete_models,
     complete_sets,
@@ -138,13 +132,7 @@ def evaluate(
     shard: ShardOption = None,
     dry_run: DryRunOption = False,
     engine: EngineName = "transformers",
-    url: Url = None,
-    name: ServedName = None,
-    tensor_parallel: TensorParallel = None,
-    workers: Workers = None,
-    worker_engine: WorkerEngine = None,
-    gpus_per_worker: GpusPerWorker = None,
-    strict: Strict = False,
+    engine_options: EngineOptions = [],
     as_json: Json = False,
 ) -> None:
     """Measure pass@k, or what a model reaches beyond its base.
@@ -157,10 +145,9 @@ def evaluate(
     Example: mathb evaluate mini-rl-1 --base mini-base-1 --on mini-math-b
     Example: mathb evaluate mini-base-1 --on mini-math --attempts 16 --json
     """
-    make = mb.engine_factory(
-        engine, url=url, name=name, tensor_parallel=tensor_parallel, workers=workers, worker_engine=worker_engine,
-        gpus_per_worker=gpus_per_worker, strict=strict,
-    )  # fmt: skip
+    from mathb_kit.sampling import parse_engine
+
+    make = parse_engine(engine, engine_options)
     plan, chosen, tried = mb.Plan.up_to(attempts), mb.load_problems(on), mb.get_model(model)
     if base:
         if shard or dry_run:
@@ -190,7 +177,7 @@ def evaluate(
     if shard:
         chosen = mb.parse_shard(shard).of(chosen)
     if dry_run:
-        asked = mb.dry_run(tried, chosen, plan, store=mb.Store())
+        asked = mb.Draw(mb.Store(), tried).dry_run(chosen, plan)
         print(to_json({"tokens": asked.tokens} | vars(asked)) if as_json else f"at most {asked}")
         return
     with only_result_on_stdout(as_json):
@@ -200,12 +187,12 @@ def evaluate(
     interval = curve["interval"].iloc[0]
     if as_json:
         attempts, correct, tokens = (evaluation.outcomes[name].sum() for name in ("n", "c", "tokens"))
-        told = {
-            "model": tried.name, "model_key": evaluation.model_key, "set": on, "shard": shard, "plan": str(plan),
+        record = {
+            "model": tried.name, "model_key": evaluation.draw.model_key, "set": on, "shard": shard, "plan": str(plan),
             "attempts": attempts, "correct": correct, "tokens": tokens, "new_tokens": evaluation.new_tokens,
             "interval": interval, "pass_at_k": shown,
         }  # fmt: skip
-        print(to_json(told))
+        print(to_json(record))
         return
     part = f", shard {shard}" if shard else ""
     print(f"pass@k of {model} on {on}{part} ({plan}; 95 % intervals: {interval})")
@@ -227,13 +214,7 @@ def sample(
         typer.Option(metavar="IN OUT", help="With --dry-run: the server's prices per million tokens in and out."),
     ] = None,
     engine: EngineName = "transformers",
-    url: Url = None,
-    name: ServedName = None,
-    tensor_parallel: TensorParallel = None,
-    workers: Workers = None,
-    worker_engine: WorkerEngine = None,
-    gpus_per_worker: GpusPerWorker = None,
-    strict: Strict = False,
+    engine_options: EngineOptions = [],
     as_json: Json = False,
 ) -> None:
     """Sample attempts into the store, without grading them.
@@ -242,30 +223,27 @@ def sample(
 
     \b
     Example: mathb sample mini-base-1 --on mini-aime --attempts 16
-    Example: mathb sample qwen2.5-7b --on math-500 --engine server --url http://host:8000/v1
+    Example: mathb sample qwen2.5-7b --on math-500 --engine server -E url=http://host:8000/v1
     """
-    from mathb_kit.store import store_root
+    from mathb_kit.sampling import parse_engine
 
-    make = mb.engine_factory(
-        engine, url=url, name=name, tensor_parallel=tensor_parallel, workers=workers, worker_engine=worker_engine,
-        gpus_per_worker=gpus_per_worker, strict=strict,
-    )  # fmt: skip
-    tried, chosen = mb.get_model(model), mb.load_problems(on)
+    make = parse_engine(engine, engine_options)
+    drawn, chosen = mb.Draw(mb.Store(), mb.get_model(model), draw), mb.load_problems(on)
     if shard:
         chosen = mb.parse_shard(shard).of(chosen)
-    with closing(make(tried)) as sampler:
+    with closing(make(drawn.model)) as sampler:
         if dry_run:
-            asked = mb.dry_run(tried, chosen, attempts, store=mb.Store(), draw=draw, engine=sampler, prices=prices)
+            asked = drawn.dry_run(chosen, attempts, engine=sampler, prices=prices)
             print(to_json({"tokens": asked.tokens} | vars(asked)) if as_json else asked)
             return
         if prices:
             raise MathbError("--prices are for a --dry-run; add it, or leave them out.")
         with only_result_on_stdout(as_json):
-            report = mb.sample(tried, chosen, attempts, store=mb.Store(), engine=sampler, draw=draw)
+            report = drawn.sample(sampler, chosen, attempts)
     if as_json:
-        print(to_json(vars(report) | {"store": store_root()}))
+        print(to_json(vars(report) | {"store": drawn.store.root}))
         return
     print(
         f"{report.new_attempts:,} attempts sampled ({report.tokens:,} tokens, {report.seconds:.0f} s), "
-        f"{report.skipped:,} were there; store: {store_root()}"
+        f"{report.skipped:,} were there; store: {drawn.store.root}"
     )

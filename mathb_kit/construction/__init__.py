@@ -5,15 +5,12 @@ A filter takes problems and says for every one that it drops why. Cheap filters 
 """
 
 from mathb_kit.construction.agreement import (
-    agreement,
     read_solutions,
     refuse_evaluated,
     solve,
-    verified_by_models,
+    verified,
     verified_by_solutions,
 )
-from mathb_kit.construction.answers import check_answers
-from mathb_kit.construction.candidates import DRAW, candidate_outcomes, funnel_before_sampling
 from mathb_kit.construction.construct import (
     Constructed,
     Construction,
@@ -24,22 +21,24 @@ from mathb_kit.construction.construct import (
     subsample,
 )
 from mathb_kit.construction.contamination import contamination, near_contamination, overlaps
+from mathb_kit.construction.dataset_card import About
 from mathb_kit.construction.dataset_repository import export_dataset
 from mathb_kit.construction.difficulty import rate_difficulty, rated_at_least, read_rating
 from mathb_kit.construction.duplicates import conflicting_golds, duplicates, near_duplicates
 from mathb_kit.construction.filters import Filter, Filtered, Funnel, drop_with_reason, run_filters
 from mathb_kit.construction.judged import judged_contamination
-from mathb_kit.construction.keys import folded, letters_and_digits
 from mathb_kit.construction.near import similar_pairs
 from mathb_kit.construction.pipeline import stages_before_sampling
-from mathb_kit.construction.quality import integer_golds, quality
+from mathb_kit.construction.quality import check_answers, integer_golds, quality
 from mathb_kit.construction.release import freeze, write_release
 from mathb_kit.construction.repair import Repaired, repair
 from mathb_kit.construction.retest import retest, retested
-from mathb_kit.construction.sieve import Sieve, prescreen, sieve
+from mathb_kit.construction.sieve import DRAW, Sieve, prescreen, sieve
 from mathb_kit.construction.sources import answer_type, source_analysis
+from mathb_kit.construction.tokens import folded, letters_and_digits
 
 __all__ = [
+    "About",
     "Constructed",
     "Construction",
     "DRAW",
@@ -48,10 +47,8 @@ __all__ = [
     "Funnel",
     "Repaired",
     "Sieve",
-    "agreement",
     "answer_type",
     "attempts_at_most",
-    "candidate_outcomes",
     "check_answers",
     "conflicting_golds",
     "construct",
@@ -62,7 +59,6 @@ __all__ = [
     "folded",
     "freeze",
     "funnel_before_models",
-    "funnel_before_sampling",
     "integer_golds",
     "judged_contamination",
     "letters_and_digits",
@@ -87,7 +83,7 @@ __all__ = [
     "source_analysis",
     "stages_before_sampling",
     "subsample",
-    "verified_by_models",
+    "verified",
     "verified_by_solutions",
     "write_release",
 ]

@@ -28,40 +28,11 @@ from mathb_kit.store import Store
 
 Rule = Literal["any", "all"]
 
+DRAW = "verify"
+"""Name of the draw that verifies."""
+
 _COLUMNS = ["problem", "solver", "index", "answer", "verdict"]
 _SHOWN = 40  # characters of an answer in a reason
-
-
-def verified_by_models(
-    problems: Sequence[Problem],
-    solvers: Sequence[Model],
-    attempts: int = 2,
-    rule: Rule = "any",
-    *,
-    evaluated: Sequence[Model],
-    draw: str = "verify",
-    store: Store | None = None,
-    engine_for: EngineFactory = get_engine,
-) -> Filtered:
-    """Keep the problems whose gold strong models reach.
-
-    Args:
-        problems: candidates with golds.
-        solvers: the strong models.
-        attempts: of each solver at each problem.
-        rule: see `agreement`.
-        evaluated: every model that screens, is sieved, or will be judged on the result.
-        draw, store: as for `mathb_kit.evaluate`.
-        engine_for: gives the engine for a model.
-
-    Raises:
-        MathbError: a solver that is an evaluated model or of its family, or what `mathb_kit.evaluate` reports.
-    """
-    return agreement(
-        problems,
-        solve(problems, solvers, attempts, evaluated=evaluated, draw=draw, store=store, engine_for=engine_for),
-        rule,
-    )
 
 
 def verified_by_solutions(
@@ -73,13 +44,13 @@ def verified_by_solutions(
         problems: candidates, with a solution text in each of the columns (in ``Problem.meta``).
         columns: e.g. ``("r1_solution_1", "r1_solution_2", "r1_solution_3")``. Who wrote them is for the caller to know:
             it must be none of the evaluated models.
-        rule: see `agreement`.
+        rule: see `verified`.
         store: keeps verdicts across runs.
 
     Raises:
         MathbError: a problem that lacks one of the columns.
     """
-    return agreement(problems, read_solutions(problems, columns, store=store), rule)
+    return verified(problems, read_solutions(problems, columns, store=store), rule)
 
 
 def solve(
@@ -88,14 +59,24 @@ def solve(
     attempts: int = 2,
     *,
     evaluated: Sequence[Model],
-    draw: str = "verify",
     store: Store | None = None,
     engine_for: EngineFactory = get_engine,
 ) -> pd.DataFrame:
-    """Let every solver try every problem; arguments and errors as for `verified_by_models`.
+    """Let every solver try every problem.
+
+    Args:
+        problems: candidates with golds.
+        solvers: the strong models.
+        attempts: of each solver at each problem.
+        evaluated: every model that screens, is sieved, or will be judged on the result.
+        store: as for `mathb_kit.evaluate`.
+        engine_for: gives the engine for a model.
 
     Returns:
         problem, solver, index, answer (null: none), verdict: one row per attempt. Problems without a gold have none.
+
+    Raises:
+        MathbError: a solver that is an evaluated model or of its family, or what `mathb_kit.evaluate` reports.
     """
     if not solvers:
         raise MathbError("Golds are verified by at least one strong model; name one, or leave this stage out.")
@@ -104,14 +85,12 @@ def solve(
     tables = [pd.DataFrame(columns=_COLUMNS)]
     for solver in solvers if with_gold else ():
         plan = Plan.fixed(attempts)
-        found = evaluate(solver, with_gold, plan, draw=draw, store=store, engine=engine_for).verdicts
-        tables.append(found.assign(solver=solver.name)[_COLUMNS])
+        verdicts = evaluate(solver, with_gold, plan, draw=DRAW, store=store, engine=engine_for).verdicts
+        tables.append(verdicts.assign(solver=solver.name)[_COLUMNS])
     return pd.concat(tables, ignore_index=True)
 
 
-def read_solutions(
-    problems: Sequence[Problem], columns: Sequence[str], *, store: Store | None = None
-) -> pd.DataFrame:
+def read_solutions(problems: Sequence[Problem], columns: Sequence[str], *, store: Store | None = None) -> pd.DataFrame:
     """Answers and verdicts of solutions that stand in columns: the table of `solve`, ``solver`` being the column."""
     rows = []
     for problem in problems:
@@ -124,7 +103,7 @@ def read_solutions(
         return grader.grade_answers(table)[_COLUMNS]
 
 
-def agreement(problems: Sequence[Problem], solutions: pd.DataFrame, rule: Rule) -> Filtered:
+def verified(problems: Sequence[Problem], solutions: pd.DataFrame, rule: Rule) -> Filtered:
     """Keep the problems whose gold the solutions reach.
 
     Args:
@@ -141,9 +120,9 @@ def agreement(problems: Sequence[Problem], solutions: pd.DataFrame, rule: Rule) 
     """
     if rule not in ("any", "all"):
         raise MathbError(f"The rule of agreement is 'any' or 'all', not {rule!r}.")
-    found = {key: rows for key, rows in solutions.groupby("problem", sort=False)}
+    by_problem = {key: rows for key, rows in solutions.groupby("problem", sort=False)}
     with Grader() as grader:
-        reasons = [_fault(problem, found.get(problem.key), rule, grader) for problem in problems]
+        reasons = [_fault(problem, by_problem.get(problem.key), rule, grader) for problem in problems]
     return drop_with_reason("agreement", problems, reasons)
 
 
@@ -159,9 +138,9 @@ def refuse_evaluated(solvers: Iterable[Model], evaluated: Iterable[Model]) -> No
     names = {each: model.name for model in reversed(studied) for each in reversed(_family(model))}
     names |= {each: model.name for model in reversed(studied) for each in _identities(model)}
     for solver in solvers:
-        if found := next((names[each] for each in _family(solver) if each in names), None):
-            how = "is evaluated" if found == solver.name else f"is of one family with {found}, which is evaluated"
-            if found in {model.name for model in miniature}:
+        if relative := next((names[each] for each in _family(solver) if each in names), None):
+            how = "is evaluated" if relative == solver.name else f"is of one family with {relative}, which is evaluated"
+            if relative in {model.name for model in miniature}:
                 how += ", as all models of the miniature are"
             raise MathbError(
                 f"{solver.name} cannot verify answers, because it {how}; name strong models of another origin, or "
@@ -200,14 +179,15 @@ def _fault(problem: Problem, solutions: pd.DataFrame | None, rule: Rule, grader:
     correct = solutions["verdict"] == "correct"
     if correct.all() or (rule == "any" and correct.any()):
         return None
-    told = f"answers {', '.join('none' if pd.isna(a) else _short(a) for a in solutions['answer'])}"
+    answers = f"answers {', '.join('none' if pd.isna(a) else _short(a) for a in solutions['answer'])}"
     if (solutions["verdict"] == "grader_failed").any():
-        return f"an answer could not be graded: {told}"
+        return f"an answer could not be graded: {answers}"
     if rule == "any":
-        return f"no solver reproduced the gold: {told}"
+        return f"no solver reproduced the gold: {answers}"
     if solutions["answer"].isna().any():
-        return f"a solution has no answer: {told}"
-    return f"the solutions agree on another answer: {told}" if _agree(solutions, grader) else f"disagreement: {told}"
+        return f"a solution has no answer: {answers}"
+    how = "the solutions agree on another answer" if _agree(solutions, grader) else "disagreement"
+    return f"{how}: {answers}"
 
 
 def _agree(solutions: pd.DataFrame, grader: Grader) -> bool:

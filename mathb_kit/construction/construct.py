@@ -17,15 +17,15 @@ from typing import Any
 
 import pandas as pd
 
-from mathb_kit.construction.agreement import Rule, refuse_evaluated, verified_by_models, verified_by_solutions
-from mathb_kit.construction.candidates import DRAW
+from mathb_kit.construction.agreement import Rule, refuse_evaluated, solve, verified, verified_by_solutions
+from mathb_kit.construction.dataset_card import About
 from mathb_kit.construction.dataset_repository import export_dataset
 from mathb_kit.construction.difficulty import rate_difficulty, rated_at_least
 from mathb_kit.construction.filters import Filtered, Funnel, drop_with_reason
 from mathb_kit.construction.pipeline import stages_before_sampling
 from mathb_kit.construction.repair import Repaired, repair
 from mathb_kit.construction.retest import retest
-from mathb_kit.construction.sieve import Sieve, prescreen, sieve
+from mathb_kit.construction.sieve import DRAW, Sieve, prescreen, sieve
 from mathb_kit.errors import MathbError
 from mathb_kit.models import Model, get_model
 from mathb_kit.plan import Plan
@@ -49,7 +49,7 @@ class Construction(Settings):
         rater: model that rates difficulty, ``ratings`` times a problem; ``least_difficulty`` drops what it rates lower.
         screen: model that drops what it solves in ``screen_attempts``.
         verifiers: strong models that solve what is left in ``verifier_attempts`` each; their ``verifier_rule`` is that
-            of `agreement`.
+            of `verified`.
         models: the sieve; each gets up to ``attempts``.
         bases: those of them that the intersection is over; all where none are named.
         retest_attempts: of a fresh draw of every model on what it left unsolved; none by default.
@@ -130,18 +130,16 @@ class Constructed:
     def export(self, folder: Path | str) -> Path:
         """Write the set as a `datasets` repository; see `export_dataset`."""
         made = self.construction
-        return export_dataset(
-            folder,
-            self.sieve,
-            self.funnel,
-            name=made.name,
-            bases=made.bases or None,
+        about = About(
+            made.name,
+            bases=made.bases,
             verification=made.verification,
             retested=self.retested,
             ratings=self.ratings,
             licence=made.licence,
             settings=made.model_dump(mode="json") | {"keys": dict(self.keys), "repaired": self.repaired},
         )
+        return export_dataset(folder, self.sieve, self.funnel, about)
 
 
 def load_construction(path: str | os.PathLike[str]) -> Construction:
@@ -187,16 +185,11 @@ def construct(
         screened = prescreen(funnel.kept, screen, made.screen_attempts, draw=DRAW, engine=engine_for, **options)
         funnel = _then(funnel, screened)
     if verifiers:
-        verified = verified_by_models(
-            funnel.kept,
-            verifiers,
-            made.verifier_attempts,
-            made.verifier_rule,
-            evaluated=[*models, *([screen] if screen else [])],
-            engine_for=engine_for,
-            **options,
+        evaluated = [*models, *([screen] if screen else [])]
+        solutions = solve(
+            funnel.kept, verifiers, made.verifier_attempts, evaluated=evaluated, engine_for=engine_for, **options
         )
-        funnel = _then(funnel, verified)
+        funnel = _then(funnel, verified(funnel.kept, solutions, made.verifier_rule))
     result = sieve(funnel.kept, models, made.attempts, draw=DRAW, engine_for=engine_for, **options)
     funnel = _then(funnel, result.filtered())
     if made.rater and ratings is None:
@@ -281,9 +274,7 @@ def _candidates(made: Construction) -> Repaired:
     return repair(pool) if made.repair else Repaired(tuple(pool), repair(()).table)
 
 
-def _rate(
-    made: Construction, problems: Sequence[Problem], engine_for: EngineFactory, store: Store
-) -> pd.DataFrame:
+def _rate(made: Construction, problems: Sequence[Problem], engine_for: EngineFactory, store: Store) -> pd.DataFrame:
     return rate_difficulty(problems, get_model(made.rater), made.ratings, store=store, engine=engine_for)
 
 

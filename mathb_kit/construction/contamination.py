@@ -9,9 +9,9 @@ from math import nan
 import pandas as pd
 
 from mathb_kit.construction.filters import Filtered, drop_with_reason
-from mathb_kit.construction.keys import folded, letters_and_digits
 from mathb_kit.construction.near import similar_pairs
 from mathb_kit.construction.similarity import THRESHOLD
+from mathb_kit.construction.tokens import folded, letters_and_digits
 from mathb_kit.problems.problem import Problem, ProblemSet
 
 # A shorter statement is mostly formula, of which letters and digits alone leave too little: without its signs

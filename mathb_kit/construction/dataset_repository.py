@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mathb_kit.construction.dataset_card import dataset_card
+from mathb_kit.construction.dataset_card import About, dataset_card
 from mathb_kit.construction.filters import Funnel
-from mathb_kit.construction.release import release_record
 from mathb_kit.construction.sieve import Sieve
 from mathb_kit.errors import MathbError
+from mathb_kit.grading import EXTRACTOR_VERSION
 from mathb_kit.problems import Problem, unsolved_column
+from mathb_kit.provenance import provenance
 from mathb_kit.statistics import estimate_pass_at_k
+from mathb_kit.store.draw import RUN_SEED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,19 +32,7 @@ STEP = 64  # MATH-Beyond's columns are for k = 64, 128, and so on
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-def export_dataset(
-    folder: Path | str,
-    sieve: Sieve,
-    funnel: Funnel,
-    *,
-    name: str,
-    bases: Sequence[str] | None = None,
-    verification: str = "Golds are the pool's own; nothing verified them.",
-    retested: pd.DataFrame | None = None,
-    ratings: pd.DataFrame | None = None,
-    licence: str = "other",
-    settings: Mapping[str, Any] | None = None,
-) -> Path:
+def export_dataset(folder: Path | str, sieve: Sieve, funnel: Funnel, about: About) -> Path:
     """Write ``README.md``, ``data/*.parquet``, ``funnel.csv``, ``dropped.csv`` and ``provenance.json``.
 
     ``datasets.load_dataset(folder, "union")`` reads it, and ``load_problems`` the file ``data/<name>.parquet``. Other
@@ -53,13 +43,7 @@ def export_dataset(
         folder: made if need be; what an earlier export of the same set wrote is replaced.
         sieve: who solved what.
         funnel: all stages up to and including the sieve.
-        name: of the set; names its files.
-        bases: models of the sieve that the intersection is over; all by default.
-        verification: how golds were verified, in a sentence or two.
-        retested: from `mathb_kit.construction.retest`.
-        ratings: from `rate_difficulty`; the column difficulty is their mean, or what the pool says of difficulty.
-        licence: as the hub abbreviates it, e.g. ``apache-2.0``.
-        settings: of the construction, kept in ``provenance.json``.
+        about: its name, and what its card says besides.
 
     Returns:
         The folder.
@@ -67,15 +51,15 @@ def export_dataset(
     Raises:
         MathbError: nothing is left unsolved, a name unfit for files, or a folder that holds other data.
     """
-    folder, models = Path(folder), [model.name for model in sieve.models]
+    folder, name, models = Path(folder), about.name, [model.name for model in sieve.models]
     for each in (name, *models):
         if not _FILE_NAME.fullmatch(each) or each in ("union", "intersection"):
             raise MathbError(f"{each!r} cannot name a set or a subset; use letters, digits, dots, dashes, underscores.")
     union = sieve.union()
     if not union:
         raise MathbError(f"Every model solved every problem, so {name} is empty; sieve with fewer attempts.")
-    whole, row = _table(sieve, union, ratings), {problem.key: number for number, problem in enumerate(union)}
-    subsets = {"union": union, "intersection": sieve.intersection(bases)}
+    whole, row = _table(sieve, union, about.ratings), {problem.key: number for number, problem in enumerate(union)}
+    subsets = {"union": union, "intersection": sieve.intersection(about.bases or None)}
     subsets |= {model: sieve.unsolved_by(model) for model in models}
     files = {config: name if config == "union" else f"{name}-{config}" for config in subsets}
     tables = {config: whole.take([row[problem.key] for problem in part]) for config, part in subsets.items() if part}
@@ -88,21 +72,11 @@ def export_dataset(
     funnel.to_frame().to_csv(folder / "funnel.csv", index=False, lineterminator="\n")
     funnel.dropped.to_csv(folder / "dropped.csv", index=False, lineterminator="\n")
     record = release_record(name, len(union), sieve, funnel)
-    told = {"verification": verification, "construction": dict(settings or {})}
-    if retested is not None:
-        told["retest"] = json.loads(retested.to_json(orient="records", double_precision=15))
-    (folder / "provenance.json").write_text(json.dumps(record | told, indent=1) + "\n", encoding="utf-8")
-    card = dataset_card(
-        name,
-        sieve,
-        funnel,
-        configs={config: f"data/{files[config]}.parquet" for config in tables},
-        tables=tables,
-        bases=list(bases or models),
-        verification=verification,
-        retested=retested,
-        licence=licence,
-    )
+    more: dict[str, Any] = {"verification": about.verification, "construction": dict(about.settings)}
+    if about.retested is not None:
+        more["retest"] = json.loads(about.retested.to_json(orient="records", double_precision=15))
+    (folder / "provenance.json").write_text(json.dumps(record | more, indent=1) + "\n", encoding="utf-8")
+    card = dataset_card(about, sieve, funnel, {config: f"data/{files[config]}.parquet" for config in tables}, tables)
     (folder / "README.md").write_text(card, encoding="utf-8")
     return folder
 
@@ -149,3 +123,19 @@ def _write(data: Path, tables: Mapping[str, pa.Table]) -> None:
         path.unlink()
     for file, table in tables.items():
         pq.write_table(table, data / f"{file}.parquet")
+
+
+def release_record(name: str, problems: int, sieve: Sieve, funnel: Funnel) -> dict[str, Any]:
+    """What a released set of ``problems`` rows came from, ready for JSON."""
+    return {
+        "set": name,
+        "problems": problems,
+        "models": {model.name: model.key() for model in sieve.models},
+        "plan": str(sieve.plan),
+        "draw": sieve.draw,
+        "run_seed": RUN_SEED,
+        "extractor": EXTRACTOR_VERSION,
+        "grader": sorted(sieve.table["grader"].unique()),
+        "funnel": funnel.to_frame().to_dict("records"),
+        "provenance": provenance(),
+    }

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from mathb_kit.construction.filters import Filtered, drop_with_reason
+from mathb_kit.draw import Draw
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import extract
 from mathb_kit.models.model import Model
-from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
-from mathb_kit.sampling import Engine, EngineFactory, sample
+from mathb_kit.sampling import Engine, EngineFactory
 from mathb_kit.sampling.engines import opened
 from mathb_kit.store import Store
 
@@ -139,8 +139,8 @@ def _replies(
 ) -> dict[str, list[str]]:
     asked = replace(judge, **{"user" if judge.prompt == "chat" else "prompt": RATING_PROMPT})
     with opened(engine, asked) as sampler:
-        sample(asked, problems, Plan.fixed(times), store=store, engine=sampler, draw=draw)
-    keys = [problem.key for problem in problems]
-    texts = store.read_attempts(asked.key(), draw, keys, ["problem", "index", "text"])
+        ratings = Draw(store, asked, draw)
+        ratings.sample(sampler, problems, times)
+    texts = ratings.attempts([problem.key for problem in problems], ["problem", "index", "text"])
     texts = texts[texts["index"] < times]
     return {key: list(rows) for key, rows in texts.groupby("problem")["text"]}

@@ -10,9 +10,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from mathb_kit.construction.filters import Filtered, drop_with_reason
-from mathb_kit.construction.keys import folded
 from mathb_kit.construction.near import similar_pairs
 from mathb_kit.construction.similarity import THRESHOLD
+from mathb_kit.construction.tokens import folded
 from mathb_kit.grading.equivalence import decide
 from mathb_kit.problems.problem import Problem
 

@@ -16,11 +16,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from mathb_kit.construction.answers import check_answers
 from mathb_kit.construction.contamination import contamination, near_contamination
 from mathb_kit.construction.duplicates import conflicting_golds, duplicates, near_duplicates
 from mathb_kit.construction.filters import Filter
-from mathb_kit.construction.quality import integer_golds, quality
+from mathb_kit.construction.quality import check_answers, integer_golds, quality
 from mathb_kit.problems.problem import ProblemSet
 
 

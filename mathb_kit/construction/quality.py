@@ -12,6 +12,8 @@ import re
 from collections.abc import Sequence
 
 from mathb_kit.construction.filters import Filtered, drop_with_reason
+from mathb_kit.grading.equivalence import decide
+from mathb_kit.miniature import evaluate_statement
 from mathb_kit.problems.problem import Problem
 
 _CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -96,3 +98,20 @@ def _fault(problem: Problem) -> str | None:
     if is_multiple_choice(text):
         return "multiple choice"
     return None
+
+
+def check_answers(problems: Sequence[Problem]) -> Filtered:
+    """Keep the problems whose statement has exactly the gold for its value.
+
+    A statement that the evaluator cannot read is dropped: its gold is not known to be right.
+    """
+    return drop_with_reason("answers", problems, map(_wrong_gold, problems))
+
+
+def _wrong_gold(problem: Problem) -> str | None:
+    value = evaluate_statement(problem.statement)
+    if value is None:
+        return "unreadable statement"
+    if decide(problem.gold, str(value)).equal is True:
+        return None
+    return f"wrong gold: {problem.gold}, the statement gives {value}"

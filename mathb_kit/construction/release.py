@@ -1,4 +1,10 @@
-"""A sieved set, frozen: the problems as JSON lines, and beside them a record of where they came from."""
+"""A sieved set, frozen: the problems as JSON lines, and beside them a record of where they came from.
+
+    python -m mathb_kit.construction.release
+
+sieves ``mini-pool`` and freezes what is left as ``mini-math-b``. The stages are those that notebook 02 shows one by
+one. Run it again only when the base models or the pool change: every tuned model is judged on what it wrote.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +13,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mathb_kit.construction.construct import Construction, construct
+from mathb_kit.construction.dataset_repository import release_record
 from mathb_kit.construction.filters import Funnel
 from mathb_kit.construction.sieve import Sieve
 from mathb_kit.errors import MathbError
-from mathb_kit.grading import EXTRACTOR_VERSION
+from mathb_kit.miniature.sets import FOLDER
 from mathb_kit.problems import Problem, unsolved_column
-from mathb_kit.provenance import provenance
-from mathb_kit.sampling import RUN_SEED
+from mathb_kit.profiles import load_profile
 
 
 def freeze(sieve: Sieve, problems: Iterable[Problem]) -> list[dict[str, Any]]:
@@ -66,17 +73,28 @@ def write_release(path: Path, rows: Sequence[Mapping[str, Any]], sieve: Sieve, f
     return beside
 
 
-def release_record(name: str, problems: int, sieve: Sieve, funnel: Funnel) -> dict[str, Any]:
-    """What a released set of ``problems`` rows came from, ready for JSON."""
-    return {
-        "set": name,
-        "problems": problems,
-        "models": {model.name: model.key() for model in sieve.models},
-        "plan": str(sieve.plan),
-        "draw": sieve.draw,
-        "run_seed": RUN_SEED,
-        "extractor": EXTRACTOR_VERSION,
-        "grader": sorted(sieve.table["grader"].unique()),
-        "funnel": funnel.to_frame().to_dict("records"),
-        "provenance": provenance(),
-    }
+def mini_construction() -> Construction:
+    """The construction that the profile ``mini`` describes; golds are checked by the exact evaluator."""
+    study = load_profile("mini")
+    return Construction(
+        name=study.hard_set,
+        pool=(study.pool,),
+        benchmarks=study.sets,
+        exact_answers=True,
+        screen=study.screen,
+        models=study.bases,
+        attempts=study.plan.n_max,
+        licence="apache-2.0",
+    )
+
+
+def main(folder: Path = FOLDER) -> None:
+    made = construct(mini_construction())
+    rows = freeze(made.sieve, made.sieve.union())
+    rows = [{key: value for key, value in row.items() if key != "kind"} for row in rows]
+    print(write_release(folder / f"{made.construction.name}.jsonl", rows, made.sieve, made.funnel))
+    print(made.funnel.to_frame().to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()

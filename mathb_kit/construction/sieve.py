@@ -23,6 +23,9 @@ from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling import Engine, EngineFactory, get_engine
 from mathb_kit.store import Store
 
+DRAW = "sieve"
+"""Name of the draw that screens and sieves, so that every other one is fresh."""
+
 
 @dataclass(frozen=True)
 class Sieve:

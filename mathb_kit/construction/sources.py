@@ -14,8 +14,8 @@ from statistics import median
 import pandas as pd
 
 from mathb_kit.construction.contamination import overlaps
-from mathb_kit.construction.keys import folded
 from mathb_kit.construction.quality import is_integer
+from mathb_kit.construction.tokens import folded
 from mathb_kit.errors import MathbError
 from mathb_kit.problems.problem import Problem, ProblemSet
 

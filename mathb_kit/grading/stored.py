@@ -10,33 +10,23 @@ import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.grading.extraction import EXTRACTOR_VERSION, POLICIES, extract, extract_all
-from mathb_kit.grading.grader import CORRECT, GRADER_FAILED, NO_ANSWER, WRONG, Grader
+from mathb_kit.grading.grader import Grader
 from mathb_kit.progress import progress
-from mathb_kit.store import Store
+from mathb_kit.store.draw import StoredDraw
+from mathb_kit.verdicts import Verdict
 
 # Of several answers to one attempt the verdict is the first of these that any of them has.
-_RANK = {CORRECT: 0, GRADER_FAILED: 1, WRONG: 2, NO_ANSWER: 3}
+_RANK = {Verdict.CORRECT: 0, Verdict.GRADER_FAILED: 1, Verdict.WRONG: 2, Verdict.NO_ANSWER: 3}
 
 
-def read_verdicts(
-    store: Store,
-    model_key: str,
-    draw: str,
-    golds: Mapping[str, str],
-    grader: Grader,
-    *,
-    stop: Sequence[str] = (),
-    policy: str = "last_box",
-) -> pd.DataFrame:
+def read_verdicts(draw: StoredDraw, golds: Mapping[str, str], grader: Grader, policy: str = "last_box") -> pd.DataFrame:
     """Extract what is not extracted yet, grade what is not graded yet, and return one row per attempt.
 
     Args:
-        store: holds the attempts; receives answers, kept apart by extractor version and policy.
-        model_key: key of the model.
-        draw: name of the draw.
+        draw: its store holds the attempts and receives answers, kept apart by extractor version and policy; its model
+            knows the stop strings.
         golds: gold by problem key; only attempts at these problems are returned.
         grader: grades the answers.
-        stop: the model's stop strings.
         policy: which answer counts, see `mathb_kit.grading.extraction`. Under ``any_box`` an attempt is correct if one
             of its answers is, and ``grader_failed`` if none is and one of them could not be graded; the answer and the
             rung shown are those of the verdict.
@@ -51,27 +41,26 @@ def read_verdicts(
     if policy not in POLICIES:
         raise MathbError(f"Unknown extraction policy {policy!r}; choose one of {', '.join(POLICIES)}.")
     extractor = f"{EXTRACTOR_VERSION}-{policy}"
-    _extract_pending(store, extractor, model_key, draw, stop, policy)
-    answers = store.read_answers(extractor, model_key, draw, problems=list(golds))
+    _extract_pending(draw, extractor, policy)
+    answers = draw.store.read_answers(extractor, draw.model_key, draw.name, problems=list(golds))
     answers = answers.assign(gold=answers["problem"].map(golds))
     return grader.grade_answers(answers) if policy != "any_box" else _best(answers, grader)
 
 
-def _extract_pending(
-    store: Store, extractor: str, model_key: str, draw: str, stop: Sequence[str], policy: str
-) -> None:
-    shards = store.pending_shards(extractor, model_key, draw)
+def _extract_pending(draw: StoredDraw, extractor: str, policy: str) -> None:
+    store, model_key, stop = draw.store, draw.model_key, draw.model.sampling.stop
+    shards = store.pending_shards(extractor, model_key, draw.name)
     if not shards:
         return
     with progress(len(shards), f"reading answers ({policy})", "shards") as bar:
-        for shard, attempts in store.pending_answers(extractor, model_key, draw):
+        for shard, attempts in store.pending_answers(extractor, model_key, draw.name):
             # Tiny and sharpened models repeat themselves: each distinct text is read once.
             codes, texts = pd.factorize(attempts["text"])
             answers = np.empty(len(texts), dtype=object)
             answers[:] = [_stored_answer(text, stop, policy) for text in texts]
             attempts["answer"] = answers[codes]
             attempts["truncated"] = attempts["finish"] != "stop"
-            store.commit_answers(extractor, model_key, draw, shard, attempts)
+            store.commit_answers(extractor, model_key, draw.name, shard, attempts)
             bar.update(1)
 
 

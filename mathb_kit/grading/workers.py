@@ -14,14 +14,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from importlib import import_module
-from multiprocessing.connection import wait
 
+from mathb_kit.children import Child, Died, NotReady, wait_for_any
 from mathb_kit.errors import MathbError
 
 TASK_SECONDS = 3.0  # a common pair takes milliseconds
@@ -71,64 +70,54 @@ class Workers:
             try:
                 yield from self._judge(pairs)
             except BaseException:
-                self._kill()
+                self._end()
                 raise
 
     def close(self) -> None:
         """End all workers. The pool can be used again, it then starts new ones."""
         with self._lock:
             if self._owner == os.getpid():
-                self._kill()
+                self._end()
 
-    def _kill(self) -> None:
+    def _end(self) -> None:
         while self._pool:
-            self._pool.pop().kill()
+            self._pool.pop().end()
 
     def _judge(self, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[int, Judgement]]:
         tasks = enumerate(pairs)
         task = next(tasks, None)
         while True:
-            for worker in [one for one in self._pool if one.idle and one.process.poll() is not None]:
+            for worker in [one for one in self._pool if one.idle and not one.alive]:
                 self._pool.remove(worker)  # died while idle: no pair is to blame
-                worker.kill()
+                worker.end()
             for worker in self._pool:
                 if task is not None and worker.idle:
-                    worker.send(*task, self._seconds)
+                    worker.judge(*task, self._seconds)
                     task = next(tasks, None)
             if task is not None and len(self._pool) < self._count and not any(w.starting for w in self._pool):
                 self._pool.append(_Worker(self._function))
             busy = [worker for worker in self._pool if not worker.idle]
             if task is None and not any(worker.position is not None for worker in busy):
                 return
-            patience = min(worker.deadline for worker in busy) - time.monotonic()
-            wait([worker.output for worker in busy], timeout=max(0.0, patience))
+            wait_for_any(busy, min(worker.deadline for worker in busy) - time.monotonic())
             for worker in busy:
-                judgement = worker.receive()
-                if judgement is None:
-                    continue
-                position, worker.position = worker.position, None
-                if worker.process.poll() is not None or worker.tasks >= MAX_TASKS:
-                    self._pool.remove(worker)
-                    worker.kill()
-                if position is not None:
+                if worker.starting:
+                    worker.finish_start()
+                elif judgement := worker.judgement():
+                    position, worker.position = worker.position, None
+                    if not worker.alive or worker.tasks >= MAX_TASKS:
+                        self._pool.remove(worker)
+                        worker.end()
                     yield position, judgement
 
 
-class _Worker:
+class _Worker(Child):
     """One child process: starting, idle, or busy with the task at ``position``."""
 
     def __init__(self, function: str) -> None:
         paths = json.dumps([os.path.abspath(entry) for entry in sys.path])
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-s", "-B", "-c", _BOOT, paths, function],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(),
-            cwd="/",
-            start_new_session=True,
-        )
-        self.output = self.process.stdout
+        command = [sys.executable, "-P", "-s", "-B", "-c", _BOOT, paths, function]
+        super().__init__(command, _environment(), "/")
         self.position: int | None = None
         self.starting = True
         self.deadline = time.monotonic() + _START_SECONDS
@@ -138,45 +127,36 @@ class _Worker:
     def idle(self) -> bool:
         return self.position is None and not self.starting
 
-    def send(self, position: int, pair: tuple[str, str], seconds: float) -> None:
+    def judge(self, position: int, pair: tuple[str, str], seconds: float) -> None:
         self.position, self.tasks = position, self.tasks + 1
         self.deadline = time.monotonic() + seconds
+        self.send([*pair, seconds])
+
+    def finish_start(self) -> None:
         try:
-            self.process.stdin.write(json.dumps([*pair, seconds]).encode() + b"\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it died while idle: receive() finds the end of its output
-
-    def receive(self) -> Judgement | None:
-        """The judgement, any after the start, None if there is none yet. A worker that failed is dead after it."""
-        if wait([self.output], timeout=0):
-            line = self.output.readline().decode().strip()
-            if self.starting and line != "ready":
-                message = self.process.stderr.read().decode(errors="replace").strip().splitlines()
-                raise MathbError(
-                    "The grading worker could not start; check that math-verify is installed"
-                    f" ({message[-1] if message else 'no message'})."
-                )
+            self.ready(0)
             self.starting = False
-            if line:
-                return (None, line) if line == "ready" else tuple(json.loads(line))
-            code = self.process.wait()
-            return None, "timeout" if code == -signal.SIGALRM else "crash"
-        if time.monotonic() < self.deadline:
-            return None
-        if self.starting:
-            raise MathbError(f"The grading worker did not start within {_START_SECONDS:.0f} s; is the disk very slow?")
-        self.kill()
-        return None, "timeout"
+        except NotReady as why:
+            raise MathbError(
+                f"The grading worker could not start; check that math-verify is installed ({why})."
+            ) from None
+        except TimeoutError:
+            if time.monotonic() >= self.deadline:
+                raise MathbError(
+                    f"The grading worker did not start within {_START_SECONDS:.0f} s; is the disk very slow?"
+                ) from None
 
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            try:
-                stream.close()
-            except BrokenPipeError:
-                pass
+    def judgement(self) -> Judgement | None:
+        """What came of the task, None if nothing yet. A worker that failed at it is dead afterwards."""
+        try:
+            return tuple(self.receive(0))
+        except Died as death:
+            return None, "timeout" if death.code == -signal.SIGALRM else "crash"
+        except TimeoutError:
+            if time.monotonic() < self.deadline:
+                return None
+        self.end()
+        return None, "timeout"
 
 
 def _cores() -> int:
@@ -194,7 +174,7 @@ def serve(function: str) -> None:
     module, _, name = function.partition(":")
     judge = getattr(import_module(module), name)
     output = os.fdopen(os.dup(1), "w")
-    output.write("ready\n")
+    output.write('{"ready": true}\n')
     output.flush()
     devnull = os.open(os.devnull, os.O_RDWR)
     for stream in (1, 2):

@@ -102,9 +102,7 @@ class CheckpointJudgement:
         right = self.tuned_attempts.verdicts
         right = right[(right["verdict"] == "correct") & right["problem"].isin(table["problem"])]
         first = right.groupby("problem")["index"].min()
-        texts = self.tuned_attempts.store.read_attempts(
-            self.tuned.key(), self.tuned_attempts.draw, table["problem"], ["problem", "index", "text"]
-        )
+        texts = self.tuned_attempts.draw.attempts(table["problem"], ["problem", "index", "text"])
         completions = texts.set_index(["problem", "index"])["text"]
         by_key = {problem.key: problem for problem in self.problems}
         table = table.assign(

@@ -31,7 +31,7 @@ def chance_of(evaluation: Evaluation, problems: Sequence[Problem], ks: Sequence[
     """
     golds = {problem.key: problem.gold for problem in problems}
     counts = answer_counts(evaluation.verdicts)
-    with Grader(evaluation.store) as grader:
+    with Grader(evaluation.draw.store) as grader:
         table = chance_by_problem(evaluation.outcomes, counts, golds, ks, grader.grade_pairs)
     table.insert(0, "name", evaluation.model.name)
     return table

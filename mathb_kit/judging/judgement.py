@@ -146,7 +146,7 @@ def change_by_problem(base: Evaluation, tuned: Evaluation, k: int) -> pd.DataFra
 
 def _selection_outcomes(chosen: ProblemSet, redrawn: Evaluation, k: int) -> pd.DataFrame:
     """The outcomes of selection: nothing correct in the attempts that were made then, not in those made now."""
-    if redrawn.draw == SELECTION:
+    if redrawn.draw.name == SELECTION:
         raise MathbError(f"The draw {SELECTION!r} chose the problems; judge by a fresh draw.")
     base, n = redrawn.model.name, chosen.selected_in
     if n is None:
@@ -161,7 +161,7 @@ def _selection_outcomes(chosen: ProblemSet, redrawn: Evaluation, k: int) -> pd.D
         )
     return pd.DataFrame(
         {
-            "model": redrawn.model.key(),
+            "model": redrawn.draw.model_key,
             "problem": [problem.key for problem in chosen],
             "draw": SELECTION,
             "n": n,

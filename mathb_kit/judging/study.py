@@ -30,25 +30,25 @@ def study_evaluations(study: Profile, *, stored_only: bool = False) -> dict[tupl
     for model, name in study.evaluations:
         if name == study.pool:
             continue
-        engine = _NoEngine() if stored_only else study.engine
+        engine = StoredOnly() if stored_only else study.engine
         try:
             evaluations[model, name] = evaluate(
                 study.model(model), problems_met(study, model, name), study.plan, engine=engine
             )
-        except _NotStored:
+        except NotStored:
             continue
     return evaluations
 
 
-class _NotStored(MathbError):
-    """Attempts are missing."""
+class NotStored(MathbError):
+    """Attempts are missing, and nothing may be sampled."""
 
 
-class _NoEngine:
+class StoredOnly:
     """Takes the place of an engine where nothing may be sampled."""
 
     def sample(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[Completion]]]:
-        raise _NotStored("Attempts are missing in the store.")
+        raise NotStored("Attempts are missing in the store.")
 
     def describe(self) -> dict[str, Any]:
-        raise _NotStored("Attempts are missing in the store.")
+        raise NotStored("Attempts are missing in the store.")

@@ -1,16 +1,48 @@
-"""Supervised recipes: base models from nothing, and distillation of written traces into a base."""
+"""Supervised recipes: base models from nothing, distillation of written traces into a base, and their corpus."""
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mathb_kit.lab.corpus import Mixture
 from mathb_kit.lab.supervised import SupervisedSettings, TrainingRecord, train_supervised
+from mathb_kit.miniature.generator import draw_exercise, solve
 from mathb_kit.miniature.sets import evaluation_statements
 from mathb_kit.miniature.tokenizer import build_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Exercises and solution modes drawn from a declared mixture: weights of levels per family, and of modes.
+
+    Attributes:
+        levels: family to ``{level: weight}``; families are drawn in proportion to their total weight.
+        modes: mode to weight.
+        excluded: statements that must never be drawn (every evaluation set).
+    """
+
+    levels: Mapping[str, Mapping[int, float]]
+    modes: Mapping[str, float]
+    excluded: frozenset[str] = frozenset()
+
+    def pairs(self, seed: int) -> Iterator[tuple[str, str]]:
+        """An endless, seeded stream of (statement, solution)."""
+        rng = random.Random(seed)
+        kinds = [(family, int(level)) for family, weights in self.levels.items() for level in weights]
+        kind_weights = [weight for weights in self.levels.values() for weight in weights.values()]
+        modes, mode_weights = list(self.modes), list(self.modes.values())
+        while True:
+            for (family, level), mode in zip(
+                rng.choices(kinds, kind_weights, k=512), rng.choices(modes, mode_weights, k=512)
+            ):
+                exercise = draw_exercise(rng, family, level)
+                if exercise.statement not in self.excluded:
+                    yield exercise.statement, solve(exercise, mode)
 
 
 def train_base(recipe: dict[str, Any]) -> tuple[PreTrainedModel, PreTrainedTokenizerFast, TrainingRecord]:
@@ -45,6 +77,6 @@ def train_on_corpus(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, recipe: dict[str, Any]
 ) -> TrainingRecord:
     """Train a network in place on the corpus of a recipe; statements of every evaluation set are left out of it."""
-    mixture = Mixture(recipe["corpus"]["levels"], recipe["corpus"]["modes"], evaluation_statements())
+    corpus = Corpus(recipe["corpus"]["levels"], recipe["corpus"]["modes"], evaluation_statements())
     settings = SupervisedSettings(seed=recipe["seed"], **recipe["training"])
-    return train_supervised(model, tokenizer, mixture.pairs(recipe["seed"]), settings)
+    return train_supervised(model, tokenizer, corpus.pairs(recipe["seed"]), settings)

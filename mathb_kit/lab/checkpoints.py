@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mathb_kit.atomic import whole_file
 from mathb_kit.errors import MathbError
+from mathb_kit.models.entries import Usage
 from mathb_kit.models.model import Model, Sampling
-from mathb_kit.models.registry import Usage
 from mathb_kit.progress import without_weight_bars
 from mathb_kit.provenance import provenance
 
@@ -19,10 +21,10 @@ if TYPE_CHECKING:
 
 def usage_of(model: Model, base: str | None, trained_on: list[str]) -> dict[str, Any]:
     """The ``mathb`` section of a recipe: how the model is prompted and sampled, and where it comes from."""
-    told = {name: getattr(model, name) for name in Usage.model_fields}
-    told = {name: value for name, value in told.items() if value != Usage.model_fields[name].default}
+    fields = {name: getattr(model, name) for name in Usage.model_fields}
+    changed = {name: value for name, value in fields.items() if value != Usage.model_fields[name].default}
     sampling = {k: v for k, v in asdict(model.sampling).items() if v != getattr(Sampling(), k) or k == "temperature"}
-    return told | {"sampling": sampling, "base": base, "trained_on": trained_on}
+    return changed | {"sampling": sampling, "base": base, "trained_on": trained_on}
 
 
 def write_checkpoint(
@@ -62,7 +64,11 @@ def write_checkpoint(
         with without_weight_bars():
             network.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        (folder / "recipe.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        for file in filter(Path.is_file, folder.glob("[!.]*")):
+            with file.open("rb") as stream:
+                os.fsync(stream.fileno())  # the recipe says that they are there, also after a power cut
     except (OSError, SafetensorError) as error:
         raise MathbError(f"Cannot write the checkpoint {folder} ({error}); free space there and run again.") from error
+    with whole_file(folder / "recipe.json", "free space there and run again.") as stream:
+        stream.write((json.dumps(report, indent=1) + "\n").encode())
     return folder

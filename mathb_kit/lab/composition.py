@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 
 from mathb_kit.evaluation import Evaluation, evaluate
 from mathb_kit.lab.checkpoints import usage_of, write_checkpoint
+from mathb_kit.lab.run import Run
+from mathb_kit.lab.run_folder import read_recipe
 from mathb_kit.lab.scoreboard import Bench, CompositionSettings, Scoreboard
 from mathb_kit.models import get_model
 from mathb_kit.problems import Problem, write_problems
@@ -96,7 +98,7 @@ def corpus(settings: CompositionSettings) -> Iterator[tuple[str, str]]:
 def make_base(board: Scoreboard) -> Path:
     """The base of this world, trained once."""
     folder = board.folder / BASE
-    if (folder / "recipe.json").is_file():  # written last
+    if read_recipe(folder):
         return folder
     from mathb_kit.lab.supervised import SupervisedSettings, train_supervised
     from mathb_kit.sampling.transformers_engine import load_checkpoint
@@ -124,11 +126,11 @@ def run_composition(bench: Bench) -> pd.DataFrame:
     board, settings, base = bench.board, bench.board.composition, make_base(bench.board)
     on = write_problems(training_pool(settings), board.folder / f"{_SET}.jsonl")
     runs = {
-        (row, seed): {
-            "objective": board.rows[row].objective, "base": str(base), "on": str(on), "tokens": settings.tokens,
-            "seed": seed, "prompts": board.prompts, "group": board.group, "learning_rate": settings.learning_rate,
-            "to": str(board.folder / "runs" / f"composition-{row}-{settings.learning_rate:g}-{seed}"),
-        }
+        (row, seed): Run.of(
+            board.rows[row].objective, base, on=str(on), tokens=settings.tokens, seed=seed, prompts=board.prompts,
+            group=board.group, learning_rate=settings.learning_rate,
+            to=board.folder / "runs" / f"composition-{row}-{settings.learning_rate:g}-{seed}",
+        )
         for row in settings.rows
         for seed in settings.seeds
     }  # fmt: skip

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mathb_kit.construction import Funnel, run_filters, stages_before_sampling
 from mathb_kit.evaluation import Evaluation, evaluate
 from mathb_kit.lab.many import train_all
+from mathb_kit.lab.run import Run
 from mathb_kit.miniature.pool import draw_pool
 from mathb_kit.miniature.sets import evaluation_statements
 from mathb_kit.models import get_model
+from mathb_kit.places import runs_root
 from mathb_kit.plan import Plan
 from mathb_kit.problems import Problem, ProblemSet, load_problems, write_problems
-from mathb_kit.store import Store, runs_root
+from mathb_kit.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,11 +76,11 @@ def train_arms(
     folder = runs_root() / "lab" / "curation"
     folder.mkdir(parents=True, exist_ok=True)
     files = {arm: write_problems(problems, folder / f"{problems.name}.jsonl") for arm, problems in pools().items()}
-    runs: dict[tuple[str, int], dict[str, Any]] = {
-        (arm, seed): {
-            "objective": objective, "base": base, "tokens": tokens, "on": str(files[arm]), "seed": seed,
-            "to": str(folder / f"{objective}-{arm.replace(' ', '-')}-{tokens}-{seed}"),
-        }
+    runs = {
+        (arm, seed): Run.of(
+            objective, base, on=str(files[arm]), tokens=tokens, seed=seed,
+            to=folder / f"{objective}-{arm.replace(' ', '-')}-{tokens}-{seed}",
+        )
         for arm in ARMS
         for seed in seeds
     }  # fmt: skip
@@ -122,10 +124,10 @@ def what_curation_buys(
         for arm in [against, *(arm for arm in ("base", *ARMS) if arm != against)]:
             values = table(arm, name)
             for place, k in enumerate(ks):
-                told = (0.0, float("nan"), float("nan"))
+                difference = (0.0, float("nan"), float("nan"))
                 if arm != against:
-                    told = difference_over_runs(values[..., place], reference[..., place])
-                rows.append((name, arm, k, len(values), values[..., place].mean(), *told))
+                    difference = difference_over_runs(values[..., place], reference[..., place])
+                rows.append((name, arm, k, len(values), values[..., place].mean(), *difference))
     columns = ["set", "arm", "k", "seeds", "estimate", "difference", "low", "high"]
     interval = "bootstrap over problems and seeds, percentiles"
     return pd.DataFrame(rows, columns=columns).assign(against=against, interval=interval)

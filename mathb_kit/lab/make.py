@@ -96,20 +96,22 @@ def _train_rl(
     """Outcome-reward RL from a base as a recipe of kind ``rl`` says: GRPO, unless it names another ``objective``."""
     from mathb_kit.lab.objectives import get_objective
     from mathb_kit.lab.run_folder import RunFolder
-    from mathb_kit.lab.settings import Settings
-    from mathb_kit.lab.trainer import fit
+    from mathb_kit.lab.settings import TrainingSettings
+    from mathb_kit.lab.trainer import Training, rollout_engine
     from mathb_kit.problems import load_problems
 
     policy, training = _as_model(name, str(into / recipe["base"])), dict(recipe["training"])
     objective = get_objective(recipe.get("objective", "grpo"))
     if clip := training.pop("clip", None):
         objective = objective.with_coefficients(clip=clip)
-    settings = Settings(**training, max_tokens=policy.sampling.max_tokens, seed=recipe["seed"])
+    settings = TrainingSettings(**training, max_tokens=policy.sampling.max_tokens, seed=recipe["seed"])
     problems = [p for p in load_problems("mini-train") if p.meta["level"] in recipe["levels"]]
-    folder = RunFolder(into / name, recipe)
-    record = fit(loaded, policy, problems, objective, settings, folder)
-    write_checkpoint(into / name, *loaded, usage_of(policy, recipe["base"], ["mini-train"]), recipe, record)
-    folder.close(keep_log=False)  # its curve is in the recipe
+    parts = settings.divide(problems, objective.supervised)
+    with RunFolder(into / name, recipe) as folder:
+        engine = rollout_engine(policy, loaded, settings.max_tokens)
+        record = Training(engine, *parts, objective, settings, folder).fit()
+        write_checkpoint(into / name, *loaded, usage_of(policy, recipe["base"], ["mini-train"]), recipe, record)
+        folder.clean(keep_log=False)  # its curve is in the recipe
     return into / name
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from mathb_kit.evaluation import Evaluation
 from mathb_kit.miniature import mode_of
+from mathb_kit.verdicts import Verdict
 
 
 def mode_shares(evaluation: Evaluation, attempts: int = 16) -> pd.DataFrame:
@@ -19,7 +20,7 @@ def mode_shares(evaluation: Evaluation, attempts: int = 16) -> pd.DataFrame:
         name, mode, share, correct_share (both of all attempts looked at), in the order of the modes' shares.
     """
     table = evaluation.first_attempts(attempts)
-    table = table.assign(mode=table["text"].map(mode_of), correct=table["verdict"] == "correct")
+    table = table.assign(mode=table["text"].map(mode_of), correct=table["verdict"] == Verdict.CORRECT)
     shares = table.groupby("mode").agg(share=("mode", "size"), correct_share=("correct", "sum")) / len(table)
     shares.insert(0, "name", evaluation.model.name)
     return shares.reset_index().sort_values("mode", ignore_index=True)[["name", "mode", "share", "correct_share"]]

@@ -26,8 +26,8 @@ def training_problems(on: str | os.PathLike[str] | Sequence[Problem]) -> tuple[l
     Raises:
         MathbError: an evaluation set, a problem of one, no problems, or a problem without gold.
     """
+    source = problem_source(on)
     if isinstance(on, (str, os.PathLike)):
-        source = os.fspath(on)
         if source in _evaluation_sets():
             fit = ", ".join(name for name, entry in registry().items() if entry.training)
             raise MathbError(
@@ -37,7 +37,6 @@ def training_problems(on: str | os.PathLike[str] | Sequence[Problem]) -> tuple[l
         problems = list(load_problems(source))
     else:
         problems = list(on)
-        source = ", ".join(sorted({problem.set for problem in problems}))
     if not problems:
         raise MathbError("There are no problems to train on; name a set with at least one problem.")
     if blank := next((problem for problem in problems if not problem.gold.strip()), None):
@@ -46,6 +45,13 @@ def training_problems(on: str | os.PathLike[str] | Sequence[Problem]) -> tuple[l
     if leak := next((p for p in problems if p.statement in evaluated or p.set in _evaluation_sets()), None):
         raise MathbError(f"Problem {leak.key} belongs to an evaluation set; leave it out of training.")
     return problems, source
+
+
+def problem_source(on: str | os.PathLike[str] | Sequence[Problem]) -> str:
+    """What a recipe calls these problems: the set or file as it was named, or the sets that they come from."""
+    if isinstance(on, (str, os.PathLike)):
+        return os.fspath(on)
+    return ", ".join(sorted({problem.set for problem in on}))
 
 
 def written_solutions(problems: Sequence[Problem]) -> dict[str, str]:

@@ -13,9 +13,10 @@ import pandas as pd
 from mathb_kit.lab.composition import BASE
 from mathb_kit.lab.modes import mode_shares
 from mathb_kit.lab.objectives import Objective
+from mathb_kit.lab.result import Result, keyed, run_row
+from mathb_kit.lab.run import train
 from mathb_kit.lab.scoreboard import evaluate_held_out
-from mathb_kit.lab.scores import Result, against_yardstick, by_run, keyed, run_row, score_table
-from mathb_kit.lab.trainer import train
+from mathb_kit.lab.scores import against_yardstick, by_run, score_table
 from mathb_kit.statistics import difference_over_runs, estimate_pass_at_k, reach
 from mathb_kit.statistics.intervals import clopper_pearson
 
@@ -29,7 +30,7 @@ def sentences(result: Result, stage: str = "final") -> list[str]:
     "More than" and "less than" are said only where the interval of the difference leaves out 0. Every row has three
     such chances to be wrong one time in twenty, so among eight rows one false word is to be expected.
     """
-    told = []
+    lines = []
     for row in score_table(result, stage).to_dict("records"):
         gain = f"{row['pass_1']:+.3f} [{row['pass_1_low']:+.3f}, {row['pass_1_high']:+.3f}]"
         parts = []
@@ -37,8 +38,8 @@ def sentences(result: Result, stage: str = "final") -> list[str]:
             count, null = (row[key] * row["problems"] for key in (what, f"{what}_null"))
             beyond = _word(row[f"{what}_beyond_low"], row[f"{what}_beyond_high"])
             parts.append(f"{what.capitalize()} {count:.1f} of {row['problems']}, {beyond} a frozen base ({null:.1f})")
-        told.append(f"{row['row']} ({row['seeds']} runs): pass@1 {gain}; {'; '.join(parts)}.")
-    return told
+        lines.append(f"{row['row']} ({row['seeds']} runs): pass@1 {gain}; {'; '.join(parts)}.")
+    return lines
 
 
 def yardstick_sentence(result: Result, row: str, stage: str = "final") -> str:
@@ -47,13 +48,13 @@ def yardstick_sentence(result: Result, row: str, stage: str = "final") -> str:
     if row not in table.index:
         return f"{row} has no run at stage {stage!r}."
     line: dict[str, Any] = table.loc[row].to_dict()
-    told = [
+    lines = [
         f"{label} {line[what]:+.3f} [{line[f'{what}_low']:+.3f}, {line[f'{what}_high']:+.3f}]"
         for what, label in (("reach", f"reach at k = {result.board.plan.n_max:,}"), ("pass_1", "pass@1"))
     ]
     word = _word(line["reach_low"], line["reach_high"])
     yardstick = result.board.yardstick
-    return f"Reach of {row} ({stage}): {word} {yardstick}. Differences from {yardstick}: {'; '.join(told)}."
+    return f"Reach of {row} ({stage}): {word} {yardstick}. Differences from {yardstick}: {'; '.join(lines)}."
 
 
 def comparisons(result: Result, stage: str = "final") -> pd.DataFrame:
@@ -118,7 +119,7 @@ def limits(result: Result, stage: str = "final") -> list[str]:
     fresh = (draws.loc[draws["seed"] > 0, "expansion"] * problems).round()
     null = fresh.mean() / problems
     least, most = fresh.min(), fresh.max()
-    told = [
+    lines = [
         f"Room: the reference draw of {result.board.base} reaches {known} of {problems} problems, so nobody can expand "
         f"by more than {problems - known} or shrink by more than {known}.",
         f"The null is a draw, too: fresh draws of the same frozen model expand by {least:.0f}"
@@ -131,22 +132,22 @@ def limits(result: Result, stage: str = "final") -> list[str]:
     for column, question in QUESTIONS.items():
         half, mostly = shows.loc[question]
         unit = "" if column == "pass_1" else f" ({half * problems:.1f} and {mostly * problems:.1f} problems)"
-        told.append(f"{question}: in the middle of the rows, an effect of {half:.3f} would show in one such board of "
+        lines.append(f"{question}: in the middle of the rows, an effect of {half:.3f} would show in one such board of "
                     f"two, one of {mostly:.3f} in four of five{unit}.")  # fmt: skip
     factor = few_runs_factor(seeds)
-    told.append(
+    lines.append(
         f"Seeds: a bootstrap over {seeds} runs is too narrow; were seeds all that varies, its interval would have to "
         f"be {factor:.1f} times as wide."
         if seeds > 1
         else "Seeds: with one run of each row nothing is known of what another seed would do."
     )
     count = len(table) * len(QUESTIONS)
-    told.append(
+    lines.append(
         f"Comparisons: {len(table)} rows and {len(QUESTIONS)} questions are {count} words; if no row differed from a "
         f"frozen base, {0.05 * count:.1f} of them would be wrong on average. For all to be right at once, intervals "
         f"would have to be {simultaneous_factor(count):.1f} times as wide."
     )
-    return told
+    return lines
 
 
 def verdicts_sentence(result: Result, stage: str = "final") -> str:
@@ -170,8 +171,8 @@ def matched_sentence(result: Result) -> str:
     final, matched = (score_table(result, stage) for stage in ("final", "matched"))
     got = {} if matched.empty else matched.set_index("row")["seeds"].to_dict()
     trained = final[~final["row"].isin(result.board.beside)]
-    told = [f"{row} {got.get(row, 0)} of {seeds}" for row, seeds in zip(trained["row"], trained["seeds"])]
-    return f"Runs that reached validation reward {result.matched_level:.3f}: {', '.join(told)}."
+    lines = [f"{row} {got.get(row, 0)} of {seeds}" for row, seeds in zip(trained["row"], trained["seeds"])]
+    return f"Runs that reached validation reward {result.matched_level:.3f}: {', '.join(lines)}."
 
 
 def distillation_sentence(result: Result) -> str:
@@ -182,16 +183,16 @@ def distillation_sentence(result: Result) -> str:
     if not rows or not top:
         return "This board has no distillation beside a model that was distilled with more tokens."
     row, name = rows[0], top[0]
-    told = []
+    lines = []
     for each in (row, name):
         line = table.loc[each]
         beyond = _word(line["expansion_beyond_low"], line["expansion_beyond_high"])
         count = line["expansion"] * line["problems"]
         gain = f"pass@1 {line['pass_1']:+.3f}"
-        told.append(f"Expansion {count:.1f} of {line['problems']}, {beyond} a frozen base, {gain}")
+        lines.append(f"Expansion {count:.1f} of {line['problems']}, {beyond} a frozen base, {gain}")
     return (
-        f"{row}, with the budget of everybody ({board.tokens:,} tokens): {told[0]}. {name}, distilled with far more: "
-        f"{told[1]}. The latter is the upper end of the scale; what the former lacks, it may lack for want of tokens."
+        f"{row}, with the budget of everybody ({board.tokens:,} tokens): {lines[0]}. {name}, distilled with far more: "
+        f"{lines[1]}. The latter is the upper end of the scale; what the former lacks, it may lack for want of tokens."
     )
 
 
@@ -205,18 +206,18 @@ def composition_sentences(result: Result) -> list[str]:
         return np.array([[float(problem in each) for problem in problems] for each in solved])
 
     base = reached(table[(table["row"] == BASE) & (table["seed"] > 0)])
-    told = []
+    lines = []
     for row in [row for row in table["row"].unique() if row != BASE]:
         ours = table[table["row"] == row]
         values = reached(ours)
         value, low, high = difference_over_runs(values, base)
         pass_1 = estimate_pass_at_k(ours, [1])["estimate"].mean()
-        told.append(
+        lines.append(
             f"{row} ({len(values)} runs) reaches {values.sum(1).mean():.1f} of {len(problems)} problems of "
             f"{result.board.composition.parts} steps, a frozen base {base.sum(1).mean():.1f}: {_word(low, high)} it, "
             f"{value:+.2f} [{low:+.2f}, {high:+.2f}] of all; pass@1 {pass_1:.4f}."
         )
-    return told
+    return lines
 
 
 def with_objective(
@@ -231,7 +232,7 @@ def with_objective(
         objective: e.g. ``Objective("mine", loss)``.
         learning_rate: of the run.
         seed: of the run.
-        choices: further arguments of `mathb_kit.lab.trainer.train`, e.g. ``prompts`` and ``group``.
+        choices: further arguments of `mathb_kit.lab.run.train`, e.g. ``prompts`` and ``group``.
     """
     board = result.board
     text = "\n".join(str(each) for each in (_code(objective.loss), objective, learning_rate, sorted(choices.items())))

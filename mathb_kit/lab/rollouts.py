@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 from mathb_kit.grading import Grader, extract
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling.engine import Chunk
+from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:
     from mathb_kit.sampling.transformers_engine import TransformersEngine
@@ -91,16 +90,11 @@ def graded(rollouts: Rollouts, engine: TransformersEngine, grader: Grader) -> Ro
     """The same attempts with the grader's verdicts as rewards."""
     texts = engine.tokenizer.batch_decode(rollouts.completions, skip_special_tokens=True)
     stop = engine.model.sampling.stop
-    table = pd.DataFrame(
-        {
-            "gold": [rollouts.problems[group].gold for group in rollouts.groups],
-            "answer": [extract(text, stop=stop).answer for text in texts],
-        }
-    )
-    rewards = (grader.grade_answers(table)["verdict"] == "correct").astype(float).tolist()
-    return Rollouts(
-        rollouts.problems, rollouts.groups, rollouts.prompts, rollouts.completions, rewards, rollouts.truncated
-    )
+    answers = [extract(text, stop=stop).answer for text in texts]
+    golds = [rollouts.problems[group].gold for group in rollouts.groups]
+    verdicts = grader.grade_all((gold, answer) for gold, answer in zip(golds, answers) if answer is not None)
+    right = {pair for pair, (verdict, _) in verdicts.items() if verdict == Verdict.CORRECT}
+    return replace(rollouts, rewards=[float(pair in right) for pair in zip(golds, answers)])
 
 
 def solution_rollouts(

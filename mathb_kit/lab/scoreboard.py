@@ -21,13 +21,14 @@ from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
 from mathb_kit.lab.many import train_all
 from mathb_kit.lab.prompts import training_problems
+from mathb_kit.lab.run import Run
 from mathb_kit.lab.run_folder import read_log
-from mathb_kit.lab.settings import Settings as TrainingSettings
+from mathb_kit.lab.settings import TrainingSettings, split_problems
 from mathb_kit.models import get_model
+from mathb_kit.places import runs_root
 from mathb_kit.plan import Plan
 from mathb_kit.problems import Problem, load_problems, write_problems
 from mathb_kit.settings import Settings, did_you_mean, only_fields_of, read_toml
-from mathb_kit.store import runs_root
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,11 +37,8 @@ _FILE = Path(__file__).with_name("scoreboard.toml")
 _LAST = 3  # validations averaged at the end of a run
 _FILTER_ATTEMPTS, _FILTER_BELOW = 16, 0.8
 
-Run = dict[str, Any]
-"""Keyword arguments of `mathb_kit.lab.trainer.train`."""
 
-
-class Row(Settings):
+class BoardRow(Settings):
     """A line of the board: an objective, with a base, updates per step and queries of its own if any."""
 
     objective: str
@@ -99,7 +97,7 @@ class Scoreboard(Settings):
     null_draws: int
     beside: tuple[str, ...]
     default_rows: tuple[str, ...]
-    rows: dict[str, Row]
+    rows: dict[str, BoardRow]
     composition: CompositionSettings
     cost: BoardCost
 
@@ -121,7 +119,7 @@ class Scoreboard(Settings):
             chosen += [there[i * len(there) // count] for i in range(count)]
         return tuple(chosen)
 
-    def rows_of(self, only: Collection[str] = ()) -> dict[str, Row]:
+    def rows_of(self, only: Collection[str] = ()) -> dict[str, BoardRow]:
         """The rows to run: those named, ``all``, or the default ones; the yardstick is always among them.
 
         Raises:
@@ -162,13 +160,13 @@ class Bench:
     """
 
     board: Scoreboard
-    rows: dict[str, Row]
+    rows: dict[str, BoardRow]
     failures: dict[str, str]
 
     def train(self, runs: Mapping[Any, Run]) -> dict[Any, Path]:
         """Make the checkpoints; a run that fails (say, diverges) is noted and left out, the others go on."""
         train_all(list(runs.values()), failures=self.failures)
-        return {key: Path(run["to"]) for key, run in runs.items() if run["to"] not in self.failures}
+        return {key: run.folder for key, run in runs.items() if str(run.folder) not in self.failures}
 
     def tried(self) -> pd.DataFrame:
         """Every learning rate of every row: row, learning_rate, seed, validation (NaN: failed), chosen."""
@@ -229,16 +227,16 @@ class Bench:
                     f"Filtering the queries of row {row} takes {spent:,} of {board.tokens:,} tokens; give more "
                     f"tokens in {_FILE.name}, or leave the row out."
                 )
-        of = board.rows[row]
         size = f"{steps}-steps" if tokens is None else f"{tokens}-tokens"
-        own: Run = {"updates": of.updates} if of.updates else {}
-        if on != board.on:
-            own["validate_on"] = board.on  # what validation says is compared between rows
-        return own | {
-            "objective": of.objective, "base": board.base_of(row), "on": on, "seed": seed,
-            "tokens": tokens, "steps": steps, "prompts": board.prompts, "group": board.group, "learning_rate": rate,
-            "validate": board.validate_every, "to": str(board.folder / "runs" / f"{row}-{rate:g}-{seed}-{size}"),
-        }  # fmt: skip
+        settings = TrainingSettings(
+            steps=steps, tokens=tokens, prompts=board.prompts, group=board.group, updates=board.rows[row].updates,
+            learning_rate=rate, seed=seed, validate=board.validate_every,
+        )  # fmt: skip
+        return Run(
+            board.rows[row].objective, board.base_of(row), settings, on,
+            folder=board.folder / "runs" / f"{row}-{rate:g}-{seed}-{size}",
+            validate_on=board.on if on != board.on else None,  # what validation says is compared between rows
+        )  # fmt: skip
 
     def _queries(self, row: str) -> tuple[str, int]:
         """What a row trains on, and the tokens sampled to find that out.
@@ -262,10 +260,8 @@ class Bench:
 
     def _divided(self) -> tuple[list[Problem], list[Problem]]:
         """Problems that runs train on and validate on."""
-        any_run = TrainingSettings(
-            steps=1, prompts=1, group=2, updates=1, learning_rate=1.0, max_tokens=1, validate=self.board.validate_every
-        )
-        return any_run.divide(training_problems(self.board.on)[0], supervised=False)
+        problems, _ = training_problems(self.board.on)
+        return split_problems(problems) if self.board.validate_every else (problems, [])
 
 
 def final_validation(folder: Path) -> float:

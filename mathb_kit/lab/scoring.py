@@ -55,7 +55,9 @@ def each_batch(
     return ((batch, work(batch)) for batch in pieces)
 
 
-def score(network: PreTrainedModel, rollouts: Rollouts, rows: Sequence[int], entropy: bool = False) -> list[Tensor]:
+def token_log_probs(
+    network: PreTrainedModel, rollouts: Rollouts, rows: Sequence[int], entropy: bool = False
+) -> list[Tensor]:
     """Log-probabilities of the sampled tokens of some attempts, and with ``entropy`` the entropies (nats) there.
 
     Returns:
@@ -78,7 +80,7 @@ def score(network: PreTrainedModel, rollouts: Rollouts, rows: Sequence[int], ent
 
 
 def tabulate(network: PreTrainedModel, rollouts: Rollouts, rows: Sequence[int], entropy: bool = False) -> list[Tensor]:
-    """Like `score` without gradient, as tables for all attempts (attempts, longest completion), 0 where not asked."""
+    """`token_log_probs` without gradient, tables for all attempts (attempts, longest completion), 0 where not asked."""
     import torch
 
     mask = completion_mask(rollouts, str(network.device))
@@ -86,7 +88,7 @@ def tabulate(network: PreTrainedModel, rollouts: Rollouts, rows: Sequence[int], 
 
     def score_batch(batch: list[int]) -> list[Tensor]:
         with torch.no_grad():  # holds for one thread only
-            return score(network, rollouts, batch, entropy)
+            return token_log_probs(network, rollouts, batch, entropy)
 
     for batch, scores in each_batch(network, rollouts, rows, score_batch):
         for table, values in zip(tables, scores):

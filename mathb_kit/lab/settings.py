@@ -12,27 +12,30 @@ _HELD_OUT = 10  # every tenth problem validates, in runs that validate
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings of a run.
+class TrainingSettings:
+    """Settings of a run. What is None hangs on objective and base: `mathb_kit.lab.run.Run` fills it in.
 
     Attributes:
-        steps: rollout batches, those of a reward model's warm-up included; None where ``tokens`` alone ends the run.
+        steps: rollout batches, those of a reward model's warm-up included; where None, ``tokens`` alone ends the run,
+            and where that is None, too, 200.
         prompts: problems per rollout batch.
         group: attempts per problem.
-        updates: optimiser steps per rollout batch.
-        learning_rate: of AdamW, constant after ten updates of warm-up.
-        max_tokens: token limit of an attempt.
+        updates: optimiser steps per rollout batch; the objective's own by default.
+        learning_rate: of AdamW, constant after ten updates of warm-up; by default 3e-4 for models below 10^7
+            parameters, else 1e-6.
+        max_tokens: token limit of an attempt; the base's own by default.
         tokens: sampled tokens after which the run ends even if steps are left; everything sampled for training counts.
         seed: of the problem order, the sampling and the minibatches.
         validate: hold out every tenth problem and try it every so many steps; 0: never.
     """
 
-    steps: int | None
-    prompts: int
-    group: int
-    updates: int
-    learning_rate: float
-    max_tokens: int
+    # Recipes and states on disk list the fields in this order.
+    steps: int | None = None
+    prompts: int = 16
+    group: int = 8
+    updates: int | None = None
+    learning_rate: float | None = None
+    max_tokens: int | None = None
     tokens: int | None = None
     seed: int = 0
     validate: int = 0
@@ -52,12 +55,16 @@ class Settings:
                 raise MathbError(f"{name} is {value}; it must be at least 1.")
         if self.group < 2 and not supervised:
             raise MathbError(f"group is {self.group}; attempts are judged against each other, so give at least 2.")
-        if not self.learning_rate > 0 or self.validate < 0:
+        if self.validate < 0 or (self.learning_rate is not None and not self.learning_rate > 0):
             name = "validate" if self.validate < 0 else "learning_rate"
             raise MathbError(f"{name} is {getattr(self, name)}; it must be positive.")
-        held_out = list(problems[::_HELD_OUT]) if self.validate else []
-        rest = [problem for i, problem in enumerate(problems) if not self.validate or i % _HELD_OUT]
+        rest, held_out = split_problems(problems) if self.validate else (list(problems), [])
         asked = self.prompts * (self.group if supervised else 1)
         if asked > len(rest):
             raise MathbError(f"A step asks for {asked} problems and there are {len(rest)}; lower prompts or give more.")
         return rest, held_out
+
+
+def split_problems(problems: Sequence[Problem]) -> tuple[list[Problem], list[Problem]]:
+    """Problems to train on, and every tenth, held out, to validate on."""
+    return [problem for i, problem in enumerate(problems) if i % _HELD_OUT], list(problems[::_HELD_OUT])

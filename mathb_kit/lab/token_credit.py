@@ -57,17 +57,17 @@ class CreditModel:
         scores = self.reward_model.scores(attempts, rows)
         right, wrong = token_weights(scores, mask)
         means = (scores * mask).cumsum(1) / mask.cumsum(1)
-        told = []
+        lines = []
         for row in rows:
             texts = self.engine.tokenizer.batch_decode([[token] for token in attempts.completions[row]])
             for place, text in enumerate(texts):
                 weight = float(right[row, place] - wrong[row, place])
-                told.append((row, attempts.rewards[row] == 1, place, text, float(means[row, place]), weight))
-        return pd.DataFrame(told, columns=["attempt", "correct", "place", "token", "mean_score", "weight"])
+                lines.append((row, attempts.rewards[row] == 1, place, text, float(means[row, place]), weight))
+        return pd.DataFrame(lines, columns=["attempt", "correct", "place", "token", "mean_score", "weight"])
 
 
 def learn_credit(
-    policy: str, on: str = "mini-train", *, steps: int = 60, prompts: int = 8, group: int = 16,
+    policy: str, on: str = "mini-train", *, steps: int = 60, batch: tuple[int, int] = (8, 16),
     learning_rate: float = 1e-3, seed: int = 0,
 ) -> CreditModel:  # fmt: skip
     """Train a token reward model on the attempts of a policy that stays as it is.
@@ -75,7 +75,8 @@ def learn_credit(
     Args:
         policy: a model's name or folder.
         on: training problems.
-        steps: updates, each on the pairs of ``prompts`` problems with ``group`` attempts.
+        steps: updates, each on the pairs of one batch.
+        batch: problems, and attempts at each.
         learning_rate: of the policy it would serve; the reward model's own is `TokenReward`'s multiple of it.
         seed: of problems, attempts and pairs.
 
@@ -94,8 +95,9 @@ def learn_credit(
         for step in range(steps):
             rng = random.Random(chunk_seed(seed, "credit", "order", "", step))
             drawn = sample_rollouts(
-                engine, rng.sample(problems, prompts), group, lambda p: chunk_seed(seed, "credit", p.key, "learn", step)  # noqa: B023
-            )
+                engine, rng.sample(problems, batch[0]), batch[1],
+                lambda p: chunk_seed(seed, "credit", p.key, "learn", step),  # noqa: B023
+            )  # fmt: skip
             tried = graded(drawn, engine, grader)
             generator = torch.Generator().manual_seed(rng.getrandbits(48))
             pairs = keep_pairs(torch.tensor(tried.rewards), torch.tensor(tried.groups), generator)

@@ -31,6 +31,8 @@ class TokenRewardModel:
         import torch
 
         self.settings = settings
+        # A copy, not the policy's own: what tells right from wrong early in a text is not what writes the next token,
+        # and the score of a token must not move because the policy did.
         self.backbone = copy.deepcopy(policy.base_model)
         self.head = torch.nn.Linear(policy.config.get_text_config().hidden_size, 1, bias=False).to(policy.device)
         torch.nn.init.zeros_(self.head.weight)
@@ -59,6 +61,8 @@ class TokenRewardModel:
         total = 0.0
         for batch in batches(rollouts, rows, self.backbone.device):
             values = self._scores(rollouts, batch)
+            # The loss is a mean over attempts, so a batch counts by its share of them: the gradients that add up here
+            # are those of one mean over all, however memory cut it.
             loss = reward_model_loss(values, rewards[batch], mask[batch, : values.shape[1]]) * len(batch) / len(rows)
             loss.backward()
             total += float(loss.detach())
@@ -82,4 +86,6 @@ class TokenRewardModel:
         self._optimizer.load_state_dict(state["optimizer"])
 
     def _scores(self, rollouts: Rollouts, rows: Sequence[int]) -> Tensor:
+        # Per token, though only whole attempts have an outcome: the head is linear without bias, so the mean of these
+        # logits is the logit of the mean state, and credit comes out as what each prefix adds to it.
         return self.head(hidden_states(self.backbone, rollouts, rows, self.settings.sees_token))[..., 0]

@@ -1,8 +1,5 @@
 """Outcome-reward RL in one file: sample with our engine, grade with our grader, update the policy, repeat.
 
-    from mathb_kit.lab.trainer import train
-    train("grpo", "mini-base-1", steps=200, to="runs/lab/my-grpo")
-
 Every random choice of a step is a function of (seed, step), so a run that was killed goes on where it was kept and ends
 with the same weights. Rollouts are sampled at temperature 1 from the whole distribution, whatever the model's own
 settings: the policy that is updated is the policy that sampled. Left out on purpose, next to larger trainers: a value
@@ -18,35 +15,30 @@ validation where they apply. Distillation samples nothing: its reward and kl are
 from __future__ import annotations
 
 import copy
-import os
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import Grader
-from mathb_kit.lab.checkpoints import usage_of, write_checkpoint
-from mathb_kit.lab.objectives import Batch, Objective, get_objective
+from mathb_kit.lab.objectives import Batch, Objective
 from mathb_kit.lab.objectives.batch import kl_estimate
 from mathb_kit.lab.objectives.oreal import keep_pairs
-from mathb_kit.lab.prompts import training_problems, written_solutions
+from mathb_kit.lab.prompts import written_solutions
 from mathb_kit.lab.rollouts import Rollouts, graded, sample_rollouts, solution_rollouts, summary
 from mathb_kit.lab.run_folder import RunFolder
 from mathb_kit.lab.scoring import completion_mask, tabulate
-from mathb_kit.lab.settings import Settings
+from mathb_kit.lab.settings import TrainingSettings
 from mathb_kit.lab.token_reward import TokenRewardModel
 from mathb_kit.lab.update import Diverged, Policy
 from mathb_kit.models.model import Model
-from mathb_kit.models.registry import get_model
 from mathb_kit.problems.problem import Problem
 from mathb_kit.progress import progress
 from mathb_kit.sampling.engine import chunk_seed
-from mathb_kit.sampling.transformers_engine import TransformersEngine, load_checkpoint
-from mathb_kit.store import runs_root
+from mathb_kit.sampling.transformers_engine import TransformersEngine
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -55,139 +47,88 @@ _ROUNDS = 3  # of dynamic sampling in one step; what is mixed by then is trained
 _PATIENCE = 20  # steps in a row without any gradient before a run gives up
 
 
-def train(
-    objective: str | Objective = "grpo",
-    base: str | os.PathLike[str] | Model = "mini-base-1",
-    *,
-    steps: int | None = None,
-    tokens: int | None = None,
-    on: str | os.PathLike[str] | Sequence[Problem] = "mini-train",
-    to: str | os.PathLike[str] | None = None,
-    seed: int = 0,
-    prompts: int = 16,
-    group: int = 8,
-    updates: int | None = None,
-    learning_rate: float | None = None,
-    max_tokens: int | None = None,
-    validate: int = 0,
-    validate_on: str | os.PathLike[str] | Sequence[Problem] | None = None,
+def rollout_engine(
+    model: Model,
+    loaded: tuple[PreTrainedModel, PreTrainedTokenizerBase],
+    max_tokens: int,
     device: str | None = None,
-) -> Path:
-    """Train a model on the verdicts of its own attempts; a call that was stopped goes on where it was kept.
+) -> TransformersEngine:
+    """The engine that samples from the network in training, in the state in which it is at the time.
 
     Args:
-        objective: a name (see `mathb_kit.lab.objectives.OBJECTIVES`), or an `Objective` of your own.
-        base: where to start: a model's name or folder; any causal LM in Hugging Face format.
-        steps: rollout batches; 200 where neither ``steps`` nor ``tokens`` is given.
-        tokens: budget in sampled tokens instead, or as well.
-        on: training problems: a set that no evaluation uses, a file, or problems.
-        to: the folder of the run and its checkpoint; ``runs/lab/<objective>-<base>-<seed>`` by default.
-        seed: of everything random.
-        prompts: problems per step.
-        group: attempts per problem.
-        updates: optimiser steps per rollout batch; the objective's own by default.
-        learning_rate: 3e-4 by default for models below 10^7 parameters, else 1e-6.
-        max_tokens: token limit of an attempt; the model's own by default.
-        validate: see `Settings`.
-        validate_on: the training problems whose every tenth validates and is left out of training; ``on`` by default.
+        model: says how the network is prompted.
+        loaded: the network that will be trained, in 32 bit, and its tokenizer.
+        max_tokens: token limit of an attempt.
         device: ``cpu``, ``cuda``; a GPU if there is one.
-
-    Returns:
-        The folder, an ordinary checkpoint (`get_model` reads it), with ``log.jsonl`` beside it.
-
-    Raises:
-        MathbError: bad settings, an evaluation set as training set, divergence, no gradient for many steps, a full
-            disk; what was kept is named, and the same call resumes from it.
     """
-    objective = get_objective(objective) if isinstance(objective, str) else objective
-    model = base if isinstance(base, Model) else get_model(base)
-    problems, source = training_problems(on)
-    network, tokenizer = load_checkpoint(replace(model, dtype="float32"))
-    if learning_rate is None:
-        learning_rate = 3e-4 if network.num_parameters() < 1e7 else 1e-6
-    settings = Settings(
-        200 if steps is None and tokens is None else steps, prompts, group, updates or objective.updates, learning_rate,
-        max_tokens or model.sampling.max_tokens, tokens, seed, validate,
-    )  # fmt: skip
-    held_out = None
-    if validate_on is not None:
-        pool, validated = training_problems(validate_on)
-        held_out = settings.divide(pool, objective.supervised)[1]
-    recipe = {
-        "kind": "rl", "objective": objective.name, "coefficients": objective.coefficients(), "base": model.name,
-        "base_key": model.key(), "on": source, "training": asdict(settings),
-    }  # fmt: skip
-    if held_out is not None:
-        recipe["validate_on"] = validated
-    folder = RunFolder(Path(to) if to else runs_root() / "lab" / f"{objective.name}-{model.name}-{seed}", recipe)
-    if not folder.finished():
-        record = fit((network, tokenizer), model, problems, objective, settings, folder, device, held_out)
-        write_checkpoint(folder.path, network, tokenizer, usage_of(model, model.name, [source]), recipe, record)
-        folder.close()
-    return folder.path
+    # Nothing is cut off and nothing sharpened: where the sampler is not the policy itself, every ratio and every
+    # gradient estimate of the objectives is biased.
+    free = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "max_tokens": max_tokens}
+    return TransformersEngine(model.with_sampling(**free), device=device, loaded=loaded)
 
 
-def fit(
-    loaded: tuple[PreTrainedModel, PreTrainedTokenizerBase],
-    model: Model,
-    problems: Sequence[Problem],
-    objective: Objective,
-    settings: Settings,
-    folder: RunFolder,
-    device: str | None = None,
-    held_out: Sequence[Problem] | None = None,
-) -> dict[str, Any]:
-    """Train the network in place, from the folder's state if it has one; returns what training reports."""
-    run = _Run(loaded, model, problems, objective, settings, folder, device, held_out)
-    step, unit = folder.saved_step, "steps" if settings.steps else "sampled tokens"
-    done = step if settings.steps else run.sampled
-    with Grader() as grader, progress(settings.steps or settings.tokens, objective.name, unit, done) as bar:
-        while not run.over(step):
-            step += 1
-            before = run.sampled
-            try:
-                row = run.step(step, grader)
-            except KeyboardInterrupt:
-                bar.note(f"Stopped in step {step}; the same call goes on after step {folder.saved_step}.")
-                raise
-            folder.log(row)
-            folder.save(run.state(step), last=run.over(step))
-            bar.update(1 if settings.steps else run.sampled - before)
-            if step == 1 or step % 20 == 0 or run.over(step):
-                shown = {name: row[name] for name in ("reward", "entropy", "kl", "loss") if row[name] is not None}
-                bar.note(
-                    f"step {step}: {', '.join(f'{name} {value:.3f}' for name, value in shown.items())}, "
-                    f"length {row['length']:.1f}, {row['mixed']} of {row['groups']} groups mixed"
-                )
-    return folder.report()
+@dataclass(eq=False)
+class Training:
+    """The moving parts of a run: policy, base, optimiser, reward model, counters.
 
+    Args:
+        engine: of `rollout_engine`; its network is trained in place, from the folder's state if it has one.
+        problems: to train on.
+        held_out: to validate on, where ``settings`` ask for it.
+        objective: what is optimised.
+        settings: with updates, learning rate and token limit given.
+        folder: entered, so that no other process trains there.
+    """
 
-class _Run:
-    """The moving parts: policy, base, optimiser, reward model, counters."""
+    engine: TransformersEngine
+    problems: list[Problem]
+    held_out: list[Problem]
+    objective: Objective
+    settings: TrainingSettings
+    folder: RunFolder
 
-    def __init__(self, loaded, model, problems, objective, settings, folder, device, held_out=None) -> None:
-        if held_out is None:
-            self.problems, self.held_out = settings.divide(problems, objective.supervised)
-        else:
-            kept_out = {problem.statement for problem in held_out}
-            rest = [problem for problem in problems if problem.statement not in kept_out]
-            self.problems, _ = replace(settings, validate=0).divide(rest, objective.supervised)
-            self.held_out = list(held_out)
-        self.network, self.objective, self.settings, self.folder = loaded[0], objective, settings, folder
-        free = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "max_tokens": settings.max_tokens}
-        self.engine = TransformersEngine(model.with_sampling(**free), device=device, loaded=loaded)
+    def __post_init__(self) -> None:
+        self.network = self.engine.network
+        # Before a state is loaded: the distance from the base is that from where the run began, not from where it is
+        # taken up again.
         self.reference = copy.deepcopy(self.network).requires_grad_(False)
-        self.policy = Policy(self.network, objective, settings.learning_rate)
+        self.policy = Policy(self.network, self.objective, self.settings.learning_rate)
         self.reward_model = None
-        if objective.token_reward:
-            self.reward_model = TokenRewardModel(self.network, objective.token_reward, settings.learning_rate)
-        self.solutions = written_solutions(self.problems) if objective.supervised else {}
+        if settings := self.objective.token_reward:
+            self.reward_model = TokenRewardModel(self.network, settings, self.settings.learning_rate)
+        self.solutions = written_solutions(self.problems) if self.objective.supervised else {}
         self.sampled, self.idle = 0, 0
-        if state := folder.state:
+        if state := self.folder.state:
             self.policy.load(state["policy"])
             self.sampled, self.idle = state["sampled"], state["idle"]
             if self.reward_model:
                 self.reward_model.load(state["reward_model"])
+
+    def fit(self) -> dict[str, Any]:
+        """Train to the end of the budget; returns what training reports.
+
+        Raises:
+            MathbError: divergence, no gradient for many steps, a full disk.
+        """
+        settings, folder = self.settings, self.folder
+        step, unit = folder.saved_step, "steps" if settings.steps else "sampled tokens"
+        done = step if settings.steps else self.sampled
+        with Grader() as grader, progress(settings.steps or settings.tokens, self.objective.name, unit, done) as bar:
+            while not self.over(step):
+                step += 1
+                before = self.sampled
+                try:
+                    row = self.step(step, grader)
+                except KeyboardInterrupt:
+                    bar.note(f"Stopped in step {step}; the same call goes on after step {folder.saved_step}.")
+                    raise
+                # The log first: a row without its state is cut off and made again, a state without its row is lost.
+                folder.log(row)
+                folder.save(self.state(step), last=self.over(step))
+                bar.update(1 if settings.steps else self.sampled - before)
+                if step == 1 or step % 20 == 0 or self.over(step):
+                    bar.note(_note(step, row))
+        return folder.report()
 
     def over(self, step: int) -> bool:
         """Whether the budget is spent after this step."""
@@ -195,6 +136,7 @@ class _Run:
         return (steps is not None and step >= steps) or (tokens is not None and self.sampled >= tokens)
 
     def state(self, step: int) -> dict[str, Any]:
+        """All that the next step hangs on, but for its noise, which is a function of seed and step."""
         return {
             "step": step,
             "sampled": self.sampled,
@@ -236,6 +178,8 @@ class _Run:
             with clock("grading"):
                 rounds.append(graded(fresh, self.engine, grader))
             if self.objective.resample:
+                # Only mixed groups have a gradient under a group baseline, so more is drawn until a batch of them is
+                # full; whatever was drawn in vain counts as sampled, else budgets could not be compared.
                 mixed = rounds[-1].only(rounds[-1].mixed_groups())
                 useful = useful + mixed if useful else mixed
                 if len(useful.problems) >= count:
@@ -250,6 +194,8 @@ class _Run:
         import torch
 
         everything = list(range(len(rollouts.groups)))
+        # Scored again although the sampler knew these probabilities: it works in batches of other shapes and rounds
+        # differently, and a ratio must be exactly 1 where the policy has not moved yet.
         old, entropies = tabulate(self.network, rollouts, everything, entropy=True)
         mask = completion_mask(rollouts, str(self.network.device))
         # For the log one attempt per group says enough about the distance from the base.
@@ -266,6 +212,8 @@ class _Run:
             frozen = step <= self.objective.token_reward.warm_up
             generator = torch.Generator().manual_seed(self._seed("pairs", step))
             pairs = keep_pairs(batch.rewards, batch.groups, generator)
+            # The policy learns from scores that the reward model gave *before* it sees these outcomes (its update is
+            # below): afterwards they would tell it the verdict of the very attempt that they weigh.
             kept = pairs.nonzero()[:, 0].tolist()
             batch = replace(batch, kept=pairs, token_scores=self.reward_model.scores(rollouts, kept))
         row = {"entropy": round(float(entropy), 5), "kl": round(float(distance), 5)}
@@ -281,6 +229,7 @@ class _Run:
 
     def _validate(self, grader: Grader) -> float:
         """Mean reward of four attempts at each held-out problem, with the same noise every time."""
+        # Step 0 in the seed whatever the step: two validations differ by the policy alone.
         tried = sample_rollouts(self.engine, self.held_out, 4, lambda problem: self._seed(problem.key, 0))
         rewards = graded(tried, self.engine, grader).rewards
         return round(sum(rewards) / len(rewards), 4)
@@ -300,6 +249,14 @@ class _Run:
 
     def _kept(self) -> str:
         return f"the state after step {self.folder.saved_step} is kept in {self.folder.path}."
+
+
+def _note(step: int, row: dict[str, Any]) -> str:
+    shown = {name: row[name] for name in ("reward", "entropy", "kl", "loss") if row[name] is not None}
+    return (
+        f"step {step}: {', '.join(f'{name} {value:.3f}' for name, value in shown.items())}, "
+        f"length {row['length']:.1f}, {row['mixed']} of {row['groups']} groups mixed"
+    )
 
 
 class _Clock:

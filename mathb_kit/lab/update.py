@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mathb_kit.errors import MathbError
 from mathb_kit.lab.objectives import Batch, Objective
 from mathb_kit.lab.rollouts import Rollouts
-from mathb_kit.lab.scoring import each_batch, score, tabulate
+from mathb_kit.lab.scoring import each_batch, tabulate, token_log_probs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,12 +76,16 @@ class Policy:
             part = set(groups[number::updates])
             rows = [row for row, group in enumerate(rollouts.groups) if group in part]
             here = _rows_of(batch, rows)
+            # First as if the policy were still the one that sampled: its log-probabilities are known, so this costs no
+            # pass through the network, and it shows which attempts have a gradient at all.
             loss, gradients = self._gradients(here)
             moving = _rows_with_gradient(gradients)
-            if number and moving:  # the policy has moved since it sampled; who has no gradient stays where it was
+            # From the second minibatch on the policy has moved, so the ratios of those attempts are looked up anew.
+            # Without advantage there is no gradient at any ratio, so the others' old values may stand.
+            if number and moving:
                 tables = tabulate(self.network, rollouts, [rows[i] for i in moving], self.objective.entropy)
                 loss, gradients = self._gradients(_moved(here, [table[rows] for table in tables], moving))
-                moving = _rows_with_gradient(gradients)
+                moving = _rows_with_gradient(gradients)  # clipping may have taken some away
             if not torch.isfinite(loss):
                 raise Diverged("loss")
             if not moving:
@@ -115,14 +119,18 @@ class Policy:
         """Into the weights' ``grad``; ``place`` has the line of ``gradients`` of every attempt that has one."""
         import torch
 
+        # By the chain rule dL/dw = sum over tokens of dL/dlogp dlogp/dw. The first factor is at hand, so each batch of
+        # attempts is one vector-Jacobian product, and no batch needs another's graph: memory is bounded by a batch,
+        # whatever the loss makes of all attempts together (group means, a mean over all tokens).
         def work(some: list[int]) -> tuple[Tensor, ...]:
             lines = [place[row] for row in some]
-            values = score(self.network, rollouts, some, self.objective.entropy)
+            values = token_log_probs(self.network, rollouts, some, self.objective.entropy)
             value = sum((v * g[lines, : v.shape[1]]).sum() for v, g in zip(values, gradients))
+            # Not `backward`: batches run side by side in threads, which would add into the same ``grad``.
             return torch.autograd.grad(value, self._weights, materialize_grads=True)
 
         total = [torch.zeros_like(weight) for weight in self._weights]
-        for _, parts in each_batch(self.network, rollouts, list(place), work):
+        for _, parts in each_batch(self.network, rollouts, list(place), work):  # in order, so that sums round alike
             torch._foreach_add_(total, parts)
         for weight, gradient in zip(self._weights, total):
             weight.grad = gradient
@@ -131,7 +139,7 @@ class Policy:
         import torch
 
         norm = torch.nn.utils.clip_grad_norm_(self._weights, _LARGEST_GRADIENT)
-        if not torch.isfinite(norm):
+        if not torch.isfinite(norm):  # looked at before the step: the weights that are kept must be the last sound ones
             raise Diverged("gradient")
         self.updates += 1
         for parameters in self._optimizer.param_groups:

@@ -10,35 +10,42 @@ verl: name this file and function in the configuration, ``custom_reward_function
 
 from __future__ import annotations
 
+import atexit
 import json
+import math
 from collections.abc import Mapping, Sequence
+from functools import cache
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation
-from mathb_kit.grading import Grader, extract, grade
+from mathb_kit.grading import Grader, extract
 from mathb_kit.models.model import Model
 from mathb_kit.problems.problem import Problem
+from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:
     import datasets
 
 
-def trl_reward(completions: Sequence[Any], gold: Sequence[str], **_: Any) -> list[float]:
+def trl_reward(completions: Sequence[Any], gold: Sequence[Any], **_: Any) -> list[float]:
     """1 for a correct completion, else 0: a reward function for TRL's trainers.
 
+    All calls of a process share one grader, which ends with it.
+
     Args:
-        completions: texts, or for chats lists of messages, of which the last counts.
-        gold: the data's column of that name, one per completion.
+        completions: texts, or for chats lists of messages, of which the last counts; a number is a bare answer.
+        gold: the data's column of that name, one per completion: texts or numbers.
+
+    Raises:
+        MathbError: a gold or a completion that is neither.
     """
-    texts = [text if isinstance(text, str) else text[-1]["content"] for text in completions]
-    answers = [extract(text).answer for text in texts]
-    pairs = [(right, answer) for right, answer in zip(gold, answers, strict=True) if answer is not None]
-    with Grader() as grader:
-        verdicts = grader.grade_all(pairs)
-    verdict = {pair: told for pair, (told, _) in verdicts.items()}
-    return [float(verdict.get(pair) == "correct") for pair in zip(gold, answers)]
+    golds = [_as_text(right, "gold") for right in gold]
+    pairs = list(zip(golds, map(_answer, completions), strict=True))
+    verdicts = _grader().grade_all([(right, answer) for right, answer in pairs if answer is not None])
+    return [float(verdicts.get(pair, (None,))[0] == Verdict.CORRECT) for pair in pairs]
 
 
 def trl_prompts(model: Model, problems: Sequence[Problem]) -> datasets.Dataset:
@@ -57,10 +64,10 @@ def trl_prompts(model: Model, problems: Sequence[Problem]) -> datasets.Dataset:
 
 
 def verl_reward(
-    data_source: str, solution_str: str, ground_truth: str, extra_info: Mapping[str, Any] | None = None
+    data_source: str, solution_str: Any, ground_truth: Any, extra_info: Mapping[str, Any] | None = None
 ) -> float:
-    """verl's ``compute_score``: 1 for a correct completion, else 0."""
-    return float(grade(ground_truth, solution_str).verdict == "correct")
+    """verl's ``compute_score``: 1 for a correct completion, else 0; see `trl_reward`."""
+    return trl_reward([solution_str], [ground_truth])[0]
 
 
 def export_solutions(evaluation: Evaluation, problems: Sequence[Problem], path: Path, *, most: int = 4) -> int:
@@ -75,7 +82,7 @@ def export_solutions(evaluation: Evaluation, problems: Sequence[Problem], path: 
         most: correct attempts per problem, the first ones.
 
     Returns:
-        Number of rows written.
+        Real of rows written.
 
     Raises:
         MathbError: the file exists, or nothing was solved.
@@ -86,15 +93,37 @@ def export_solutions(evaluation: Evaluation, problems: Sequence[Problem], path: 
     chosen = right.groupby("problem").head(most)[["problem", "index"]]
     if chosen.empty:
         raise MathbError(f"{evaluation.model.name} solved none of these problems, so there is no solution to write.")
-    texts = evaluation.store.read_attempts(
-        evaluation.model.key(), evaluation.draw, chosen["problem"].unique(), ["problem", "index", "text"]
-    )
+    texts = evaluation.draw.attempts(chosen["problem"].unique(), ["problem", "index", "text"])
     by_key = {problem.key: problem for problem in problems}
     rows = chosen.merge(texts, on=["problem", "index"])
     lines = []
     for row in rows.itertuples():
         problem = by_key[row.problem]
-        told = {"id": f"{problem.id}-{row.index}", "problem": problem.statement, "answer": problem.gold}
-        lines.append(json.dumps({**told, "solution": row.text, "origin": problem.key}) + "\n")
+        fields = {"id": f"{problem.id}-{row.index}", "problem": problem.statement, "answer": problem.gold}
+        lines.append(json.dumps({**fields, "solution": row.text, "origin": problem.key}) + "\n")
     path.write_text("".join(lines), encoding="utf-8")
     return len(lines)
+
+
+@cache
+def _grader() -> Grader:
+    """For all calls of a process, ended with it; its workers know whose they are, so that trainers may fork."""
+    grader = Grader()
+    atexit.register(grader.close)
+    return grader
+
+
+def _answer(completion: Any) -> str | None:
+    if isinstance(completion, (list, tuple)):
+        completion = completion[-1]["content"]
+    kind = "response" if isinstance(completion, str) else "answer"
+    return extract(_as_text(completion, "completion"), kind=kind).answer
+
+
+def _as_text(value: Any, name: str) -> str:
+    """A text as it is; AIME's golds are numbers in many tables, and 33.0 where a row had none."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value):
+        return str(int(value)) if value == int(value) else str(value)
+    raise MathbError(f"The {name} {value!r} is neither a text nor a number; correct the data's column.")

@@ -1,5 +1,6 @@
 """Models: a checkpoint with its prompt and sampling settings."""
 
+from mathb_kit.models.asking import asked
 from mathb_kit.models.matching import Pair, matched, settings_table
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.models.registry import describe_model, first_available, get_model, list_models
@@ -8,6 +9,7 @@ __all__ = [
     "Pair",
     "Model",
     "Sampling",
+    "asked",
     "describe_model",
     "first_available",
     "get_model",

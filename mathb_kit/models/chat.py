@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
+from mathb_kit.models.facts import folder_facts
+from mathb_kit.models.gguf import gguf_tokenizer
 from mathb_kit.models.model import Model
 
 if TYPE_CHECKING:
@@ -32,7 +34,10 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, model: Model, text: str) -> l
         MathbError: a chat is asked for and there is no template.
     """
     if model.prompt != "chat":
-        return tokenizer(text)["input_ids"]
+        ids = tokenizer(text)["input_ids"]
+        begin = tokenizer.bos_token_id
+        # A prompt that spells the begin token out must not get a second one.
+        return ids[1:] if begin is not None and ids[:2] == [begin, begin] else ids
     options = chat_options(model)
     if not options.get("chat_template", tokenizer.chat_template):
         raise MathbError(
@@ -46,11 +51,15 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, model: Model, text: str) -> l
 
 @cache
 def _template_of(source: str) -> str | None:
+    if source.endswith(".gguf") and Path(source).is_file():
+        return gguf_tokenizer(Path(source)).chat_template
+    if Path(source).is_dir():
+        return folder_facts(Path(source)).template
     from transformers import AutoTokenizer
 
-    name, _, revision = (source, "", "") if Path(source).is_dir() else source.partition("@")
+    name, _, revision = source.partition("@")
     try:
-        return AutoTokenizer.from_pretrained(name, revision=revision or None).chat_template
+        return AutoTokenizer.from_pretrained(name, revision=revision or None, trust_remote_code=False).chat_template
     except (OSError, ValueError) as error:
         raise MathbError(
             f"The chat template of {source!r} could not be loaded: {str(error).splitlines()[0]} Run where the hub can "

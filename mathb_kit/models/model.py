@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 from mathb_kit.errors import MathbError
@@ -43,7 +45,7 @@ class Model:
 
     Attributes:
         name: how people call it, e.g. ``mini-base-1``.
-        source: hub id, or path of a local folder in Hugging Face format.
+        source: hub id, or path of a local folder in Hugging Face format or of a ``.gguf`` file.
         prompt: template with ``{problem}``, or ``chat`` for a chat template.
         user: with ``chat``, the user's turn: a template with ``{problem}``.
         system: with ``chat``, the system's turn, if any.
@@ -57,6 +59,10 @@ class Model:
         dtype: floating point type of the weights at run time.
         quantization: as the engine names it, or None.
         trained_on: problem sets its training saw.
+        adapter: folder of a PEFT adapter that is applied to the weights of ``source``, if any.
+        ends: ids of the tokens that end a completion, where the checkpoint was asked for them; else the engine's own.
+        origins: by setting, where its value comes from: ``derived (file)``, ``registered (file)``, ``given`` or
+            ``our choice``; no part of what a model is, so equality and key pass over it.
     """
 
     name: str
@@ -73,10 +79,17 @@ class Model:
     quantization: str | None = None
     trained_on: tuple[str, ...] = ()
     context: int | None = None
+    adapter: str | None = None
+    ends: tuple[int, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_local(self) -> bool:
-        return Path(self.source).is_dir()
+        return Path(self.source).is_dir() or self.is_gguf
+
+    @property
+    def is_gguf(self) -> bool:
+        return self.source.endswith(".gguf") and Path(self.source).is_file()
 
     def with_sampling(self, **changes: object) -> Model:
         """The same checkpoint under other sampling settings (hence another key)."""
@@ -87,9 +100,8 @@ class Model:
 
         Neither the name nor a local path counts: a copied checkpoint keeps its attempts, an edited one loses them.
         """
-        weights = _content_hash(Path(self.source)) if self.is_local else f"{self.source}@{self.revision}"
         identity = {
-            "weights": weights,
+            "weights": self._weights(),
             "prompt": self.prompt,
             "sampling": asdict(self.sampling),
             "dtype": self.dtype,
@@ -98,7 +110,17 @@ class Model:
         if self.prompt == "chat":  # the checkpoint's own chat template is part of its content, or of its revision
             identity["chat"] = {"user": self.user, "system": self.system, "thinking": self.thinking}
             identity["chat"]["template"] = _template_identity(self.template)
+        # Only where they are set: what was sampled before they were known keeps its key.
+        if self.adapter:
+            identity["adapter"] = adapter_hash(Path(self.adapter))
+        if self.ends:
+            identity["ends"] = self.ends
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _weights(self) -> str:
+        if self.is_gguf:
+            return f"gguf:{file_hash(Path(self.source))}"
+        return _content_hash(Path(self.source)) if self.is_local else f"{self.source}@{self.revision}"
 
     def render(self, statement: str) -> str:
         """The prompt for a statement; with ``chat`` the user's turn, see `mathb_kit.models.chat`."""
@@ -106,7 +128,9 @@ class Model:
 
 
 def _template_identity(template: str | None) -> str | None:
-    """A folder's files that hold a chat template, by content; a hub id with its revision as it is."""
+    """A folder's files that hold a chat template, or a GGUF file, by content; a hub id with its revision as it is."""
+    if template is not None and template.endswith(".gguf") and Path(template).is_file():
+        return f"gguf:{file_hash(Path(template))}"
     if template is None or not Path(template).is_dir():
         return template
     digest = hashlib.sha256()
@@ -116,10 +140,33 @@ def _template_identity(template: str | None) -> str | None:
     return digest.hexdigest()
 
 
+def adapter_hash(folder: Path) -> str:
+    """Hash of a PEFT adapter; where its base lies counts as little as the path of a checkpoint."""
+    settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    for path in ("base_model_name_or_path", "revision"):
+        settings.pop(path, None)
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for file in sorted(folder.glob("adapter_model*.safetensors")):
+        digest.update(f"{file.name}:{file_hash(file)}".encode())
+    return digest.hexdigest()
+
+
+def file_hash(file: Path) -> str:
+    """SHA-256 of a file's content; read once per process as long as size and time of change stay."""
+    told = file.stat()
+    return _file_hash(file.resolve(), told.st_size, told.st_mtime_ns)
+
+
+@cache
+def _file_hash(file: Path, size: int, changed: int) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def _content_hash(folder: Path) -> str:
     files = sorted({f for pattern in _WEIGHT_FILES for f in folder.glob(pattern)})
-    if not any(f.suffix in (".safetensors", ".bin") for f in files):
-        raise MathbError(f"{folder} holds no weights (*.safetensors); give a folder in Hugging Face format.")
+    if not any(f.suffix == ".safetensors" for f in files):
+        raise no_safe_weights(folder)
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.name}:{file.stat().st_size}:".encode())
@@ -127,3 +174,14 @@ def _content_hash(folder: Path) -> str:
             while block := stream.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def no_safe_weights(folder: Path) -> MathbError:
+    """What is said of a folder without safetensors."""
+    if pickled := next((f.name for pattern in ("*.bin", "*.pt", "*.pth") for f in sorted(folder.glob(pattern))), None):
+        return MathbError(
+            f"{folder} holds its weights as pickle ({pickled}), which can run code when it is read; convert it where "
+            "you "
+            "trust it: AutoModelForCausalLM.from_pretrained(folder).save_pretrained(folder) writes safetensors."
+        )
+    return MathbError(f"{folder} holds no weights (*.safetensors); give a folder in Hugging Face format.")

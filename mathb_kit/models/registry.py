@@ -1,93 +1,28 @@
-"""Models by name or by checkpoint folder."""
+"""Models by name, hub id, or path of a checkpoint folder, GGUF file or adapter."""
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import replace
-from functools import cache
+import re
+from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature import CHECKPOINTS
-from mathb_kit.models.hub import current_commit, is_here
+from mathb_kit.models.adapters import base_of, is_adapter, with_adapter
+from mathb_kit.models.defaults import derived_usage
+from mathb_kit.models.entries import Usage, hub_models, registered_tables
+from mathb_kit.models.facts import folder_facts, read_json
+from mathb_kit.models.gguf import gguf_facts
+from mathb_kit.models.hub import current_commit, is_here, small_files
 from mathb_kit.models.model import Model, Sampling
-from mathb_kit.settings import Settings, did_you_mean, only_fields_of, read_toml
+from mathb_kit.models.showing import say_once
+from mathb_kit.places import models_root
+from mathb_kit.settings import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class Usage(Settings):
-    """How a checkpoint wants to be prompted and sampled, and where it comes from; see ``registry.toml``."""
-
-    prompt: str = "{problem}"
-    user: str = "{problem}"
-    system: str | None = None
-    thinking: bool | None = None
-    sampling: Annotated[Sampling, only_fields_of(Sampling)] = Sampling()
-    base: str | None = None
-    trained_on: tuple[str, ...] = ()
-    context: int | None = None
-    dtype: str = "float32"
-
-
-class HubEntry(Usage):
-    """One table of ``registry.toml``, its style filled in.
-
-    Attributes:
-        hub: id on the hub, or a checkpoint folder.
-        revision: commit on the hub; without one the model is pinned when it is first used.
-        kind: ``base``, ``instruct`` or ``reasoning`` (writes long chains of thought): what a completion costs.
-        size: parameters as the name says them, e.g. ``7B``.
-        licence: of the weights.
-        facts: what is known of single values and how well, in the words of the registry's header.
-        chosen: whether temperature, top-p and token limit are our choice because no vendor names them.
-        dtype: ``bfloat16`` unless said otherwise.
-    """
-
-    hub: str
-    revision: str | None = None
-    kind: str = "base"
-    size: str | None = None
-    licence: str = "unknown"
-    facts: dict[str, str] = {}
-    chosen: bool = False
-    dtype: str = "bfloat16"
-
-
-def hub_models() -> dict[str, HubEntry]:
-    """The registered models of the hub: ours, and those of the file that ``MATHB_MODELS`` names."""
-    ours = [Path(__file__).with_name(name) for name in ("registry.toml", "oreal_deepmath.toml")]
-    own = os.environ.get("MATHB_MODELS")
-    return _entries((*ours, *([Path(own)] if own else [])))
-
-
-@cache
-def _entries(files: tuple[Path, ...]) -> dict[str, HubEntry]:
-    styles, entries = {}, {}
-    for path in files:
-        if not path.is_file():
-            raise MathbError(f"MATHB_MODELS names {path}, which is not a file; correct it or unset it.")
-        tables = read_toml(path)
-        styles |= tables.pop("styles", {})
-        for name, table in tables.items():
-            where = f"{path.name} [{name}]"
-            entries[name] = HubEntry.parse(_with_style(table, styles, where), where)
-    return entries
-
-
-def _with_style(table: Any, styles: dict[str, dict[str, Any]], where: str) -> Any:
-    """The table on top of the style that it names; single sampling settings may differ from the style's."""
-    if not isinstance(table, dict) or "style" not in table:
-        return table
-    own = {key: value for key, value in table.items() if key != "style"}
-    if table["style"] not in styles:
-        raise MathbError(f"{where} names the style {table['style']!r}; there are {', '.join(styles)}.")
-    style = styles[table["style"]]
-    sampling = {**style.get("sampling", {}), **own.get("sampling", {})}
-    return {**style, **own, "sampling": sampling, "facts": {**style.get("facts", {}), **own.get("facts", {})}}
 
 
 def checkpoints_root() -> Path:
@@ -103,44 +38,166 @@ def model_names() -> list[str]:
     return [*sorted(config.parent.name for config in checkpoints_root().glob("*/config.json")), *hub_models()]
 
 
-def get_model(name_or_path: str | os.PathLike[str]) -> Model:
-    """A model by its name, its registered hub id, or the path of a checkpoint folder.
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
-    A folder in Hugging Face format works as it is; a ``mathb`` section in its ``recipe.json`` may set what a table of
-    ``registry.toml`` sets. Another model of the hub takes three lines of a TOML file that ``MATHB_MODELS`` names (see
-    the header of ``registry.toml``), or ``Model(name, source, prompt=..., revision=...)``.
 
-    A registered model without a revision gets the commit that is in the local cache, else the hub's newest; where
-    neither can be had, ``revision`` stays None.
+def get_model(
+    name_or_path: str | os.PathLike[str], base: str | os.PathLike[str] | None = None, revision: str | None = None
+) -> Model:
+    """A model by its name, a hub id, or the path of a checkpoint folder, a GGUF file or a PEFT adapter.
+
+    A registered name or hub id (``mathb models``, and the TOML file that ``MATHB_MODELS`` names: see the header of
+    ``registry.toml``) goes first and is asked as it is registered. Any other checkpoint is asked as its own files say,
+    see `mathb_kit.models.defaults.derived_usage`; what was derived and what is our choice is said once, on stderr, and
+    stands in ``Model.origins``. A ``mathb`` section in a folder's ``recipe.json``, or a registration without ``style``
+    and ``prompt``, sets single values on top. A hub id may end in ``@revision``.
+
+    A model of the hub without a revision gets the commit that is in the local cache, else the hub's newest; where
+    neither can be had, a registered one keeps the ``revision`` None.
+
+    Args:
+        name_or_path: of the model.
+        base: with an adapter, its base (name, hub id or path) where the one that it records is not here.
+        revision: of a model of the hub, instead of the registered or the newest one: a branch, tag or commit.
 
     Raises:
-        MathbError: no such model, or a folder without a checkpoint or with a faulty recipe.
+        MathbError: no such model, a hub that cannot be reached, or a checkpoint whose files are faulty.
     """
-    model = as_registered(name_or_path)
-    if model.is_local or model.revision:
+    text = os.fspath(name_or_path)
+    folder = Path(text).expanduser()
+    known = _registered(text)
+    if revision is not None:
+        if known and not known[0].is_local:
+            known = replace(known[0], revision=_commit(known[0].source, revision)), known[1]
+        elif known or folder.exists() or not _HUB_ID.fullmatch(text):
+            raise MathbError(f"{text!r} is on this machine, so it has no revision; leave it out.")
+        else:
+            text = f"{text.partition('@')[0]}@{revision}"
+    if known is None and folder.is_dir() and is_adapter(folder):
+        return _on_its_base(folder, base)
+    if base is not None:
+        raise MathbError(f"{text!r} is no adapter (a folder with adapter_config.json), so it takes no base.")
+    if known is None and not folder.exists() and _HUB_ID.fullmatch(text):
+        source, _, revision = text.partition("@")
+        commit = _commit(source, revision) if revision else current_commit(source)
+        files = small_files(source, commit)
+        if is_adapter(files):
+            return _on_its_base(files, base)
+        model = Model(source.rpartition("/")[2], source, revision=files.name)  # the cache names it by its commit
+        return _derived(model, {}, files)
+    model, given = known or _by_path(folder)
+    if not model.is_local and not model.revision:
+        model = replace(model, revision=current_commit(model.source))
+    if "prompt" in given:  # a whole description, not single values on top
         return model
-    return replace(model, revision=current_commit(model.source))
+    return _derived(model, given)
+
+
+def _commit(source: str, revision: str) -> str:
+    """The commit of a branch, tag or commit; as it is where neither hub nor cache can tell."""
+    return revision if re.fullmatch("[0-9a-f]{40}", revision) else current_commit(source, revision) or revision
 
 
 def as_registered(name_or_path: str | os.PathLike[str]) -> Model:
     """Like `get_model`, but an unpinned model stays unpinned: nothing is asked of hub or cache."""
     text = os.fspath(name_or_path)
+    folder = Path(text).expanduser()
+    if known := _registered(text):
+        return known[0]
+    if not folder.exists() and _HUB_ID.fullmatch(text):
+        source, _, revision = text.partition("@")
+        return Model(source.rpartition("/")[2], source, revision=revision or None)
+    return get_model(folder)
+
+
+def _registered(text: str) -> tuple[Model, dict[str, Any]] | None:
+    """The model of a registered name or hub id and the settings registered, or None."""
     entries = hub_models()
     if names := [text] if text in entries else [name for name, entry in entries.items() if entry.hub == text]:
         if len(names) > 1:
             raise MathbError(f"{text} is registered at several revisions; name one of {', '.join(names)}.")
-        entry, folder = entries[names[0]], Path(entries[names[0]].hub).expanduser()
-        source = str(folder) if folder.is_dir() else entry.hub
-        return _model(names[0], source, entry, revision=None if folder.is_dir() else entry.revision)
+        name, entry = names[0], entries[names[0]]
+        path = Path(entry.hub).expanduser()
+        if entry.package and text == name and (models_root() / entry.package.file).is_file():
+            path = models_root() / entry.package.file
+        source = str(path) if path.exists() else entry.hub
+        where, given = registered_tables().get(name, ("", {"prompt": entry.prompt}))
+        model = _model(name, source, entry, revision=None if path.exists() else entry.revision)
+        origins = {}
+        for setting in _settings_of(given):
+            fact = entry.facts.get(setting) or entry.facts.get("sampling" if setting in _SAMPLING else "", "")
+            origins[setting] = f"registered ({where.partition(' ')[0]}{': ' if fact else ''}{fact.partition(';')[0]})"
+        return replace(model, origins=origins), given
     if text in model_names():
-        return _from_folder(checkpoints_root() / text)
-    folder = Path(text).expanduser()
-    if folder.is_dir():
-        return _from_folder(folder)
-    raise MathbError(
-        f"There is no model {text!r}{did_you_mean(text, model_names())}; there are {', '.join(model_names())}, "
-        "and any checkpoint folder by its path."
-    )
+        return _by_path(checkpoints_root() / text)
+    return None
+
+
+_SAMPLING = tuple(field.name for field in fields(Sampling))
+
+
+def _settings_of(given: dict[str, Any]) -> list[str]:
+    """Names of the settings in a table, single sampling settings among them."""
+    return [name for name in given if name in Usage.model_fields and name != "sampling"] + [*given.get("sampling", {})]
+
+
+def _by_path(path: Path) -> tuple[Model, dict[str, Any]]:
+    """The model at a path, as far as its recipe goes, and what that sets."""
+    if path.suffix == ".gguf" and path.is_file():
+        return Model(path.stem, str(path)), {}
+    if not path.is_dir():
+        text = str(path)
+        raise MathbError(
+            f"There is no model {text!r}{did_you_mean(text, model_names())}; there are {', '.join(model_names())}, "
+            "any id of the model hub (org/name), and any checkpoint folder, adapter folder or .gguf file by its path."
+        )
+    if not (path / "config.json").is_file():
+        found = next(path.glob("*.gguf"), None)
+        remedy = f"name its file, {found}" if found else "give a checkpoint folder in Hugging Face format"
+        raise MathbError(f"{path} has no config.json; {remedy}.")
+    recipe = path / "recipe.json"
+    section = read_json(recipe).get("mathb", {})
+    usage = Usage.parse(section, f"{recipe}, section mathb")
+    origins = dict.fromkeys(_settings_of(section), f"registered ({recipe.name})")
+    return replace(_model(path.resolve().name, str(path), usage), origins=origins), section
+
+
+def _on_its_base(folder: Path, base: str | os.PathLike[str] | None) -> Model:
+    """The model of an adapter folder."""
+    recorded = base_of(folder) if base is None else os.fspath(base)
+    try:
+        return with_adapter(get_model(recorded), folder)
+    except MathbError as error:
+        if base is not None or Path(recorded).exists():
+            raise
+        raise MathbError(
+            f"The base {recorded!r} that {folder / 'adapter_config.json'} records cannot be had "
+            f"({str(error).partition(';')[0].rstrip('.')}); write where it is as "
+            "base_model_name_or_path there, or hand it in: get_model(folder, base=...)."
+        ) from error
+
+
+def _derived(model: Model, given: dict[str, Any], files: Path | None = None) -> Model:
+    """A model asked as its own files say, with the given settings on top."""
+    if files is None:
+        if not model.is_local:
+            if not model.revision:
+                return model  # neither hub nor cache: there is nothing to read
+            files = small_files(model.source, model.revision)
+        else:
+            files = Path(model.source)
+    facts = gguf_facts(files) if model.is_gguf else folder_facts(files, None if model.is_local else model.source)
+    usage, origins = derived_usage(facts)
+    usage["sampling"] = replace(usage["sampling"], **_as_sampling(given.get("sampling", {})))
+    own = {name: getattr(model, name) for name in Usage.model_fields if name in given and name != "sampling"}
+    model = replace(model, **{**usage, **own}, origins={**origins, **model.origins})
+    say_once(model)
+    return model
+
+
+def _as_sampling(table: dict[str, Any]) -> dict[str, Any]:
+    parsed = asdict(Usage.parse({"sampling": table}, "sampling").sampling)
+    return {name: parsed[name] for name in table}
 
 
 def first_available(*names: str | os.PathLike[str], hub: bool = False) -> Model:
@@ -180,29 +237,18 @@ def list_models() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def describe_model(name_or_path: str | os.PathLike[str]) -> dict[str, Any]:
+def describe_model(model: Model | str | os.PathLike[str]) -> dict[str, Any]:
     """Everything known of a model: its settings, its key, and what the registry says of where values come from."""
-    model = get_model(name_or_path)
+    model = model if isinstance(model, Model) else get_model(model)
     told = dict(vars(model))
     if entry := hub_models().get(model.name):
         told |= {"size": entry.size, "kind": entry.kind, "licence": entry.licence}
+        if entry.package and model.is_gguf:
+            told |= {"weights": f"{entry.package.file}: {entry.hub}, quantised to {entry.package.quantization}"}
         told |= {f"known: {what}": fact for what, fact in entry.facts.items()}
     if not model.is_local and model.revision is None:
         return told | {"key": "unknown until a revision can be had: go online, or fetch the weights"}
     return told | {"key": model.key()}
-
-
-def _from_folder(folder: Path) -> Model:
-    if not (folder / "config.json").is_file():
-        raise MathbError(f"{folder} has no config.json; give a checkpoint folder in Hugging Face format.")
-    recipe = folder / "recipe.json"
-    section = {}
-    if recipe.is_file():
-        try:
-            section = json.loads(recipe.read_text(encoding="utf-8")).get("mathb", {})
-        except (ValueError, AttributeError) as error:
-            raise MathbError(f"{recipe} is not a JSON object ({error}); mend or remove it.") from error
-    return _model(folder.resolve().name, str(folder), Usage.parse(section, f"{recipe}, section mathb"))
 
 
 def _model(name: str, source: str, usage: Usage, revision: str | None = None) -> Model:

@@ -162,7 +162,7 @@ def plot_gain_per_step(gains: pd.DataFrame, *, step: int = 64, title: str = "") 
     """Mean share of problems newly solved by further attempts against the attempts made; both axes logarithmic.
 
     Args:
-        gains: `mathb_kit.released.gain_per_step`: k, gain, low, high.
+        gains: `mathb_kit.released.gain_by_k`: k, gain, low, high.
         step: attempts per step.
         title: title of the figure.
     """

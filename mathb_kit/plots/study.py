@@ -42,16 +42,16 @@ def plot_funnel(funnels: pd.DataFrame, *, panel: str = "pool", title: str = "") 
         )  # fmt: skip
         for axis, pool in zip(grid[0], pools):
             rows = funnels[funnels[panel] == pool]
-            places = range(len(rows))[::-1]
-            axis.barh(places, rows["kept"] + rows["dropped"], color="0.9", height=0.68)
-            axis.barh(places, rows["kept"], color=INK, height=0.68)
-            for place, row in zip(places, rows.to_dict("records")):
+            heights = range(len(rows))[::-1]
+            axis.barh(heights, rows["kept"] + rows["dropped"], color="0.9", height=0.68)
+            axis.barh(heights, rows["kept"], color=INK, height=0.68)
+            for y, row in zip(heights, rows.to_dict("records")):
                 note = f" {row['kept']:,}" + (f"  (\u2212{row['dropped']:,})" if row["dropped"] else "")
-                axis.text(row["kept"] + row["dropped"], place, note, va="center", fontsize=9.5)
+                axis.text(row["kept"] + row["dropped"], y, note, va="center", fontsize=9.5)
                 if with_reasons and row["dropped"]:
                     reasons = textwrap.shorten(str(row["reasons"]), 62, placeholder=" …")
-                    axis.text(1.6 * rows["kept"].max(), place, reasons, va="center", fontsize=8.5, color="0.35")
-            axis.set_yticks(list(places), rows["stage"])
+                    axis.text(1.6 * rows["kept"].max(), y, reasons, va="center", fontsize=8.5, color="0.35")
+            axis.set_yticks(list(heights), rows["stage"])
             axis.set_xlim(0, rows["kept"].max() * (2.6 if with_reasons else 1.5))
             ticks = round_ticks(4 if with_reasons else 3, integer=True).tick_values(0, rows["kept"].max())
             axis.set_xticks([tick for tick in ticks if 0 <= tick <= 1.02 * rows["kept"].max()])
@@ -99,9 +99,9 @@ def plot_sharpening(problems: pd.DataFrame, *, panel: str = "name", title: str =
                     clip_on=False, zorder=3, **edge,
                 )  # fmt: skip
             counts = {change: int((rows["change"] == change).sum()) for change in _CHANGES}
-            told = ", ".join(f"{count} {change}" for change, count in counts.items() if count)
+            summary = ", ".join(f"{count} {change}" for change, count in counts.items() if count)
             axis.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xticks=(0, 0.5, 1), yticks=(0, 0.5, 1))
-            axis.set_title(f"{name}\n{told}", fontsize=10)
+            axis.set_title(f"{name}\n{summary}", fontsize=10)
             axis.tick_params(labelbottom=True)
             if number % columns == 0:
                 axis.set_ylabel("pass@1 of the tuned model")
@@ -128,22 +128,22 @@ def plot_modes(shares: pd.DataFrame, *, title: str = "") -> Figure:
     from matplotlib.patches import Patch
 
     names, modes = list(dict.fromkeys(shares["name"])), list(dict.fromkeys(shares["mode"]))
-    fills = _FILLS | {mode: PALETTE[place] for place, mode in enumerate(modes) if mode not in _FILLS}
+    fills = _FILLS | {mode: PALETTE[number] for number, mode in enumerate(modes) if mode not in _FILLS}
     with figure_style():
         figure, axis = plt.subplots(figsize=(WIDTH, 0.44 * len(names) + 1.7), layout="constrained")
-        for place, name in enumerate(names):
+        for y, name in enumerate(names):
             left = 0.0
             for mode in modes:
                 row = shares[(shares["name"] == name) & (shares["mode"] == mode)]
                 if row.empty:
                     continue
                 share, correct = float(row["share"].iloc[0]), float(row["correct_share"].iloc[0])
-                axis.barh(place, share, left=left, color=fills[mode], height=0.74, edgecolor="white", linewidth=1)
-                axis.barh(place, correct, left=left, color="none", edgecolor="0.3", hatch="////", height=0.74,
+                axis.barh(y, share, left=left, color=fills[mode], height=0.74, edgecolor="white", linewidth=1)
+                axis.barh(y, correct, left=left, color="none", edgecolor="0.3", hatch="////", height=0.74,
                           linewidth=0)  # fmt: skip
                 if share >= 0.1:
                     box = {"boxstyle": "round,pad=0.15", "facecolor": fills[mode], "edgecolor": "none"}
-                    axis.text(left + share / 2, place, f"{mode} {100 * share:.0f} %", ha="center", va="center",
+                    axis.text(left + share / 2, y, f"{mode} {100 * share:.0f} %", ha="center", va="center",
                               fontsize=9, bbox=box)  # fmt: skip
                 left += share
         axis.set_yticks(range(len(names)), names)

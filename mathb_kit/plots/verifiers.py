@@ -118,4 +118,4 @@ def style_failures(table: pd.DataFrame) -> Styler:
         fine = {agreeing, "not run"}
         return ["color: #b03a2e" if name in names and row[name] not in fine else "" for name in row.index]
 
-    return table.style.hide(axis="index").apply(colours, axis=1)
+    return table.style.hide(axis="index").format(escape="html").apply(colours, axis=1)

@@ -52,7 +52,7 @@ def load_problems(name: str | os.PathLike[str]) -> ProblemSet:
 def problem_sets() -> pd.DataFrame:
     """What can be loaded: one row per registered set with name, rows, where and about.
 
-    ``where`` is ``built in``, ``local`` (a copy in ``$MATHB_DATA_DIR``) or ``hub``.
+    ``where`` is ``built in``, ``local`` (a copy in ``$MATHB_DATA_DIR``), ``hub``, or ``elsewhere``: a copy is needed.
     """
     import pandas as pd
 
@@ -61,7 +61,9 @@ def problem_sets() -> pd.DataFrame:
     def where(entry: SetEntry) -> str:
         if folder and find_copy(folder, entry.files):
             return "local"
-        return "built in" if entry.builtin else "hub"
+        if entry.builtin:
+            return "built in"
+        return "hub" if entry.hub else "elsewhere"
 
     rows = [
         {
@@ -91,10 +93,17 @@ def _load_registered(name: str, entry: SetEntry) -> ProblemSet:
         located = ((f"{name}, row {number}", row) for number, row in enumerate(rows, 1))
     elif folder and (path := find_copy(folder, entry.files)):
         located, fields, source = read_rows(path), entry.fields, str(path)
-    else:
+    elif entry.hub:
         located, fields, source = HubRows(name, entry), entry.fields, f"hub:{entry.hub.path}"
+    else:
+        raise MathbError(
+            f"{name} is on no hub that is known here; put {entry.files[0]}.jsonl (from {entry.origin}) into a folder "
+            "and let MATHB_DATA_DIR name it."
+        )
     if entry.quirk:
         located = QUIRKS[entry.quirk](located, fields, remarks)
+    if entry.where:
+        located = _part(located, entry.where)
     if entry.unsolved_by is not None:
         located = _as_sieved(located, entry.unsolved_by)
     problems = _to_problems(name, located, fields, entry.allow_empty_gold)
@@ -104,6 +113,15 @@ def _load_registered(name: str, entry: SetEntry) -> ProblemSet:
     if empty := sum(not problem.gold for problem in problems):
         notes.append(f"{empty:,} without a gold")
     return ProblemSet(name, problems, "; ".join(notes + remarks), source, entry.selected_in)
+
+
+def _part(located: Rows, where: dict[str, int | str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows whose columns have these values; levels come as 5, "5" or "Level 5"."""
+    for place, row in located:
+        if missing := [column for column in where if column not in row]:
+            raise MathbError(f"{place} has no column {missing[0]!r}, by which this set is a part of a larger one.")
+        if all(str(row[column]).removeprefix("Level ") == str(value) for column, value in where.items()):
+            yield place, row
 
 
 def _as_sieved(located: Rows, models: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -59,10 +59,12 @@ def _entries(names: Iterable[str]) -> dict[str, SetEntry]:
     """One set per file: sets that share it differ only in what the loader keeps of it."""
     chosen: dict[str, SetEntry] = {}
     for name in names:
-        found = {name: entry_of(name)} if name != "all" else {n: e for n, e in registry().items() if e.hub}
+        whole = name if name == "all" else entry_of(name).of or name
+        found = {whole: entry_of(whole)} if name != "all" else {n: e for n, e in registry().items() if e.hub}
         for each, entry in found.items():
             if not entry.hub:
-                raise MathbError(f"{each} ships with mathb_kit; there is nothing to fetch.")
+                where = "ships with mathb_kit" if entry.builtin else f"is on no hub known here but in {entry.origin}"
+                raise MathbError(f"{each} {where}; there is nothing to fetch.")
             if all(entry.files != other.files for other in chosen.values()):
                 chosen[each] = entry
     return chosen

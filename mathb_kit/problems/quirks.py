@@ -108,6 +108,35 @@ def olympiad_bench(rows: Rows, fields: Fields, remarks: list[str]) -> Iterator[t
         yield where, row
 
 
+def worked_answers(rows: Rows, fields: Fields, remarks: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """GSM8K: the gold stands behind ``####`` at the end of the worked solution, thousands with commas.
+
+    The solution is kept as ``solution``, without the calculator's ``<<6*7=42>>``.
+    """
+    for where, row in rows:
+        if fields.gold not in row and isinstance(row.get("answer"), str):
+            solution, mark, gold = row["answer"].rpartition("####")
+            if not mark:
+                raise MathbError(f"{where} has no #### before its gold; add the field {fields.gold!r}.")
+            solution = re.sub(r"<<[^<>]*>>", "", solution).strip()
+            row = {**row, fields.gold: gold.strip().replace(",", ""), "solution": solution}
+            del row["answer"]
+        yield where, row
+
+
+def body_and_question(rows: Rows, fields: Fields, remarks: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """ASDiv and SVAMP: the story and its question are two columns, and ASDiv's golds carry a unit: ``9 (apples)``."""
+    for where, row in rows:
+        row = dict(row)
+        body = row.pop("body", None) or row.pop("Body", None)
+        if body and row.get(fields.statement):
+            body = body.strip()
+            row[fields.statement] = f"{body}{'' if body[-1] in '.?!' else '.'} {row[fields.statement]}"
+        if isinstance(gold := row.get(fields.gold), str):
+            row[fields.gold] = re.sub(r"\s*\([^()]*\)$", "", gold)
+        yield where, row
+
+
 def integer(text: str) -> str | None:
     r"""The integer that a source means by ``025``, ``27.0``, ``$12$`` or ``336^\circ``; None where it is none."""
     found = _INTEGER.fullmatch(text.strip())
@@ -138,4 +167,6 @@ QUIRKS: dict[str, Quirk] = {
     "boxed-solutions": boxed_solutions,
     "integer-golds": integer_golds,
     "olympiad-bench": olympiad_bench,
+    "worked-answers": worked_answers,
+    "body-and-question": body_and_question,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.settings import Settings, did_you_mean, read_toml
@@ -32,7 +33,7 @@ class SetEntry(Settings):
     """One table of ``registry.toml``, which explains the keys."""
 
     about: str
-    licence: str
+    licence: str = ""
     rows: int | None = None
     files: tuple[str, ...] = ()
     fields: Fields | None = None
@@ -44,13 +45,22 @@ class SetEntry(Settings):
     selected_in: int | None = None
     ordinary: tuple[str, ...] = ()
     training: bool = False
+    of: str | None = None
+    where: dict[str, int | str] = {}
+    origin: str = ""
 
 
 @cache
 def registry() -> dict[str, SetEntry]:
     """All registered problem sets."""
     path = Path(__file__).with_name("registry.toml")
-    return {name: SetEntry.parse(table, f"{path.name} [{name}]") for name, table in read_toml(path).items()}
+    tables = read_toml(path)
+    return {name: SetEntry.parse(_with_whole(table, tables), f"{path.name} [{name}]") for name, table in tables.items()}
+
+
+def _with_whole(table: dict[str, Any], tables: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A part of a set on top of the set that it is ``of``: same files, columns and licence."""
+    return tables[table["of"]] | table if "of" in table else table
 
 
 def ordinary_sets(name: str) -> tuple[str, ...]:

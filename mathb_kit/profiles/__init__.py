@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.models import Model, get_model
-from mathb_kit.models.registry import hub_models
+from mathb_kit.models.entries import hub_models
 from mathb_kit.plan import Plan
 from mathb_kit.problems import ProblemSet, load_problems
 from mathb_kit.profiles.rehearsal import Rehearsal

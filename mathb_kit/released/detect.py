@@ -30,14 +30,12 @@ class Kind:
         name: ``indicators`` of the first k attempts, unbiased ``estimates`` from all 1,024, or ``undecided`` where
             every value could be either (only 0 and 1, the same at every k).
         sentence: which, and how many (problem, model) pairs say so.
-        tolerance: by how much an estimate may differ from the exact value: the rounding of the table.
         c_low, c_high: (problems, models) smallest and largest number of successes that an estimate allows; -1 where
             none does.
     """
 
     name: KindName
     sentence: str
-    tolerance: float
     c_low: np.ndarray
     c_high: np.ndarray
 
@@ -72,14 +70,14 @@ def detect_kind(table: ReleasedTable) -> Kind:
         sentence = (
             f"pass@k is the indicator of the first k attempts: it turns from 0 to 1 in {only_indicator.sum():,} {of}"
         )
-        return Kind("indicators", sentence, tolerance, c_low, c_high)
+        return Kind("indicators", sentence, c_low, c_high)
     if only_estimate.any():
         sentence = (
             f"pass@k is the unbiased estimate from {ATTEMPTS:,} attempts: it lies strictly between 0 and 1, where some "
             f"whole number of successes puts it, in {only_estimate.sum():,} {of}"
         )
-        return Kind("estimates", sentence, tolerance, c_low, c_high)
-    return Kind("undecided", "pass@k may be either kind: no value changes with k", tolerance, c_low, c_high)
+        return Kind("estimates", sentence, c_low, c_high)
+    return Kind("undecided", "pass@k may be either kind: no value changes with k", c_low, c_high)
 
 
 def recovered_counts(table: ReleasedTable, kind: Kind) -> pd.DataFrame:
@@ -134,10 +132,10 @@ def _successes(values: np.ndarray, ks: tuple[int, ...], tolerance: float) -> tup
     """Smallest and largest c that explains a pair at every k; smallest above largest where none does."""
     low = np.zeros(values.shape[:2], dtype=int)
     high = np.full(values.shape[:2], ATTEMPTS)
-    for place, k in enumerate(ks):
+    for column, k in enumerate(ks):
         exact = _exact(k)
-        low = np.maximum(low, np.searchsorted(exact, values[..., place] - tolerance, side="left"))
-        high = np.minimum(high, np.searchsorted(exact, values[..., place] + tolerance, side="right") - 1)
+        low = np.maximum(low, np.searchsorted(exact, values[..., column] - tolerance, side="left"))
+        high = np.minimum(high, np.searchsorted(exact, values[..., column] + tolerance, side="right") - 1)
     return low, high
 
 

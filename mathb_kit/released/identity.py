@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,74 +30,47 @@ def is_fetched(path: Path, hub: Hub) -> bool:
     record = path.with_name(f"{path.name.split('.')[0]}.source.json")
     if not record.is_file():
         return False
+    expected = {"hub": hub.path, "revision": hub.revision, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     try:
-        told = json.loads(record.read_text(encoding="utf-8"))
-        known = told["hub"] == hub.path and told["revision"] == hub.revision
-    except (ValueError, KeyError, TypeError):  # somebody else's file
+        fetched = json.loads(record.read_text(encoding="utf-8"))
+    except ValueError:
         return False
-    return known and told.get("sha256") == hashlib.sha256(path.read_bytes()).hexdigest()
+    return isinstance(fetched, dict) and expected.items() <= fetched.items()
 
 
 def identify(rows: list[dict[str, Any]]) -> Identity:
-    """Whether these rows are the released table's.
+    """Whether these rows are the released table's, from their content.
 
-    Statements, golds, sources, topics, difficulties and order must be the released ones, and so must the two
-    intersections that the flags and pass@1024 columns mark. Formats other than Parquet may have turned golds or
-    difficulties into numbers or text; either form is accepted.
+    Statements, golds, sources, topics, difficulties and order must be the released ones, in the hub's own types (a copy
+    that went through CSV may have changed them), and so must the two intersections that the flags and pass@1024
+    columns mark.
     """
     if not rows:
         return "unrecognised"
     if "synthetic" in rows[0]:
         return "synthetic"
-    needed = [f"{stem}_pass@1024" for stem in _BASE_STEMS]
-    if any(column not in rows[0] for column in needed):
-        return "unrecognised"
     flags = [column for column in rows[0] if column.endswith("_unsolved")]
     parts = {
         _ALL: range(len(rows)),
-        _BASES: [at for at, row in enumerate(rows) if all(row.get(column) == 0 for column in needed)],
+        _BASES: [at for at, row in enumerate(rows) if all(row.get(f"{stem}_pass@1024") == 0 for stem in _BASE_STEMS)],
         _EVERYBODY: [at for at, row in enumerate(rows) if all(row.get(column) in (True, 1) for column in flags)],
     }
-    for gold, difficulty in _readings():
-        lines = [_line(at, row, gold, difficulty) for at, row in enumerate(rows)]
-        if all(_digest(lines[at] for at in part) == known for known, part in parts.items()):
-            return "released"
-    return "unrecognised"
+    released = all(_digest(_line(at, rows[at]) for at in part) == known for known, part in parts.items())
+    return "released" if released else "unrecognised"
 
 
-def _line(at: int, row: dict[str, Any], gold: Callable[[Any], Any], difficulty: Callable[[Any], Any]) -> str:
+def _line(at: int, row: dict[str, Any]) -> str:
     record = {
         "problem_id": f"math_b_{at:04d}",
         "source_index": at,
         "prompt": row.get("problem"),
-        "ground_truth": gold(row.get("answer")),
+        "ground_truth": row.get("answer"),
         "data_source": row.get("data_source"),
         "topic": row.get("topic"),
-        "difficulty": difficulty(row.get("difficulty")),
+        "difficulty": row.get("difficulty"),
     }
     return json.dumps(record, ensure_ascii=False, default=str) + "\n"
 
 
 def _digest(lines: Iterator[str]) -> str:
     return hashlib.sha256("".join(lines).encode(errors="surrogatepass")).hexdigest()
-
-
-def _readings() -> Iterator[tuple[Callable[[Any], Any], Callable[[Any], Any]]]:
-    def as_is(value: Any) -> Any:
-        return value
-
-    def whole(value: Any) -> Any:
-        try:
-            return int(value)
-        except (TypeError, ValueError):
-            return value
-
-    def decimal(value: Any) -> Any:
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            return value
-
-    for gold in (as_is, whole, lambda value: str(whole(value))):
-        for difficulty in (as_is, decimal, str):
-            yield gold, difficulty

@@ -125,10 +125,8 @@ def foreseen_redraw(table: ReleasedTable, kind: Kind) -> pd.DataFrame:
         missed = own[own["c"] == 0]
         extra = own.head(dropped_candidates(table)).assign(c=1)
         extra = extra.assign(problem=[f"dropped/{number}" for number in range(len(extra))])
-        seen = redraw_interval(missed, [ATTEMPTS], fit_success_rates(own)).iloc[0]
+        foreseen = redraw_interval(missed, [ATTEMPTS], fit_success_rates(own)).iloc[0]
         more = redraw_interval(missed, [ATTEMPTS], fit_success_rates(pd.concat([own, extra]), refits=0)).iloc[0]
-        rows.append(
-            (base, len(missed), seen["estimate"], seen["low"], seen["high"], more["estimate"], seen["interval"])
-        )
+        rows.append((base, len(missed), *foreseen[["estimate", "low", "high"]], more["estimate"], foreseen["interval"]))
     columns = ["base", "of", "estimate", "low", "high", "estimate_if_dropped", "interval"]
     return pd.DataFrame(rows, columns=columns)

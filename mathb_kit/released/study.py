@@ -73,22 +73,22 @@ def expansion_table(table: ReleasedTable) -> pd.DataFrame:
         %, Clopper and Pearson, problems as a sample), and published_rate (NaN where Table 2 is silent). Table 2's rows
         first, in its order.
     """
-    said = published()
-    said = said[(said["paper"] == PAPER) & (said["item"] == "Table 2") & (said["metric"] == "expansion (%)")]
-    said = dict(zip(said["subject"], said["value"] / 100))
+    rates = published()
+    rates = rates[(rates["paper"] == PAPER) & (rates["item"] == "Table 2") & (rates["metric"] == "expansion (%)")]
+    rates = dict(zip(rates["subject"], rates["value"] / 100))
     solved = table.pass_at(ATTEMPTS) > 0
     rows = []
-    for tuned in (*said, *(name for name in table.tuned if name not in said)):
+    for tuned in (*rates, *(name for name in table.tuned if name not in rates)):
         missed = table.unsolved[table.tuned[tuned]]
         count, of = int(solved.loc[missed, tuned].sum()), int(missed.sum())
         low, high = proportion_interval(count, of)
         rate = count / of if of else np.nan
-        rows.append((table.tuned[tuned], tuned, tuned in said, count, of, rate, low, high, said.get(tuned, np.nan)))
+        rows.append((table.tuned[tuned], tuned, tuned in rates, count, of, rate, low, high, rates.get(tuned, np.nan)))
     columns = ["base", "tuned", "published", "count", "of", "rate", "low", "high", "published_rate"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def expansion_curves(table: ReleasedTable, kind: Kind) -> pd.DataFrame:
+def expansion_by_k(table: ReleasedTable, kind: Kind) -> pd.DataFrame:
     """Figure 5: Expansion against k on what the base left unsolved in 1,024 attempts, for the rows of Table 2.
 
     Returns:
@@ -108,7 +108,7 @@ def pass_at_k_curves(table: ReleasedTable, kind: Kind) -> pd.DataFrame:
     """Figure 6: pass@k on the whole table against k, for all 21 models.
 
     Returns:
-        family, model, k, estimate, low, high, interval (as in ``expansion_curves``).
+        family, model, k, estimate, low, high, interval (as in ``expansion_by_k``).
     """
     frames = [_curve(table.values[model], kind).assign(model=model) for model in table.models]
     curves = pd.concat(frames, ignore_index=True)
@@ -118,7 +118,7 @@ def pass_at_k_curves(table: ReleasedTable, kind: Kind) -> pd.DataFrame:
     return curves[["family", "model", *(column for column in curves if column not in ("family", "model"))]]
 
 
-def gain_per_step(table: ReleasedTable, step: int = 64) -> pd.DataFrame:
+def gain_by_k(table: ReleasedTable, step: int = 64) -> pd.DataFrame:
     """Figure 7: mean over the models of the share of problems newly solved by ``step`` further attempts.
 
     Where the grid is coarser than ``step``, a difference is shared out evenly over the steps in between.
@@ -174,7 +174,7 @@ def source_counts(table: ReleasedTable) -> pd.DataFrame:
 
 
 def as_published(table: ReleasedTable) -> pd.DataFrame:
-    """What the released table says on everything that the paper publishes a number for, as ``agreement`` takes it.
+    """What the released table says on all that the paper publishes a number for, for ``compare_with_published``.
 
     Returns:
         paper, item, subject, metric, ours, low, high.

@@ -7,9 +7,8 @@ columns ``<model>_pass@k`` for every k of a grid. Whatever can be wrong with a c
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +110,7 @@ def read_released_table() -> ReleasedTable:
     Raises:
         MathbError: neither is to be had (the sentence has both remedies), or the table is not whole: a missing, unknown
             or doubled column, a missing value, another number of rows. Anything but the table as released is refused as
-            well for a repeated problem or id, a gold that is not a whole number, a difficulty outside 1 to 10, or a
+            well for a repeated problem, a gold that is not a whole number, a difficulty outside 1 to 10, or a
             model that is marked unsolved where it solved.
     """
     entry = registry()[SET]
@@ -128,27 +127,31 @@ def parse_released_table(rows: list[dict[str, Any]], source: str, identity: Iden
     if len(rows) != (expected := registry()[SET].rows):
         raise MathbError(f"{source} has {len(rows):,} rows where the released table has {expected}; {_AGAIN}.")
     frame = pd.DataFrame(rows)
-    _require(frame, _PLAIN, source)
     columns = _model_columns(frame, source)
-    numbered = [f"{SET}/{number}" for number in range(1, len(frame) + 1)]
-    unsolved = pd.DataFrame({model: _flags(frame, column, source) for (model, k), column in columns.items() if not k})
-    values = pd.DataFrame({key: _shares(frame, column, source) for key, column in columns.items() if key[1]})
-    values.columns = pd.MultiIndex.from_tuples(values.columns, names=["model", "k"])
+    _require(frame, (*_PLAIN, *columns.values()), source)
+    flags, shares = frame[[columns[key] for key in columns if not key[1]]], {k: c for k, c in columns.items() if k[1]}
+    _refuse(~flags.isin([True, False]), flags, source, "neither true nor false")
+    values = frame[list(shares.values())].apply(pd.to_numeric, errors="coerce")
+    _refuse(values.isna(), frame, source, "not a number")
+    _refuse((values < 0) | (values > 1), frame, source, "not within 0 to 1")
+    values.columns = pd.MultiIndex.from_tuples(shares, names=["model", "k"])
+    texts = {column: frame[column].astype(str).str.strip() for column in _PLAIN}
     problems = pd.DataFrame(
         {
-            "problem": numbered,
-            "statement": _texts(frame, "problem", source),
-            "gold": [_gold(value) for value in frame["answer"]],
-            "data_source": _texts(frame, "data_source", source),
-            "topic": _texts(frame, "topic", source),
+            "problem": [f"{SET}/{number}" for number in range(1, len(frame) + 1)],
+            "statement": texts["problem"],
+            "gold": texts["answer"],
+            "data_source": texts["data_source"],
+            "topic": texts["topic"],
             "difficulty": pd.to_numeric(frame["difficulty"], errors="coerce"),
         }
     )
-    table = ReleasedTable(problems, unsolved, values, source, identity)
-    faults = tuple(_faults(table, frame, columns))
+    unsolved = flags.astype(bool).set_axis([model for model, k in columns if not k], axis="columns")
+    table = ReleasedTable(problems, unsolved, values.astype(float), source, identity)
+    faults = tuple(_faults(table, columns))
     if faults and identity != "released":
         raise MathbError(faults[0])
-    return ReleasedTable(problems, unsolved, values, source, identity, faults)
+    return replace(table, remarks=faults)
 
 
 def local_copy() -> Path | None:
@@ -173,99 +176,59 @@ def _rows_of(path: Path) -> list[dict[str, Any]]:
     return frame.to_dict("records")
 
 
-def _require(frame: pd.DataFrame, columns: Iterable[str], source: str) -> None:
-    for column in columns:
-        if column not in frame:
-            raise MathbError(f"{source} has no column {column!r}; {_AGAIN}.")
-
-
-@cache
-def _known_models() -> tuple[str, ...]:
-    profile = load_profile("paper")
-    return (*profile.bases, *profile.tuned)
-
-
 def _model_columns(frame: pd.DataFrame, source: str) -> dict[tuple[str, int], str]:
     """Column of every (model, k), bases first and k increasing; k = 0 stands for the flag ``unsolved``."""
-    found: dict[tuple[str, int], str] = {}
+    known = (*load_profile("paper").bases, *load_profile("paper").tuned)
+    columns: dict[tuple[str, int], str] = {}
     stems: dict[str, str] = {}
-    known = _known_models()
-    for column in frame.columns:
-        if not (match := _COLUMN.fullmatch(column)):
-            continue
-        model = match["stem"].replace("_", "-")
+    for column, match in ((name, match) for name in frame.columns if (match := _COLUMN.fullmatch(name))):
+        model, k = match["stem"].replace("_", "-"), int(match["k"] or 0)
         if model not in known:
             raise MathbError(
                 f"{source}: the column {column!r} belongs to none of the 21 models{did_you_mean(model, known)}; give "
                 f"it back the name it has in the released table, or {_AGAIN}."
             )
-        key = (model, int(match["k"] or 0))
-        if key in found:
-            raise MathbError(f"{source}: the columns {found[key]!r} and {column!r} are the same model's; drop one.")
-        found[key] = column
+        if first := columns.get((model, k)):
+            raise MathbError(f"{source}: the columns {first!r} and {column!r} are the same model's; drop one.")
+        columns[model, k] = column
         stems.setdefault(model, match["stem"])
-    grid = sorted({k for _, k in found if k} | {ATTEMPTS})
-    if len(found) == 0 or grid[-1] > ATTEMPTS:
-        raise MathbError(f"{source} has no <model>_pass@k columns for k up to {ATTEMPTS:,}; {_AGAIN}.")
-    ordered = {}
-    for model in known:
-        for k in (0, *grid):
-            if (model, k) not in found:
-                column = f"{stems.get(model, model)}_{f'pass@{k}' if k else 'unsolved'}"
-                raise MathbError(f"{source} has no column {column!r}; {_AGAIN}.")
-            ordered[model, k] = found[model, k]
-    return ordered
+    ks = [0, *sorted({k for _, k in columns if k} | {ATTEMPTS})]
+    if ks[-1] > ATTEMPTS:
+        raise MathbError(f"{source} has <model>_pass@k columns for k beyond {ATTEMPTS:,}; {_AGAIN}.")
+
+    def named(model: str, k: int) -> str:  # as the file spells the model, where it has no such column
+        return columns.get((model, k)) or f"{stems.get(model, model)}_{f'pass@{k}' if k else 'unsolved'}"
+
+    return {(model, k): named(model, k) for model in known for k in ks}
 
 
-def _flags(frame: pd.DataFrame, column: str, source: str) -> pd.Series:
-    words = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
-    return _converted(frame, column, source, lambda value: words[str(value).strip().lower()], "neither true nor false")
+def _require(frame: pd.DataFrame, columns: Iterable[str], source: str) -> None:
+    """Every column with a value in every row."""
+    for column in columns:
+        if column not in frame:
+            raise MathbError(f"{source} has no column {column!r}; {_AGAIN}.")
+        missing = frame[column].isna() | (frame[column].astype(str).str.strip() == "")
+        if missing.any():
+            row = int(missing.to_numpy().argmax()) + 1
+            raise MathbError(f"{source}, row {row} has no value in the column {column!r}; {_AGAIN}.")
 
 
-def _shares(frame: pd.DataFrame, column: str, source: str) -> pd.Series:
-    shares = _converted(frame, column, source, float, "not a number")
-    if (outside := ~shares.between(0, 1)).any():
-        row = int(outside.to_numpy().argmax())
-        raise MathbError(f"{source}, row {row + 1}: {column!r} is {shares[row]:g}, not within 0 to 1; {_AGAIN}.")
-    return shares
+def _refuse(bad: pd.DataFrame, frame: pd.DataFrame, source: str, why: str) -> None:
+    """MathbError on the first value that is bad."""
+    if bad.to_numpy().any():
+        row, number = (int(at[0]) for at in bad.to_numpy().nonzero())
+        column = bad.columns[number]
+        raise MathbError(f"{source}, row {row + 1}: {column!r} is {frame.at[row, column]}, {why}; {_AGAIN}.")
 
 
-def _texts(frame: pd.DataFrame, column: str, source: str) -> pd.Series:
-    return _converted(frame, column, source, lambda value: str(value).strip(), "no text")
-
-
-def _converted(
-    frame: pd.DataFrame, column: str, source: str, convert: Callable[[Any], Any], otherwise: str
-) -> pd.Series:
-    """A column with every value converted; MathbError naming the first row that has none or another kind of value."""
-    missing = frame[column].isna() | frame[column].map(lambda value: isinstance(value, str) and not value.strip())
-    if missing.any():
-        row = int(missing.to_numpy().argmax()) + 1
-        raise MathbError(f"{source}, row {row} has no value in the column {column!r}; {_AGAIN}.")
-    values = []
-    for number, value in enumerate(frame[column], 1):
-        try:
-            values.append(convert(value))
-        except (ValueError, KeyError, TypeError) as error:
-            raise MathbError(f"{source}, row {number}: {column!r} is {value!r}, {otherwise}; {_AGAIN}.") from error
-    return pd.Series(values)
-
-
-def _gold(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))  # a column of integers with a hole, or read from CSV
-    return str(value).strip()
-
-
-def _faults(table: ReleasedTable, frame: pd.DataFrame, columns: dict[tuple[str, int], str]) -> Iterable[str]:
+def _faults(table: ReleasedTable, columns: dict[tuple[str, int], str]) -> Iterable[str]:
     """What is wrong with single values: a sentence per kind of fault, naming the first row and how many there are."""
     problems, source = table.problems, table.source
-    by_text = problems["statement"].map(lambda text: " ".join(text.split()))
-    for name, keys in (("problem", by_text), *((key, frame[key]) for key in ("id", "problem_id") if key in frame)):
-        if (again := keys.duplicated()).any():
-            row = int(again.to_numpy().argmax())
-            first = int((keys == keys[row]).to_numpy().argmax())
-            yield f"{source}, row {row + 1} has the {name} of row {first + 1}; drop one of them, or {_AGAIN}."
+    texts = problems["statement"].str.split().str.join(" ")
+    if (again := texts.duplicated()).any():
+        row = int(again.to_numpy().argmax())
+        first = int((texts == texts[row]).to_numpy().argmax())
+        yield f"{source}, row {row + 1} has the problem of row {first + 1}; drop one of them, or {_AGAIN}."
     if (odd := ~problems["gold"].str.fullmatch(r"[+-]?\d+")).any():
         row = int(odd.to_numpy().argmax())
         yield (
@@ -275,15 +238,15 @@ def _faults(table: ReleasedTable, frame: pd.DataFrame, columns: dict[tuple[str, 
     if (odd := ~problems["difficulty"].between(1, 10)).any():
         row = int(odd.to_numpy().argmax())
         yield (
-            f"{source}, row {row + 1}: the difficulty {frame['difficulty'][row]} is not a number from 1 to 10; "
+            f"{source}, row {row + 1}: the difficulty {problems['difficulty'][row]:g} is not a number from 1 to 10; "
             f"{_AGAIN}."
         )
-    contrary = table.unsolved != (table.pass_at(ATTEMPTS) == 0)
-    if contrary.to_numpy().any():
-        row, place = (int(at[0]) for at in contrary.to_numpy().nonzero())
-        model = table.models[place]
-        flag, value = columns[model, 0], columns[model, ATTEMPTS]
+    contrary = (table.unsolved != (table.pass_at(ATTEMPTS) == 0)).to_numpy()
+    if contrary.any():
+        row, column = (int(at[0]) for at in contrary.nonzero())
+        model = table.models[column]
         yield (
-            f"{source}, row {row + 1}: {flag!r} is {table.unsolved[model][row]} but {value!r} is "
-            f"{table.values[model, ATTEMPTS][row]:g} ({contrary.to_numpy().sum()} such contradictions); {_AGAIN}."
+            f"{source}, row {row + 1}: {columns[model, 0]!r} is {table.unsolved[model][row]} but "
+            f"{columns[model, ATTEMPTS]!r} is {table.values[model, ATTEMPTS][row]:g} ({contrary.sum()} such "
+            f"contradictions); {_AGAIN}."
         )

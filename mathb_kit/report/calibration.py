@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from itertools import count
 
 from mathb_kit.models import Model, first_available
-from mathb_kit.models.registry import hub_models
+from mathb_kit.models.entries import hub_models
 from mathb_kit.problems import Problem, load_problems
 from mathb_kit.profiles import Cost, Profile
-from mathb_kit.sampling import RUN_SEED, Chunk, chunk_seed, get_engine
+from mathb_kit.sampling import Chunk, chunk_seed, get_engine
+from mathb_kit.store.draw import RUN_SEED
 
 _CHUNK = 16
 _STAND_IN, _STAND_IN_SET = "mini-base-1", "mini-math"
@@ -79,8 +80,8 @@ def calibrated(profile: Profile, measured: Calibration) -> Profile:
     kind. A miniature that stood in for want of the study's models changes nothing.
     """
     if measured.model not in (*profile.bases, *profile.tuned):
-        told = f"{profile.cost.origin}; {measured.sentence}, which says nothing of this study's models"
-        return profile.model_copy(update={"cost": profile.cost.model_copy(update={"origin": told})})
+        origin = f"{profile.cost.origin}; {measured.sentence}, which says nothing of this study's models"
+        return profile.model_copy(update={"cost": profile.cost.model_copy(update={"origin": origin})})
     entry, cost = hub_models().get(measured.model), profile.cost
     changes = {
         "on": measured.on,
@@ -95,8 +96,8 @@ def _until(deadline: float, model: Model, problems: Sequence[Problem]) -> Iterat
     """Chunks of every problem in turn, in a mixed order (sets are often sorted), at least one."""
     mixed = random.Random(RUN_SEED).sample(list(problems), len(problems))
     for first in count(0, _CHUNK):
-        for place, problem in enumerate(mixed):
-            if (first or place) and time.monotonic() >= deadline:
+        for number, problem in enumerate(mixed):
+            if (first or number) and time.monotonic() >= deadline:
                 return
             seed = chunk_seed(RUN_SEED, model.name, problem.key, "calibration", first)
             yield Chunk(problem.key, model.render(problem.statement), first, _CHUNK, seed)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.judging import CheckpointJudgement
 from mathb_kit.miniature import shipped_sets
+from mathb_kit.places import runs_root
 from mathb_kit.plots import plot_pass_at_k, plot_sharpening
 from mathb_kit.provenance import provenance
-from mathb_kit.report import html
+from mathb_kit.report.html import Picture, Table, render
 from mathb_kit.report.records import json_ready
 from mathb_kit.report.sections import identity, published_numbers
 from mathb_kit.sentences import checkpoint_sentences
-from mathb_kit.store import runs_root
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
 def card_text(judged: CheckpointJudgement) -> str:
     """The same for a terminal, without the completions."""
     shown = {"index": False, "float_format": "{:.3f}".format}
-    told = [
+    lines = [
         *checkpoint_sentences(judged),
         f"\nJudged on: {judged.selection}.",
         judged.judgement.to_frame().to_string(**shown),
@@ -78,67 +78,55 @@ def card_text(judged: CheckpointJudgement) -> str:
         judged.parts().to_string(**shown),
     ]
     if judged.saturated:
-        told += ["\nOrdinary sets:", judged.ordinary().set_index("set").T.to_string(float_format="{:.3f}".format)]
-    return "\n".join([*told, f"\nSettings (--match {judged.pair.match}):", judged.settings().to_string(index=False)])
+        lines += ["\nOrdinary sets:", judged.ordinary().set_index("set").T.to_string(float_format="{:.3f}".format)]
+    return "\n".join([*lines, f"\nSettings (--match {judged.pair.match}):", judged.settings().to_string(index=False)])
 
 
 def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
-    k, tuned, base, on = judged.plan.n_max, judged.tuned.name, judged.base.name, judged.on.name
-    curves = judged.judgement.curves(_powers_of_two(k))
+    tuned, base, on = judged.tuned.name, judged.base.name, judged.on.name
+    curves = judged.judgement.curves(_powers_of_two(judged.plan.n_max))
     figure = plot_pass_at_k(curves, by="who", y_label=f"Expansion (share of {len(judged.problems)} problems)")
+    synthetic = _SYNTHETIC if on in shipped_sets() else ""
     parts = judged.parts().rename(columns=lambda name: name.replace("_", " "))
-    is_synthetic = on in shipped_sets()
-    return html.page(
-        f"{tuned} beside {base} on {on}",
-        *([html.paragraph(f"{on}: {_SYNTHETIC}.", "warning")] if is_synthetic else []),
-        html.bullets(checkpoint_sentences(judged), "finding"),
-        html.paragraph(
-            f"Null: the problems are those that {base} left unsolved by {judged.selection}. A frozen model reaches "
-            "some of the problems that it missed in one draw, too: only what goes beyond the re-drawn base is news.",
-            "null",
-        ),
-        html.picture(
+    marks = "Each mark is a problem: pass@1 of the base across, of the tuned model upwards."
+    return render(
+        "card.html",
+        title=f"{tuned} beside {base} on {on}",
+        judged=judged, tuned=tuned, base=base, on=on, synthetic=synthetic, record=record,
+        sentences=checkpoint_sentences(judged),
+        expansion=Picture.of(
             figure,
             f"Expansion against the attempts allowed, of {tuned} and of a fresh draw of {base}, on {on}"
-            f"{f' ({_SYNTHETIC})' if is_synthetic else ''}. Bands: 95 % {curves['interval'].iloc[0]}.",
+            f"{f' ({synthetic})' if synthetic else ''}. Bands: 95 % {curves['interval'].iloc[0]}.",
         ),
-        html.heading("Where"),
-        html.table(parts, "Problems reached, with 95 % Clopper-Pearson intervals of their share"),
-        *_gained(judged),
-        *_ordinary(judged),
-        *_published(judged),
-        html.heading("Settings side by side"),
-        html.table(judged.settings().rename(columns={"": "remark"}), f"Whose settings: {judged.pair.match}"),
-        html.heading("Every problem"),
-        html.table(_by_problem(judged), "What tuning changed, one row a problem", sortable=True),
-        html.heading("Cost and provenance"),
-        html.paragraph(
-            f"{record['attempts']:,} attempts, {record['tokens']:,} sampled tokens (what was in the store included); "
-            f"plan: {judged.plan}."
+        parts=Table.of(parts, "Problems reached, with 95 % Clopper-Pearson intervals of their share"),
+        reached=_reached(judged),
+        ordinary=_ordinary(judged) if judged.saturated else None,
+        sharpening=Picture.of(plot_sharpening(judged.changes(), panel="name"), marks) if judged.saturated else None,
+        published=(
+            published_numbers("Table 2", "problems in D", "reached", "expansion (%)") if on in _PAPERS_SETS else None
         ),
-        html.details("Provenance", html.preformatted(json.dumps(record["provenance"], indent=1))),
-    )
+        settings=Table.of(judged.settings().rename(columns={"": "remark"}), f"Whose settings: {judged.pair.match}"),
+        by_problem=Table.of(_by_problem(judged), "What tuning changed, one row a problem", sortable=True),
+        provenance=json.dumps(record["provenance"], indent=1),
+    )  # fmt: skip
 
 
-def _gained(judged: CheckpointJudgement) -> list[str]:
-    reached = judged.reached_with_tuning()
-    told = [html.heading("Problems reached with tuning, to read")]
-    if reached.empty:
-        return [*told, html.paragraph(f"{judged.tuned.name} reached none.")]
-    for row in reached.itertuples():
+def _reached(judged: CheckpointJudgement) -> list[dict[str, Any]]:
+    """Problems reached with tuning, to read: summary, statement, index and completion."""
+    problems = []
+    for row in judged.reached_with_tuning().itertuples():
         mark = "gained" if row.gained else "reached, not distinguishable from luck"
         summary = (
             f"{row.problem}: {mark}; {row.tuned_c} of {row.tuned_n:,} correct, re-drawn base {row.redrawn_c} of "
             f"{row.redrawn_n:,}; gold {row.gold}"
         )
-        note = html.paragraph(f"Attempt {row.index + 1:,} of the tuned model, its first correct one:", "note")
-        told.append(html.details(summary, html.completion(row.statement), note, html.completion(row.completion)))
-    return told
+        problems.append({"summary": summary, "statement": row.statement, "index": row.index,
+                         "completion": row.completion})  # fmt: skip
+    return problems
 
 
-def _ordinary(judged: CheckpointJudgement) -> list[str]:
-    if not judged.saturated:
-        return []
+def _ordinary(judged: CheckpointJudgement) -> Table:
     import pandas as pd
 
     rows = []
@@ -156,27 +144,11 @@ def _ordinary(judged: CheckpointJudgement) -> list[str]:
                 f"frozen base, two draws of {row.null_k:,}": f"{row.null:.2g}",
             }
         )
-    figure = plot_sharpening(judged.changes(), panel="name")
-    return [
-        html.heading("Ordinary sets: sharper, and at what price"),
-        html.table(
-            pd.DataFrame(rows),
-            "Means over problems, 95 % intervals (BCa bootstrap over problems; Clopper-Pearson). Last column, the null "
-            "of Shrinkage: problems that one draw of the frozen base reaches and another misses, in expectation.",
-        ),
-        html.picture(figure, "Each mark is a problem: pass@1 of the base across, of the tuned model upwards."),
-    ]
-
-
-def _published(judged: CheckpointJudgement) -> list[str]:
-    """The paper's Table 2 beside a judgement on the paper's own set."""
-    if judged.on.name not in _PAPERS_SETS:
-        return []
-    return [
-        html.heading("The paper's Table 2, as published"),
-        html.paragraph("Not ours: other sampling settings and another grader, each on its base's own set.", "note"),
-        published_numbers("Table 2", "problems in D", "reached", "expansion (%)"),
-    ]
+    return Table.of(
+        pd.DataFrame(rows),
+        "Means over problems, 95 % intervals (BCa bootstrap over problems; Clopper-Pearson). Last column, the null of "
+        "Shrinkage: problems that one draw of the frozen base reaches and another misses, in expectation.",
+    )
 
 
 def _by_problem(judged: CheckpointJudgement) -> pd.DataFrame:

@@ -1,6 +1,8 @@
-"""Pieces of a self-contained page: no network, light and dark, printable, readable by a screen reader.
+"""Self-contained pages from the templates beside this file: no network, light and dark, printable, readable by a
+screen reader.
 
-Everything that comes from a model is data: it is escaped, and mathematics is rebuilt from a list of harmless elements.
+Everything that a template is given is escaped, whoever wrote it: a model, a problem, a server, a log. Markup is only
+what the templates themselves say and formulas, which `maths` rebuilds from a list of harmless elements.
 """
 
 from __future__ import annotations
@@ -8,130 +10,119 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Collection, Iterable, Mapping
-from html import escape
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from markupsafe import Markup
 
 from mathb_kit.report.maths import with_maths
 
 if TYPE_CHECKING:
     import pandas as pd
+    from jinja2 import Environment
     from matplotlib.figure import Figure
 
-_HEADING = re.compile(r"<h2 id='([^']*)'>(.*?)</h2>")
+_HEADING = re.compile(r'<h2 id="([^"]*)">(.*?)</h2>')
 _NUMBER = re.compile(r"[+-]?[\d,]+(\.\d+)?(e[+-]\d+)?( ?%)?|")
 
 
-def page(title: str, *parts: str) -> str:
-    """A whole page with its contents at the top; ``parts`` are HTML from the functions below."""
-    body = "\n".join(parts)
-    contents = "".join(f"<li><a href='#{anchor}'>{text}</a></li>" for anchor, text in _HEADING.findall(body))
-    style, script = (Path(__file__).with_name(f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    return (
-        f"<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><title>{escape(title)}</title>\n"
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>\n<link rel='icon' href='data:,'>\n"
-        f"<style>\n{style}</style></head>\n<body>\n<a class='skip' href='#main'>Skip the contents</a>\n"
-        f"<header><h1>{escape(title)}</h1></header>\n<nav aria-label='Contents'><ul>{contents}</ul></nav>\n"
-        f"<main id='main'>\n{body}\n</main>\n<script>\n{script}</script>\n</body></html>\n"
-    )
+def render(template: str, **values: object) -> str:
+    """A template with its values, which are escaped."""
+    return _environment().get_template(template).render(values)
 
 
-def heading(text: str) -> str:
-    """A heading, which the contents of the page will name; no two of a page may be equal."""
-    anchor = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    return f"<h2 id='{anchor}'>{escape(text)}</h2>"
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("mathb_kit.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"anchor": _anchor, "contents": _contents, "maths": with_maths, "own_file": _own_file}
+    return environment
 
 
-def paragraph(text: str, kind: str = "") -> str:
-    """A paragraph; ``kind`` is ``finding``, ``null``, ``warning``, ``note`` or nothing."""
-    return f"<p{f' class={kind!r}' if kind else ''}>{escape(text)}</p>"
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
 
 
-def bullets(texts: Iterable[str], kind: str = "") -> str:
-    """A list, or a paragraph where there is one text; ``kind`` as for a paragraph."""
-    texts = list(texts)
-    if len(texts) == 1:
-        return paragraph(texts[0], kind)
-    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
-    return f"<ul{f' class={kind!r}' if kind else ''}>{items}</ul>"
+def _contents(body: Markup) -> list[tuple[str, Markup]]:
+    """Anchors and texts of a rendered page's headings; what it escaped holds none."""
+    return [(anchor, Markup(text)) for anchor, text in _HEADING.findall(body)]
 
 
-def details(summary: str, *parts: str) -> str:
-    """Something to open; ``parts`` are HTML."""
-    return f"<details><summary>{escape(summary)}</summary>\n" + "\n".join(parts) + "</details>"
+def _own_file(name: str) -> Markup:
+    """Style and script of a page, as they stand in the package."""
+    return Markup(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
-def side_by_side(*parts: str) -> str:
-    """``parts``, HTML, beside each other where there is room."""
-    return "<div class='pair'>" + "\n".join(f"<div>{part}</div>" for part in parts) + "</div>"
+@dataclass(frozen=True)
+class Picture:
+    """A figure inside the page: the base64 of its PNG, and a caption that says what it shows."""
+
+    data: str
+    caption: str
+
+    @classmethod
+    def of(cls, source: Path | Figure, caption: str) -> Picture:
+        """From a PNG file or from matplotlib."""
+        if isinstance(source, Path):
+            png = source.read_bytes()
+        else:
+            stream = io.BytesIO()
+            source.savefig(stream, format="png", metadata={"Software": None}, bbox_inches="tight", dpi=130)
+            png = stream.getvalue()
+        return cls(base64.b64encode(png).decode(), caption)
 
 
-def links(targets: Mapping[str, Path]) -> str:
-    """A list of links to files beside or below the page."""
-    rows = [f"<li><a href='{escape(path.as_posix())}'>{escape(name)}</a></li>" for name, path in targets.items()]
-    return f"<ul>{''.join(rows)}</ul>"
+class _Cell(NamedTuple):
+    shown: str
+    sorted_by: str | None  # the number behind a rounded one
 
 
-def preformatted(text: str) -> str:
-    return f"<pre>{escape(text)}</pre>"
+class _Column(NamedTuple):
+    name: str
+    kind: str
+    cells: list[_Cell]
 
 
-def completion(text: str) -> str:
-    """A completion to read."""
-    return f"<div class='completion'>{with_maths(text)}</div>"
+@dataclass(frozen=True)
+class Table:
+    """A table with headers that a screen reader finds; the first column names the rows."""
 
+    columns: list[_Column]
+    caption: str
+    sortable: bool
 
-def picture(source: Path | Figure, caption: str) -> str:
-    """A figure inside the page, from a PNG or from matplotlib; the caption says what it shows."""
-    if isinstance(source, Path):
-        data = source.read_bytes()
-    else:
-        stream = io.BytesIO()
-        source.savefig(stream, format="png", metadata={"Software": None}, bbox_inches="tight", dpi=130)
-        data = stream.getvalue()
-    encoded = base64.b64encode(data).decode()
-    return (
-        f"<figure><div class='card'><img alt='{escape(caption)}' src='data:image/png;base64,{encoded}'></div>"
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
+    @classmethod
+    def of(
+        cls, frame: pd.DataFrame, caption: str, *, digits: int = 3, sortable: bool = False, maths: Collection[str] = ()
+    ) -> Table:
+        """A table of a frame without its index.
 
+        Args:
+            frame: columns with fractions get ``digits`` decimals.
+            caption: above it.
+            digits: decimals.
+            sortable: it sorts by its headers and filters by text and, where the first column says ``set/id``, by set.
+            maths: columns whose texts hold formulas to be drawn.
+        """
+        columns = []
+        for name in frame:
+            exact = [_exactly(value) for value in frame[name]]
+            shown = [_shown(value, digits if any(exact) else 0) for value in frame[name]]
+            kind = "maths text" if name in maths else "" if all(map(_NUMBER.fullmatch, shown)) else "text"
+            columns.append(_Column(str(name), kind, list(map(_Cell, shown, exact))))
+        return cls(columns, caption, sortable)
 
-def table(
-    frame: pd.DataFrame, caption: str, *, digits: int = 3, sortable: bool = False, maths: Collection[str] = ()
-) -> str:
-    """A table with headers that a screen reader finds; the first column names the rows.
-
-    Args:
-        frame: shown without its index; columns with fractions get ``digits`` decimals.
-        caption: above it.
-        digits: decimals.
-        sortable: it sorts by its headers and filters by text and, where the first column says ``set/id``, by set.
-        maths: columns whose texts hold formulas to be drawn.
-    """
-    columns = {}
-    for name in frame:
-        fractions = any(map(_exactly, frame[name]))
-        shown = [_shown(value, digits if fractions else 0) for value in frame[name]]
-        kind = "maths text" if name in maths else "" if all(map(_NUMBER.fullmatch, shown)) else "text"
-        cells = map(with_maths, shown) if name in maths else map(escape, shown)
-        columns[str(name)] = kind, [f"{_exactly(value)}>{cell}" for value, cell in zip(frame[name], cells)]
-    heads = "".join(f"<th scope='col'{_class(kind)}>{escape(name)}</th>" for name, (kind, _) in columns.items())
-    rows = []
-    for cells in zip(*(cells for _, cells in columns.values())):
-        first, *others = (f"{_class(kind)}{cell}" for (kind, _), cell in zip(columns.values(), cells))
-        rows.append(f"<tr><th scope='row'{first}</th>" + "".join(f"<td{cell}</td>" for cell in others) + "</tr>")
-    return (
-        f"<div class='scroll'><table{_class('sortable' if sortable else '')}>"
-        f"<caption><span>{escape(caption)}</span></caption><thead><tr>{heads}</tr></thead>\n<tbody>"
-        + "\n".join(rows)
-        + "</tbody></table></div>"
-    )
-
-
-def _class(kind: str) -> str:
-    return f" class='{kind}'" if kind else ""
+    @property
+    def rows(self) -> list[tuple[_Cell, ...]]:
+        return list(zip(*(column.cells for column in self.columns)))
 
 
 def _shown(value: object, digits: int) -> str:
@@ -144,6 +135,6 @@ def _shown(value: object, digits: int) -> str:
     return f"{value:,.{digits}f}"
 
 
-def _exactly(value: object) -> str:
+def _exactly(value: object) -> str | None:
     """What a rounded cell sorts by."""
-    return f" data-value='{float(value)!r}'" if isinstance(value, float) and value % 1 > 0 else ""
+    return repr(float(value)) if isinstance(value, float) and value % 1 > 0 else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from html import escape
 from xml.etree import ElementTree
+
+from markupsafe import Markup, escape
 
 # Between marks, or what models often write without any: a box, a product of numbers.
 _MATHS = re.compile(
@@ -15,14 +16,14 @@ _MATHS = re.compile(
 )
 
 
-def with_maths(text: str) -> str:
+def with_maths(text: str) -> Markup:
     """Text of a problem or a completion: escaped, line breaks kept, formulas drawn."""
     parts, end = [], 0
     for match in _MATHS.finditer(text):
         latex, is_block = match[match.lastgroup], match.lastgroup in "ab"
         parts += [escape(text[end : match.start()]), _mathml(latex, is_block)]
         end = match.end()
-    return "".join([*parts, escape(text[end:])])
+    return Markup("").join([*parts, escape(text[end:])])
 
 
 # MathML Core and the box. The converter passes markup on from the text it is given, so nothing else is let through.
@@ -38,9 +39,9 @@ _LONGEST, _DEEPEST = 4000, 60
 
 
 @lru_cache(maxsize=1 << 12)
-def _mathml(latex: str, block: bool) -> str:
+def _mathml(latex: str, block: bool) -> Markup:
     """MathML of a formula, or its source where the converter cannot read it."""
-    source = f"<code>{escape(latex)}</code>"
+    source = Markup("<code>{}</code>").format(latex)
     if len(latex) > _LONGEST or _depth(latex) > _DEEPEST:
         return source
     from latex2mathml.converter import convert
@@ -58,7 +59,7 @@ def _mathml(latex: str, block: bool) -> str:
         if element.tag == "menclose":  # not in MathML Core: browsers draw no box by themselves
             element.tag = "mrow"
             element.set("style", "border: 1px solid; padding: .1em .2em")
-    return ElementTree.tostring(tree, encoding="unicode")
+    return Markup(ElementTree.tostring(tree, encoding="unicode"))
 
 
 def _depth(latex: str) -> int:

@@ -237,10 +237,10 @@ def _write_page(executed: Path) -> None:
 
     class Renderer(IPythonRenderer):
         def block_math(self, body: str) -> str:
-            return with_maths(f"$${body}$$")
+            return str(with_maths(f"$${body}$$"))  # a str: what it is joined to is not to be escaped once more
 
         def inline_math(self, body: str) -> str:
-            return with_maths(f"${body}$")
+            return str(with_maths(f"${body}$"))
 
     def markdown(source: str) -> str:
         return MarkdownWithMath(renderer=Renderer(escape=False)).render(source)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from mathb_kit.errors import MathbError
-from mathb_kit.models.registry import hub_models
+from mathb_kit.models.entries import hub_models
 from mathb_kit.plan import Plan
 from mathb_kit.problems.registry import registry
 from mathb_kit.profiles import Profile
@@ -72,9 +72,9 @@ def price(profile: Profile) -> str:
         f"  {len(profile.evaluations)} evaluations (a model on a set) of {total['problems']:,.0f} problems in all",
         f"  attempts at most {total['attempts']:,.0f}  ({plan.n_max:,} a problem; plan {plan}; "
         f"{profile.chance:,} more by {profile.bases[0]} for what guessing is worth)",
-        f"  tokens at most   {total['tokens'] / 1e6:,.1f} million  ({_told(cost.tokens_per_attempt)} an attempt)",
-        f"  hours at most    {total['hours']:,.2f}  ({_told(cost.tokens_per_second)} tokens/s on {cost.on})",
-        f"  disk at most     {total['bytes'] / 1e6:,.0f} MB  ({_told(cost.bytes_per_attempt)} bytes an attempt)",
+        f"  tokens at most   {total['tokens'] / 1e6:,.1f} million  ({_in_words(cost.tokens_per_attempt)} an attempt)",
+        f"  hours at most    {total['hours']:,.2f}  ({_in_words(cost.tokens_per_second)} tokens/s on {cost.on})",
+        f"  disk at most     {total['bytes'] / 1e6:,.0f} MB  ({_in_words(cost.bytes_per_attempt)} bytes an attempt)",
     ]
     if cost.success_rates and not plan.is_fixed:
         rates = ", ".join(
@@ -155,7 +155,7 @@ def _looked_up(numbers: float | dict[str, float], key: str | None, model: str, w
     return numbers[key]
 
 
-def _told(numbers: float | dict[str, float]) -> str:
+def _in_words(numbers: float | dict[str, float]) -> str:
     if isinstance(numbers, dict):
         return ", ".join(f"{key} {number:,.0f}" for key, number in numbers.items())
     return f"{numbers:,.3g}" if numbers < 1000 else f"{numbers:,.0f}"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from mathb_kit.places import run_root
 from mathb_kit.problems.registry import registry
-from mathb_kit.provenance import checkout
-from mathb_kit.published import agreement
+from mathb_kit.published import compare_with_published
 from mathb_kit.released import as_published
 from mathb_kit.released.table import SET, ReleasedTable, local_copy, read_released_table
-from mathb_kit.report import html
+from mathb_kit.report.folders import released_figures_folder
+from mathb_kit.report.html import Table
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import every_caption_says, write_pictures
-from mathb_kit.store import runs_root
 
 NOTEBOOK = "09_the_released_table"
 
@@ -30,9 +30,9 @@ def redraw_released() -> Path:
     """
     started = time.monotonic()
     table = read_released_table()  # before a kernel starts: a fault in the table is one sentence
-    folder = figures_folder(table)
+    folder = released_figures_folder(table)
     print(f"released: {table.note}, read from {table.source}", flush=True)
-    executed = run_notebook(NOTEBOOK, {"profile": "released"}, _run_folder() / "notebooks")
+    executed = run_notebook(NOTEBOOK, {"profile": "released"}, run_root("released") / "notebooks")
     if table.identity != "released":
         every_caption_says(folder, table.note, "it was drawn from another table; put table.note into it")
     page = _write_page(table, folder, executed)
@@ -48,28 +48,10 @@ def price_of_released() -> str:
     return f"released: no attempts, no tokens, under a minute on one core\n  reads {where}"
 
 
-def figures_folder(table: ReleasedTable) -> Path:
-    """``figures/released/`` of the checkout for the table as released, ``runs/released/figures/`` for any other."""
-    committed, apart = figures_folders()
-    return committed if table.identity == "released" else apart
-
-
-def figures_folders() -> tuple[Path, Path]:
-    """Where figures of the table as released go, and where those of any other table go."""
-    apart, root = _run_folder() / "figures", checkout()
-    return (root / "figures" / "released" if root else apart), apart
-
-
-def _run_folder() -> Path:
-    return runs_root() / "released"
-
-
 def _write_page(table: ReleasedTable, folder: Path, executed: Path) -> Path:
-    said = agreement(as_published(table)).query("paper == 'MATH-Beyond'").drop(columns="paper")
+    rows = compare_with_published(as_published(table)).query("paper == 'MATH-Beyond'").drop(columns="paper")
+    caption = f"As published, beside ours from the released table ({table.note})"
     return write_pictures(
-        "MATH-Beyond's released table, redrawn", folder, [executed], _run_folder() / "index.html",
-        html.paragraph(f"{table.note}; nothing was sampled", "note"),
-        html.heading("Our numbers beside the published ones"),
-        html.table(said, f"As published, beside ours from the released table ({table.note})", sortable=True),
-        table=table.note,
+        "MATH-Beyond's released table, redrawn", folder, [executed], run_root("released") / "index.html",
+        note=f"{table.note}; nothing was sampled", beside=Table.of(rows, caption, sortable=True),
     )  # fmt: skip

@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 
 from mathb_kit.lab.make import make_missing
-from mathb_kit.profiles import Profile, load_profile, profile_names
+from mathb_kit.places import run_root, store_root
+from mathb_kit.profiles import load_profile
 from mathb_kit.progress import clock
-from mathb_kit.provenance import checkout
+from mathb_kit.report.folders import figures_folder
 from mathb_kit.report.notebooks import find_notebook, run_notebook
 from mathb_kit.report.page import every_caption_says, write_page
 from mathb_kit.report.price import price
-from mathb_kit.store import Store, runs_root, store_root
+from mathb_kit.store import Store
 
 
 def reproduce(
@@ -41,7 +42,7 @@ def reproduce(
     scripts = [find_notebook(name) for name in profile.notebooks]
     print(profile.note if rehearse else price(profile), flush=True)
     if from_scratch:
-        _train_miniature(run_folder(profile) / "checkpoints")
+        _train_miniature(run_root(profile.name) / "checkpoints")
     started = time.monotonic()
     executed, lines = [], []
     for script in scripts:
@@ -50,36 +51,18 @@ def reproduce(
         parameters = {"profile": str(Path(call).resolve()) if call.endswith(".toml") else call, "quick": quick}
         if rehearse:
             parameters["rehearse"] = True
-        executed.append(run_notebook(script, parameters, run_folder(profile) / "notebooks"))
+        executed.append(run_notebook(script, parameters, run_root(profile.name) / "notebooks"))
         lines.append(f"  {clock(time.monotonic() - begun)}  {executed[-1].with_suffix('.html')}")
     if rehearse:
         _every_caption_says_so(figures_folder(profile))
     print(f"Done in {clock(time.monotonic() - started)}. Executed notebooks, each with its .ipynb beside it:")
     print(*lines, sep="\n")
     print(f"Figures and their tables: {figures_folder(profile)}")
-    page = write_page(profile, figures_folder(profile), executed, run_folder(profile) / "index.html")
+    page = write_page(profile, figures_folder(profile), executed, run_root(profile.name) / "index.html")
     print(f"All of it on one page: {page}")
     attempts, tokens = Store().totals()
     print(f"Sampled so far, by all calls: {attempts:,} attempts, {tokens / 1e6:.1f} million tokens ({store_root()})")
     return executed
-
-
-def run_folder(profile: Profile) -> Path:
-    """``runs/<profile>/``: what a run of this profile writes besides the store and the committed figures."""
-    return runs_root() / profile.name
-
-
-def figures_folder(profile: Profile) -> Path:
-    """Where a profile's figures go.
-
-    ``figures/<profile>/`` of the checkout, but only for a profile exactly as shipped, on the models that ship: quick,
-    edited and retrained studies draw into ``runs/<profile>/figures/``.
-    """
-    root = checkout()
-    as_shipped = profile.name in profile_names() and profile == load_profile(profile.name)
-    if root is None or not (as_shipped and profile.commit_figures) or "MATHB_CHECKPOINTS" in os.environ:
-        return run_folder(profile) / "figures"
-    return root / "figures" / profile.name
 
 
 def _every_caption_says_so(folder: Path) -> None:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+from mathb_kit.lab.result import run_scoreboard
 from mathb_kit.lab.scoreboard import Scoreboard, load_scoreboard
-from mathb_kit.lab.scores import run_scoreboard
 from mathb_kit.progress import clock
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import write_pictures

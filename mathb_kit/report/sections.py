@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.evaluation import Evaluation
+from mathb_kit.judging import NotStored
 from mathb_kit.models import Model
 from mathb_kit.problems import Problem
 from mathb_kit.profiles import Profile
 from mathb_kit.progress import clock
 from mathb_kit.published import published
-from mathb_kit.report import html
 from mathb_kit.report.findings import Finding
+from mathb_kit.report.html import Table
+from mathb_kit.report.status import beside_published
+from mathb_kit.results import StudyResults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 Evaluations = Mapping[tuple[str, str], Evaluation]
 
 _PAPER = "MATH-Beyond"
-_READ_PROBLEMS = 2
+READ_PROBLEMS = 2
 _CONFIDENCE = (
     "How sure a published number is: primary (the paper's own page), stated (sources that are not the paper, as a rule "
     "several that agree), code, measured (on a published figure), secondary (one reader's transcription), inferred "
@@ -36,35 +39,36 @@ def identity(model: Model) -> dict[str, Any]:
     return {"name": model.name, "source": source, "revision": model.revision, "key": model.key()}
 
 
-def beside_the_paper(study: Profile, found: Iterable[Finding]) -> list[str]:
-    # Above this module: it reads what `reproduce` drew, and `reproduce` writes this page.
-    from mathb_kit.report.status import beside_published
-
+def beside_the_paper(results: StudyResults, findings: Iterable[Finding]) -> dict[str, Any]:
+    """A note, ours and published in pairs of tables, and ``like`` (or None): where like can be set beside like."""
+    study = results.study
     if study.miniature:
-        told = "Ours are tiny models on synthetic problems: the two sides are not comparable, only the questions are."
+        note = "Ours are tiny models on synthetic problems: the two sides are not comparable, only the questions are."
     else:
-        told = "The two sides differ in sampling settings and grader; only like is set beside like, in the last table."
-    parts = [html.paragraph(f"{told} Published numbers are as published. {_CONFIDENCE}")]
-    for finding in found:
-        ours = html.table(*_tidy(finding.table, f"Ours, with 95 % intervals: {finding.question} ({study.note})"))
-        parts.append(html.side_by_side(ours, published_numbers(*finding.asked_by)))
-    like = beside_published(study).query("ours.notna()")
-    if len(like):
-        parts.append(html.table(like, f"Like beside like ({study.note})", digits=2))
-    return parts
+        note = "The two sides differ in sampling settings and grader; only like is set beside like, in the last table."
+    pairs = []
+    for finding in findings:
+        ours = Table.of(*_tidy(finding.table, f"Ours, with 95 % intervals: {finding.question} ({study.note})"))
+        pairs.append((ours, published_numbers(*finding.asked_by)))
+    like = beside_published(results).query("ours.notna()")
+    return {
+        "note": f"{note} Published numbers are as published. {_CONFIDENCE}",
+        "pairs": pairs,
+        "like": Table.of(like, f"Like beside like ({study.note})", digits=2) if len(like) else None,
+    }
 
 
-def funnel(study: Profile, figures: Path) -> list[str]:
-    import pandas as pd
+def stages(results: StudyResults) -> Table | None:
+    """The funnel, where the study has one and the store holds its attempts."""
+    study = results.study
+    try:
+        return Table.of(results.stages.drop(columns="pool"),
+                        f"Ours: from {study.pool} to {study.hard_set} ({study.note})")  # fmt: skip
+    except NotStored:
+        return None
 
-    if not (path := figures / "02_funnel.csv").is_file():
-        return [html.paragraph("Not drawn by this study."), published_numbers("Construction", "problems left")]
-    stages = pd.read_csv(path, keep_default_na=False).drop(columns="pool")
-    ours = html.table(stages, f"Ours: from {study.pool} to {study.hard_set} ({study.note})")
-    return [html.side_by_side(ours, published_numbers("Construction", "problems left"))]
 
-
-def published_numbers(item: str, *metrics: str) -> str:
+def published_numbers(item: str, *metrics: str) -> Table:
     """Numbers of a figure or table of the paper, digits as printed, and who says so."""
     numbers = published()
     numbers = numbers[(numbers["paper"] == _PAPER) & (numbers["item"] == item) & numbers["metric"].isin(metrics)]
@@ -73,17 +77,17 @@ def published_numbers(item: str, *metrics: str) -> str:
     sources = {source: mark for mark, source in enumerate(numbers["source"].unique(), 1)}
     marked = numbers["confidence"] + " [" + numbers["source"].map(sources).astype(str) + "]"
     table = numbers.assign(value=printed, confidence=marked)[["subject", "metric", "value", "confidence"]]
-    told = " ".join(f"[{mark}] {source}." for source, mark in sources.items())
+    named = " ".join(f"[{mark}] {source}." for source, mark in sources.items())
     table, caption = _tidy(table, f"Published: {_PAPER}, {item}")
-    return html.table(table, f"{caption}. {told}")
+    return Table.of(table, f"{caption}. {named}")
 
 
 def _tidy(table: pd.DataFrame, caption: str) -> tuple[pd.DataFrame, str]:
     """Columns that say the same in every row go into the caption."""
     same = [name for name in table if len(table) > 1 and table[name].nunique(dropna=False) == 1]
-    told = "; ".join(f"{name}: {table[name].iloc[0]}" for name in same)
+    shared = "; ".join(f"{name}: {table[name].iloc[0]}" for name in same)
     table = table.drop(columns=same).rename(columns=lambda name: name.replace("_", " "))
-    return table, f"{caption}. {told}" if told else caption
+    return table, f"{caption}. {shared}" if shared else caption
 
 
 def by_problem(study: Profile, evaluations: Evaluations) -> pd.DataFrame:
@@ -93,34 +97,32 @@ def by_problem(study: Profile, evaluations: Evaluations) -> pd.DataFrame:
     columns: dict[str, dict[str, str]] = {}
     for (model, _), evaluation in evaluations.items():
         outcomes = evaluation.outcomes
-        told = columns.setdefault(model, {})
-        told |= {key: f"{c:,} of {n:,}" for key, c, n in zip(outcomes["problem"], outcomes["c"], outcomes["n"])}
+        counts = columns.setdefault(model, {})
+        counts |= {key: f"{c:,} of {n:,}" for key, c, n in zip(outcomes["problem"], outcomes["c"], outcomes["n"])}
     problems = [problem for name in _sets(study) for problem in study.problems(name)]
     return pd.DataFrame(
         {
             "problem": [problem.key.partition("@")[0] for problem in problems],
             "gold": [problem.gold for problem in problems],
-            **{model: [told.get(problem.key, "") for problem in problems] for model, told in columns.items()},
+            **{model: [counts.get(problem.key, "") for problem in problems] for model, counts in columns.items()},
             "statement": [problem.statement for problem in problems],
         }
     )
 
 
-def completions(study: Profile, evaluations: Evaluations) -> list[str]:
-    parts = [
-        html.paragraph(
-            f"Of every set the first {_READ_PROBLEMS} problems that some model solved and another did not: each "
-            "model's first attempt, and its first correct one."
-        )
-    ]
+def completions(study: Profile, evaluations: Evaluations) -> list[dict[str, Any]]:
+    """Problems to read: summary, statement, and attempts as pairs of a note and a text."""
+    shown = []
     for name in _sets(study):
         met = {model: evaluation for (model, of), evaluation in evaluations.items() if of == name}
-        told_apart = [problem for problem in study.problems(name) if _disagree(problem, met.values())]
-        for problem in told_apart[:_READ_PROBLEMS]:
-            read = [part for model, evaluation in met.items() for part in _to_read(model, evaluation, problem)]
+        problems = [each for each in study.problems(name) if _disagree(each, met.values())][:READ_PROBLEMS]
+        keys = [problem.key for problem in problems]
+        attempts = [_to_read(model, evaluation, keys) for model, evaluation in met.items()] if keys else []
+        for problem in problems:
             summary = f"{problem.key.partition('@')[0]}, gold {problem.gold}"
-            parts.append(html.details(summary, html.completion(problem.statement), *read))
-    return parts
+            texts = [pair for by_key in attempts for pair in by_key[problem.key]]
+            shown.append({"summary": summary, "statement": problem.statement, "attempts": texts})
+    return shown
 
 
 def _disagree(problem: Problem, evaluations: Iterable[Evaluation]) -> bool:
@@ -128,17 +130,22 @@ def _disagree(problem: Problem, evaluations: Iterable[Evaluation]) -> bool:
     return any(solved) and not all(solved)
 
 
-def _to_read(model: str, evaluation: Evaluation, problem: Problem) -> Iterable[str]:
-    graded = evaluation.verdicts[evaluation.verdicts["problem"] == problem.key]
+def _to_read(model: str, evaluation: Evaluation, keys: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """By problem, a model's first attempt and its first correct one, each with a note; none where it met it not."""
+    graded = evaluation.verdicts[evaluation.verdicts["problem"].isin(keys)]
+    right = graded[graded["verdict"] == "correct"].groupby("problem")["index"].agg(["min", "size"])
+    made = graded.groupby("problem").size()
+    pairs: dict[str, list[tuple[str, str]]] = {key: [] for key in keys}
     if graded.empty:
-        return
-    right = graded.loc[graded["verdict"] == "correct", "index"]
-    shown = {0, *right.nsmallest(1)}
-    attempts = evaluation.completions(problem, max(shown) + 1)
-    for row in attempts[attempts["index"].isin(shown)].itertuples():
-        of = f"{len(right):,} of {len(graded):,} correct"
-        yield html.paragraph(f"{model}, attempt {row.index + 1:,}: {row.verdict} ({of})", "note")
-        yield html.completion(row.text)
+        return pairs
+    # One reading of the store for all of them: it takes a problem's attempts as a whole anyway.
+    attempts = evaluation.first_attempts(int(right["min"].max() if len(right) else 0) + 1, list(made.index))
+    for row in attempts.sort_values(["problem", "index"]).itertuples():
+        first, count = right.loc[row.problem] if row.problem in right.index else (0, 0)
+        if row.index in (0, first):
+            of = f"{count:,} of {made[row.problem]:,} correct"
+            pairs[row.problem].append((f"{model}, attempt {row.index + 1:,}: {row.verdict} ({of})", row.text))
+    return pairs
 
 
 def models(study: Profile) -> pd.DataFrame:
@@ -153,7 +160,8 @@ def _models_of(study: Profile) -> dict[str, str]:
     return dict.fromkeys(study.bases, "") | study.tuned
 
 
-def cost(study: Profile, evaluations: Evaluations, notebooks: Sequence[Path]) -> list[str]:
+def cost(study: Profile, evaluations: Evaluations, notebooks: Sequence[Path]) -> dict[str, Any]:
+    """A note and a table."""
     import pandas as pd
 
     rows = []
@@ -164,13 +172,12 @@ def cost(study: Profile, evaluations: Evaluations, notebooks: Sequence[Path]) ->
     seconds = [_seconds(notebook) for notebook in notebooks]
     wall = f" The notebooks took {clock(sum(seconds))} minutes." if seconds and all(seconds) else ""
     beside = f"; the sieve of {study.pool} and the draw for chance come on top" if study.pool else ""
-    return [
-        html.paragraph(
-            f"{table['attempts'].sum():,} attempts and {table['tokens'].sum():,} sampled tokens stand behind this "
-            f"page{beside}. What the store had already was read, not sampled again.{wall}"
-        ),
-        html.table(table, f"Times fewer: than {study.plan.n_max:,} attempts at every problem ({study.note})", digits=1),
-    ]
+    caption = f"Times fewer: than {study.plan.n_max:,} attempts at every problem ({study.note})"
+    return {
+        "note": f"{table['attempts'].sum():,} attempts and {table['tokens'].sum():,} sampled tokens stand behind this "
+                f"page{beside}. What the store had already was read, not sampled again.{wall}",
+        "table": Table.of(table, caption, digits=1),
+    }  # fmt: skip
 
 
 def _seconds(notebook: Path) -> float:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mathb_kit.judging import NotStored
+from mathb_kit.places import verifiers_root
 from mathb_kit.profiles import Profile, load_profile, profile_names
-from mathb_kit.published import agreement, published
-from mathb_kit.report.released import figures_folders
-from mathb_kit.report.reproduce import figures_folder
-from mathb_kit.verifiers import run_folder
+from mathb_kit.published import compare_with_published, published
+from mathb_kit.report.folders import figures_folder, released_figures_folders
+from mathb_kit.results import StudyResults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +57,7 @@ ITEMS = (
 
 
 def status_table() -> pd.DataFrame:
-    """Figures and tables of MATH-Beyond by call: told from the files that the calls left.
+    """Figures and tables of MATH-Beyond by call, by the files that the calls left.
 
     Returns:
         One row per figure or table: item, shows, then one column per call. ``sampled`` (from attempts of the models
@@ -73,44 +75,50 @@ def status_table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def beside_published(study: Profile, items: Collection[str] = ()) -> pd.DataFrame:
+def beside_published(results: StudyResults, items: Collection[str] = ()) -> pd.DataFrame:
     """MATH-Beyond's published numbers beside those of a sampled study.
 
     Only like is set beside like: the same model under its own name on the same problems at the same k. The miniature,
     rehearsals and smaller studies have nothing of the kind, and their rows say ``not run``.
 
     Args:
-        study: its figures' tables are read.
+        results: of the study.
         items: of the paper, e.g. ``Table 2``; all by default.
 
     Returns:
-        item, subject, metric, published, ours, low, high, agrees, confidence, source (see ``agreement``).
+        item, subject, metric, published, ours, low, high, agrees, confidence, source (see ``compare_with_published``).
     """
-    table = agreement(_ours(study))
+    import pandas as pd
+
+    rows = []
+    if results.study.rehearsal is None and 1024 in results.study.ks:
+        for item, numbers in (("Figure 1", _figure_1), ("Table 2", _table_2)):
+            if not items or item in items:
+                with suppress(NotStored):
+                    rows += [(item, *row) for row in numbers(results)]
+    ours = pd.DataFrame(rows, columns=["item", "subject", "metric", "ours", "low", "high"]).assign(paper=PAPER)
+    table = compare_with_published(ours)
     chosen = table[(table["paper"] == PAPER) & (table["item"].isin(items) | (len(items) == 0))]
     return chosen.drop(columns="paper").reset_index(drop=True)
 
 
-def _ours(study: Profile) -> pd.DataFrame:
-    import pandas as pd
+def _figure_1(results: StudyResults) -> Iterator[tuple]:
+    if "aime-2024" not in results.study.sets or "qwen2.5-7b" not in results.study.bases:
+        return
+    ends = results.saturation.query("set == 'aime-2024' and k == 1024 and name == 'qwen2.5-7b'")
+    for row in ends.itertuples():
+        yield row.name, "AIME 2024 pass@1024 (%)", 100 * row.estimate, 100 * row.low, 100 * row.high
 
-    rows, nan = [], float("nan")
-    folder = figures_folder(study)
-    own_models = study.rehearsal is None
-    if own_models and (path := folder / "01_base_saturation.csv").is_file():
-        ends = pd.read_csv(path).query("set == 'aime-2024' and k == 1024 and name == 'qwen2.5-7b'")
-        for row in ends.itertuples():
-            ends_of = (100 * row.estimate, 100 * row.low, 100 * row.high)
-            rows.append(("Figure 1", row.name, "AIME 2024 pass@1024 (%)", *ends_of))
-    if own_models and study.hard_set == "math-b" and (path := folder / "03_reach.csv").is_file():
-        said = published()
-        named = set(said.loc[(said["paper"] == PAPER) & (said["item"] == "Table 2"), "subject"])
-        reached = pd.read_csv(path)
-        for row in reached[(reached["k"] == 1024) & reached["tuned"].isin(named)].itertuples():
-            rows.append(("Table 2", row.tuned, "problems in D", row.of, nan, nan))
-            rows.append(("Table 2", row.tuned, "reached", row.count, nan, nan))
-            rows.append(("Table 2", row.tuned, "expansion (%)", 100 * row.rate, 100 * row.low, 100 * row.high))
-    return pd.DataFrame(rows, columns=["item", "subject", "metric", "ours", "low", "high"]).assign(paper=PAPER)
+
+def _table_2(results: StudyResults) -> Iterator[tuple]:
+    if results.study.hard_set != "math-b":
+        return
+    numbers, nan = published(), float("nan")
+    named = set(numbers.loc[(numbers["paper"] == PAPER) & (numbers["item"] == "Table 2"), "subject"])
+    for row in results.reach[(results.reach["k"] == 1024) & results.reach["tuned"].isin(named)].itertuples():
+        yield row.tuned, "problems in D", row.of, nan, nan
+        yield row.tuned, "reached", row.count, nan, nan
+        yield row.tuned, "expansion (%)", 100 * row.rate, 100 * row.low, 100 * row.high
 
 
 def _by_profile(item: PaperItem, profile: Profile) -> str:
@@ -125,14 +133,14 @@ def _by_profile(item: PaperItem, profile: Profile) -> str:
 def _by_verifiers(item: PaperItem) -> str:
     if not item.sampled.startswith("04_"):
         return ""
-    return "sampled" if _drawn(run_folder() / "figures", item.sampled) else "not run"
+    return "sampled" if _drawn(verifiers_root() / "figures", item.sampled) else "not run"
 
 
 def _by_released(item: PaperItem) -> str:
     name = item.released or item.schematic
     if not name:
         return ""
-    committed, apart = figures_folders()
+    committed, apart = released_figures_folders()
     if _drawn(committed, name):
         return "released" if item.released else "schematic"
     if not _drawn(apart, name):

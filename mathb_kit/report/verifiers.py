@@ -7,11 +7,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 from mathb_kit.judging import study_evaluations
+from mathb_kit.places import verifiers_root
 from mathb_kit.profiles import load_profile
 from mathb_kit.progress import clock
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import write_pictures
-from mathb_kit.verifiers import comparison_rows, load_catalogue, run_folder, run_verifiers
+from mathb_kit.verifiers import comparison_rows, load_catalogue, run_verifiers
 
 NOTEBOOK = "04_verifiers_under_the_lens"
 
@@ -38,10 +39,12 @@ def compare_verifiers(only: Collection[str] = (), *, quick: bool = False) -> Pat
     sources = rows["source"].value_counts(sort=False)
     print(f"{len(rows):,} rows: " + ", ".join(f"{count:,} {source}" for source, count in sources.items()), flush=True)
     run_verifiers(rows, only)
-    executed = run_notebook(NOTEBOOK, {"profile": "mini", "quick": quick}, run_folder() / "notebooks")
-    page = write_pictures("verifiers compared", run_folder() / "figures", [executed], run_folder() / "index.html")
+    executed = run_notebook(NOTEBOOK, {"profile": "mini", "quick": quick}, verifiers_root() / "notebooks")
+    page = write_pictures(
+        "verifiers compared", verifiers_root() / "figures", [executed], verifiers_root() / "index.html"
+    )
     print(f"Done in {clock(time.monotonic() - started)}. Executed notebook: {executed.with_suffix('.html')}")
-    print(f"Figures and tables: {run_folder() / 'figures'}\nAll of it on one page: {page}")
+    print(f"Figures and tables: {verifiers_root() / 'figures'}\nAll of it on one page: {page}")
     return executed
 
 

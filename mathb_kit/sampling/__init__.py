@@ -1,13 +1,31 @@
-"""From problems to attempts: engines, the driver that skips what the store has, and its report."""
+"""From problems to attempts: engines, the driver that skips what the store has, and its report.
 
-from mathb_kit.sampling.driver import SampleReport, missing_chunks, sample
-from mathb_kit.sampling.dry_run import DryRun, dry_run
-from mathb_kit.sampling.engine import RUN_SEED, Chunk, CommittingEngine, Completion, Engine, chunk_seed
-from mathb_kit.sampling.engines import ENGINES, EngineFactory, engine_factory, get_engine
-from mathb_kit.sampling.shard import Shard, parse_shard
+`mathb_kit.draw.Draw` has the verbs. Names load on first use: the shell completes an engine's name without pandas.
+"""
 
-__all__ = [
-    "ENGINES", "RUN_SEED", "Chunk", "CommittingEngine", "Completion", "DryRun", "Engine", "EngineFactory",
-    "SampleReport", "Shard", "chunk_seed", "dry_run", "engine_factory", "get_engine", "missing_chunks", "parse_shard",
-    "sample",
-]  # fmt: skip
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "ENGINES": "engines",
+    "Chunk": "engine",
+    "CommittingEngine": "engine",
+    "Completion": "engine",
+    "DryRun": "dry_run",
+    "Engine": "engine",
+    "EngineFactory": "engine",
+    "SampleReport": "driver",
+    "Shard": "shard",
+    "chunk_seed": "engine",
+    "engine_factory": "engines",
+    "get_engine": "engines",
+    "parse_engine": "engines",
+    "parse_shard": "shard",
+}
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _ROOM = 64  # token places added when a buffer is full
+_TOKENS_AT_ONCE = 32_768  # of prompts, padding included
 
 
 class _GrowingLayer(DynamicLayer):
@@ -62,23 +63,34 @@ class Prefix:
 
 
 def read_prompts(network: PreTrainedModel, prompts: list[list[int]], pad: int) -> Prefix:
-    """Run the prompts (token ids) through the network, all in one batch."""
+    """Run the prompts (token ids) through the network, as many at once as the activations should have room for."""
     length = max(map(len, prompts))
     ids = np.full((len(prompts), length), pad)
     mask = np.zeros((len(prompts), length), dtype=np.int64)
     for row, prompt in enumerate(prompts):
         ids[row, length - len(prompt) :], mask[row, length - len(prompt) :] = prompt, 1
-    mask = torch.from_numpy(mask).to(network.device)
+    ids, mask = torch.from_numpy(ids).to(network.device), torch.from_numpy(mask).to(network.device)
+    at_once = max(1, _TOKENS_AT_ONCE // length)
+    parts = [_read(network, *part) for part in zip(ids.split(at_once), mask.split(at_once))]
+    if len(parts) == 1:
+        return Prefix(*parts[0], mask)
+    cache = Cache(layer_class_to_replicate=_GrowingLayer)
+    for number, layers in enumerate(zip(*(part.layers for part, _ in parts))):
+        cache.update(torch.cat([layer.keys for layer in layers]), torch.cat([layer.values for layer in layers]), number)
+    return Prefix(cache, torch.cat([logits for _, logits in parts]), mask)
+
+
+def _read(network: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor) -> tuple[Cache, torch.Tensor]:
     cache = Cache(layer_class_to_replicate=_GrowingLayer)
     logits = network(
-        input_ids=torch.from_numpy(ids).to(network.device),
+        input_ids=ids,
         attention_mask=mask,
         position_ids=(mask.cumsum(1) - 1).clamp(min=0),
         past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
     ).logits[:, -1]
-    return Prefix(cache, logits, mask)
+    return cache, logits
 
 
 class Decoding(Protocol):

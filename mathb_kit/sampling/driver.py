@@ -1,4 +1,4 @@
-"""From (model, problems, plan, draw) to committed attempts: what the store has is skipped, the rest is sampled."""
+"""From (draw, problems, plan) to committed attempts: what the store has is skipped, the rest is sampled."""
 
 from __future__ import annotations
 
@@ -11,22 +11,13 @@ from itertools import groupby
 from typing import Any
 
 from mathb_kit.errors import MathbError
-from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
 from mathb_kit.progress import progress
 from mathb_kit.provenance import provenance
-from mathb_kit.sampling.engine import (
-    RUN_SEED,
-    Chunk,
-    CommittingEngine,
-    Completion,
-    Engine,
-    Target,
-    chunk_seed,
-)
+from mathb_kit.sampling.engine import Chunk, CommittingEngine, Completion, Engine, chunk_seed
 from mathb_kit.sampling.prompts import template_hash
-from mathb_kit.store import Store
+from mathb_kit.store.draw import StoredDraw
 
 # A kill loses at most what was finished since the last shard; many small shards would make reading slow.
 _FLUSH_ATTEMPTS = 4096
@@ -53,18 +44,13 @@ class SampleReport:
 
 
 def sample(
-    model: Model,
+    draw: StoredDraw,
+    engine: Engine | CommittingEngine,
     problems: Sequence[Problem],
     plan: Plan | int,
     *,
-    store: Store,
-    engine: Engine | CommittingEngine,
-    draw: str = "main",
     low: int = 0,
     high: int | None = None,
-    run_seed: int = RUN_SEED,
-    mix_engines: bool = False,
-    model_key: str | None = None,
 ) -> SampleReport:
     """Bring every problem to attempts ``low`` to ``high - 1`` in the store.
 
@@ -73,28 +59,20 @@ def sample(
     (under Ray each worker may lose its last seconds).
 
     Args:
-        model: the model; its key, with ``draw``, says where the attempts belong.
+        draw: where the attempts belong.
+        engine: what turns chunks into completions; not touched if nothing is missing.
         problems: the problems, sampled in this order; one listed twice is sampled once.
         plan: gives the chunk size and the default ``high``; an int stands for that many attempts each.
-        store: where attempts are looked up and committed.
-        engine: what turns chunks into completions.
-        draw: name of the draw.
         low: first attempt index wanted.
         high: end of the attempt indices wanted (rounded up to whole chunks); ``plan.n_max`` by default.
-        run_seed: seed that all chunk seeds derive from.
-        mix_engines: let this engine add to a draw that another engine began.
-        model_key: ``model.key()`` where the caller has it: for a local model it is a hash of all weights.
 
     Raises:
         MathbError: bad range or draw, a damaged or full store, a draw that another engine began, or an engine that
             breaks its contract.
     """
     started = time.perf_counter()
-    plan = Plan.fixed(plan) if isinstance(plan, int) else plan
-    model_key = model_key or model.key()
-    chunks = missing_chunks(
-        model, problems, plan, store=store, draw=draw, low=low, high=high, run_seed=run_seed, model_key=model_key
-    )
+    chunks = missing_chunks(draw, problems, plan, low, high)
+    plan = _as_plan(plan)
     planned = plan.chunks(low, plan.n_max if high is None else high)
     asked = len({problem.key for problem in problems}) * sum(size for _, size in planned)
     new_attempts = sum(chunk.size for chunk in chunks)
@@ -102,18 +80,20 @@ def sample(
     if not chunks:
         return SampleReport(0, 0, time.perf_counter() - started, skipped)
 
-    target = Target(store, model, model_key, draw, run_seed, mix_engines)
     commit = engine.commit if isinstance(engine, CommittingEngine) else partial(commit_chunks, engine)
-    label = model.name if draw == "main" else f"{model.name} ({draw})"
+    label = draw.model.name if draw.name == "main" else f"{draw.model.name} ({draw.name})"
     tokens = 0
-    with progress(asked, label, "attempts", initial=skipped) as bar, closing(commit(chunks, target)) as commits:
+    # Closed, not merely left: on Ctrl-C the generator would otherwise commit what it has only when it is collected.
+    with progress(asked, label, "attempts", initial=skipped) as bar, closing(commit(chunks, draw)) as commits:
         for attempts, their_tokens in commits:
             bar.update(attempts)
             tokens += their_tokens
     return SampleReport(new_attempts, tokens, time.perf_counter() - started, skipped)
 
 
-def commit_chunks(engine: Engine, chunks: Sequence[Chunk], target: Target, **record: Any) -> Iterator[tuple[int, int]]:
+def commit_chunks(
+    engine: Engine, chunks: Sequence[Chunk], draw: StoredDraw, **record: Any
+) -> Iterator[tuple[int, int]]:
     """Sample chunks and commit them as shards; yield (attempts, tokens) of each chunk as it is handed over.
 
     Close the generator, if it is not run to its end, to commit what it has.
@@ -121,15 +101,15 @@ def commit_chunks(engine: Engine, chunks: Sequence[Chunk], target: Target, **rec
     Args:
         engine: what samples.
         chunks: what the store lacks.
-        target: where the attempts belong.
+        draw: where the attempts belong.
         record: more to record in every shard.
     """
-    told = dict(engine.describe())
-    template = told.pop("template", None) or template_hash(target.model)
-    told = provenance(engine=told, template=template, run_seed=target.run_seed, **record)
-    _refuse_mixture(target, told["engine"]["engine"])
-    target.store.describe_model(target.model_key, {**asdict(target.model), "provenance": told})
-    writer = _Writer(target, told)
+    about = dict(engine.describe())
+    template = about.pop("template", None) or template_hash(draw.model)
+    source = provenance(engine=about, template=template, run_seed=draw.run_seed, **record)
+    _refuse_mixture(draw, about["engine"])
+    draw.store.describe_model(draw.model_key, {**asdict(draw.model), "provenance": source})
+    writer = _Writer(draw, source)
     try:
         with closing(_checked(engine, chunks)) as results:  # an error here must end the engine's threads, too
             for chunk, completions in results:
@@ -140,40 +120,35 @@ def commit_chunks(engine: Engine, chunks: Sequence[Chunk], target: Target, **rec
 
 
 def missing_chunks(
-    model: Model,
-    problems: Sequence[Problem],
-    plan: Plan | int,
-    *,
-    store: Store,
-    draw: str = "main",
-    low: int = 0,
-    high: int | None = None,
-    run_seed: int = RUN_SEED,
-    model_key: str | None = None,
+    draw: StoredDraw, problems: Sequence[Problem], plan: Plan | int, low: int = 0, high: int | None = None
 ) -> list[Chunk]:
     """What `sample` would give its engine: the chunks that the store lacks. Same arguments, same errors."""
-    plan = Plan.fixed(plan) if isinstance(plan, int) else plan
+    plan = _as_plan(plan)
     high = plan.n_max if high is None else high
     if not 0 <= low <= high <= plan.n_max:
         raise MathbError(f"Attempts {low} to {high} are not within the plan's 0 to {plan.n_max}.")
-    model_key = model_key or model.key()
-    done = store.done(model_key, draw)
+    done = draw.done()
     chunks = []
     for problem in {p.key: p for p in problems}.values():
-        prompt = model.render(problem.statement)
+        prompt = draw.model.render(problem.statement)
         for planned_first, planned_size in plan.chunks(low, high):
             for first, size in _gaps(planned_first, planned_size, done.get(problem.key, ())):
-                seed = chunk_seed(run_seed, model_key, problem.key, draw, first)
+                # Of the chunk's identity alone: whichever process, round or restart samples it, it has this seed.
+                seed = chunk_seed(draw.run_seed, draw.model_key, problem.key, draw.name, first)
                 chunks.append(Chunk(problem.key, prompt, first, size, seed))
     return chunks
 
 
-def _refuse_mixture(target: Target, name: str) -> None:
-    """A draw is of one engine, as its shards tell it, unless the mixture is allowed."""
-    others = [other for other in target.store.engines(target.model_key, target.draw) if other not in (name, None)]
-    if others and not target.mix_engines:
+def _as_plan(plan: Plan | int) -> Plan:
+    return Plan.fixed(plan) if isinstance(plan, int) else plan
+
+
+def _refuse_mixture(draw: StoredDraw, name: str) -> None:
+    """A draw is of one engine, as its shards have it, unless the mixture is allowed."""
+    others = [other for other in draw.engines() if other not in (name, None)]
+    if others and not draw.mix_engines:
         raise MathbError(
-            f"The draw {target.draw!r} of {target.model.name} was begun with the engine {others[0]}, and this run uses "
+            f"The draw {draw.name!r} of {draw.model.name} was begun with the engine {others[0]}, and this run uses "
             f"{name}; their rates may differ. Use the same engine or another draw, or allow the mixture (mix_engines) "
             "once two draws have shown that they agree."
         )
@@ -194,6 +169,7 @@ def _gaps(first: int, size: int, have: Collection[int]) -> Iterator[tuple[int, i
 def _checked(engine: Engine, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, list[Completion]]]:
     """The engine's results, each held against the engine's contract before it is let through."""
     name = type(engine).__name__
+    # A fault of an engine that shortens or doubles rows would look like a result in every table: none is let through.
     waiting = {(chunk.problem_key, chunk.first): chunk for chunk in chunks}
     for chunk, completions in engine.sample(iter(chunks)):
         what = f"attempts {chunk.first} to {chunk.first + chunk.size - 1} of {chunk.problem_key}"
@@ -217,8 +193,8 @@ def _checked(engine: Engine, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, l
 class _Writer:
     """Gathers finished chunks and commits them as shards."""
 
-    def __init__(self, target: Target, record: dict[str, Any]) -> None:
-        self.target, self.record = target, record
+    def __init__(self, draw: StoredDraw, record: dict[str, Any]) -> None:
+        self.draw, self.record = draw, record
         self.rows: list[tuple[str, int, int, int, str, int, str]] = []
         self.last_flush = time.monotonic()
         self.alone = False
@@ -239,9 +215,9 @@ class _Writer:
             return
         columns = ("problem", "index", "first", "seed", "text", "tokens", "finish")
         rows = dict(zip(columns, zip(*self.rows, strict=True), strict=True))
-        self.target.store.commit_attempts(self.target.model_key, self.target.draw, rows, self.record)
+        self.draw.commit(rows, self.record)
         self.rows = []  # after the commit: a failed one keeps its rows for the last attempt on the way out
         self.last_flush = time.monotonic()
         if not self.alone:  # of two engines that both found the draw empty, the later to commit sees the other here
-            _refuse_mixture(self.target, self.record["engine"]["engine"])
+            _refuse_mixture(self.draw, self.record["engine"]["engine"])
             self.alone = True

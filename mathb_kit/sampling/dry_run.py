@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mathb_kit.errors import MathbError
-from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling.driver import missing_chunks
 from mathb_kit.sampling.engine import CommittingEngine, Engine
 from mathb_kit.sampling.engines import LazyEngine
 from mathb_kit.sampling.server_engine import Estimate, ServerEngine
-from mathb_kit.store import Store
+from mathb_kit.store.draw import StoredDraw
 
 
 @dataclass(frozen=True)
@@ -37,43 +36,40 @@ class DryRun:
         return round(self.attempts * self.tokens_each)
 
     def __str__(self) -> str:
-        said = f"{self.attempts:,} attempts, {self.tokens:,} tokens at {self.tokens_each:,.0f} each ({self.basis})"
+        total = f"{self.attempts:,} attempts, {self.tokens:,} tokens at {self.tokens_each:,.0f} each ({self.basis})"
         if self.estimate is None:
-            return said
+            return total
         return (
-            f"{said}; {self.estimate.requests:,} requests with {self.estimate.prompt_tokens:,} prompt tokens and "
+            f"{total}; {self.estimate.requests:,} requests with {self.estimate.prompt_tokens:,} prompt tokens and "
             f"{self.estimate.completion_tokens:,} sampled ones, cost {self.estimate.cost:,.2f} "
             f"({self.estimate.cached:,} replies are kept already)"
         )
 
 
 def dry_run(
-    model: Model,
+    draw: StoredDraw,
     problems: Sequence[Problem],
     plan: Plan | int,
     *,
-    store: Store,
-    draw: str = "main",
     engine: Engine | CommittingEngine | None = None,
     prices: tuple[float, float] | None = None,
 ) -> DryRun:
     """What `sample`, or an evaluation, would sample; no weights are loaded and no attempt is asked for.
 
-    An attempt is assumed to be as long as the mean of those that the store has of this model and draw, else as long as
-    the token limit lets it be.
+    An attempt is assumed to be as long as the mean of those that the store has of this draw, else as long as the token
+    limit lets it be.
 
     Args:
-        model, problems, plan, store, draw: as for `sample`.
+        draw, problems, plan: as for `sample`.
         engine: only asked where there are prices.
         prices: of a server, per million prompt tokens and per million sampled tokens.
 
     Raises:
         MathbError: prices without a server, or no server at its address.
     """
-    model_key = model.key()
-    chunks = missing_chunks(model, problems, plan, store=store, draw=draw, model_key=model_key)
-    tokens = store.read_attempts(model_key, draw, columns=["tokens"])["tokens"]
-    limit = model.sampling.max_tokens
+    chunks = missing_chunks(draw, problems, plan)
+    tokens = draw.attempts(columns=["tokens"])["tokens"]
+    limit = draw.model.sampling.max_tokens
     each, basis = (tokens.mean(), f"the mean of {len(tokens):,} stored") if len(tokens) else (limit, "the token limit")
     estimate = None
     if prices is not None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mathb_kit.models.model import Model
-from mathb_kit.store import Store
 
-# One run seed for the whole project unless a caller asks for another.
-RUN_SEED = 20251113
+if TYPE_CHECKING:
+    from mathb_kit.store.draw import StoredDraw
 
 
 def chunk_seed(run_seed: int, model_key: str, problem_key: str, draw: str, first: int) -> int:
@@ -66,25 +65,14 @@ class Engine(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Target:
-    """Where attempts belong and how their chunks were seeded; it can be sent to another process.
-
-    ``mix_engines`` lets an engine add to a draw that another one began.
-    """
-
-    store: Store
-    model: Model
-    model_key: str
-    draw: str
-    run_seed: int
-    mix_engines: bool
-
-
 @runtime_checkable
 class CommittingEngine(Protocol):
     """An engine whose workers commit what they sample, each by `mathb_kit.sampling.driver.commit_chunks`."""
 
-    def commit(self, chunks: Sequence[Chunk], target: Target) -> Iterator[tuple[int, int]]:
-        """Bring all chunks into the target's store; yield (attempts, tokens) in parts, for a progress bar."""
+    def commit(self, chunks: Sequence[Chunk], draw: StoredDraw) -> Iterator[tuple[int, int]]:
+        """Bring all chunks into the draw's store; yield (attempts, tokens) in parts, for a progress bar."""
         ...
+
+
+EngineFactory = Callable[[Model], Engine | CommittingEngine]
+"""Makes the engine of any model, e.g. of each of the two that are compared."""

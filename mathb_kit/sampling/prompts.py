@@ -7,9 +7,9 @@ import json
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from mathb_kit.errors import MathbError
 from mathb_kit.models.chat import chat_options, chat_turns, prompt_ids
 from mathb_kit.models.model import Model
+from mathb_kit.models.weights import load_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -24,15 +24,7 @@ class PromptEncoder:
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        from transformers import AutoTokenizer
-
-        try:
-            return AutoTokenizer.from_pretrained(self.model.source, revision=self.model.revision)
-        except (OSError, ValueError) as error:
-            raise MathbError(
-                f"The tokenizer of model {self.model.name!r} could not be loaded from {self.model.source!r}: "
-                f"{str(error).splitlines()[0]} Give a folder in Hugging Face format, or run where the hub is in reach."
-            ) from error
+        return load_tokenizer(self.model)
 
     def encode(self, prompt: str) -> list[int]:
         """Token ids; in the model's chat template if it asks for one."""

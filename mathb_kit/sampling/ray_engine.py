@@ -11,18 +11,16 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.models.model import Model
+from mathb_kit.places import runs_root
 from mathb_kit.sampling.driver import commit_chunks
-from mathb_kit.sampling.engine import Chunk, Target
-from mathb_kit.sampling.engines import EngineFactory, get_engine
-from mathb_kit.store import Store, runs_root
+from mathb_kit.sampling.engine import Chunk, EngineFactory
+from mathb_kit.store.draw import StoredDraw, with_absolute_paths
 
 _TRIES = 4  # of a share, before what kills its workers is taken to be the share itself
 _LEAST = 512  # attempts: a full batch of the transformers engine
@@ -42,10 +40,10 @@ class RayEngine:
 
     Args:
         model: what the workers sample from.
+        engine: makes the engine of each worker; on the command line its name, beside its options.
         workers: number of actors.
-        engine: the name of the engine in each, or what makes it for a model; ``options`` are the named one's.
-        gpus_per_worker: declared to Ray, which then gives no GPU to two workers; by default ``tensor_parallel``, or 1
-            where the cluster has any.
+        gpus_per_worker: declared to Ray, which then gives no GPU to two workers; by default the engine's
+            ``tensor_parallel``, or 1 where the cluster has any.
 
     Raises:
         MathbError: at the first use or later: no Ray, too small a cluster, a share that kills every worker, and what
@@ -53,34 +51,28 @@ class RayEngine:
     """
 
     def __init__(
-        self,
-        model: Model,
-        workers: int = 1,
-        engine: str | EngineFactory = "transformers",
-        gpus_per_worker: float | None = None,
-        **options: Any,
+        self, model: Model, engine: EngineFactory, workers: int = 1, gpus_per_worker: float | None = None
     ) -> None:
         if workers < 1:
             raise MathbError(f"Ray needs at least one worker, not {workers}.")
-        paths = {"source": model.source, "template": model.template}
-        absolute = {name: str(Path(path).resolve()) for name, path in paths.items() if path and Path(path).is_dir()}
-        model = replace(model, **absolute)
-        self.model, self.workers, self._engine, self._options = model, workers, engine, options
-        self._gpus = options.get("tensor_parallel") if gpus_per_worker is None else gpus_per_worker
+        if (name := getattr(engine, "name", None)) in ("server", "ray"):
+            raise MathbError(f"Ray's workers run transformers or vllm, not {name!r}.")
+        self.model, self.workers, self._engine = with_absolute_paths(model), workers, engine
+        asked = getattr(engine, "options", {}).get("tensor_parallel")  # only an engine by name shows its options
+        self._gpus = asked if gpus_per_worker is None else gpus_per_worker
         self._actors: list[Any] = []
 
-    def commit(self, chunks: Sequence[Chunk], target: Target) -> Iterator[tuple[int, int]]:
+    def commit(self, chunks: Sequence[Chunk], draw: StoredDraw) -> Iterator[tuple[int, int]]:
         """See `CommittingEngine.commit`."""
         ray = _ray()
         from ray.util import ActorPool
 
-        store = Store(target.store.root.resolve())
-        target = replace(target, store=store, model=self.model)
-        store.root.mkdir(parents=True, exist_ok=True)
-        there = seen = sum(store.engines(target.model_key, target.draw).values())
+        # Texts do not travel to the driver: how far the workers are is read off the store, and their tokens at the end.
+        draw.store.root.mkdir(parents=True, exist_ok=True)
+        there = seen = sum(draw.engines().values())
         pool = ActorPool(self._started())
         for share in shares(chunks, self.workers):
-            pool.submit(lambda actor, share: actor.commit.remote(share, target), share)
+            pool.submit(lambda actor, share: actor.commit.remote(share, draw), share)
         finished = False
         try:
             while pool.has_next():
@@ -88,7 +80,7 @@ class RayEngine:
                     pool.get_next_unordered(timeout=_POLL_SECONDS)
                 except TimeoutError:
                     pass
-                there = sum(store.engines(target.model_key, target.draw).values())
+                there = sum(draw.engines().values())
                 yield there - seen, 0
                 seen = there
             finished = True
@@ -102,7 +94,7 @@ class RayEngine:
         finally:
             if not finished:
                 self._kill()  # they are at work and would go on
-        yield 0, _tokens(chunks, target)
+        yield 0, _tokens(chunks, draw)
 
     def close(self) -> None:
         """End the workers; the next use starts others."""
@@ -130,28 +122,28 @@ class RayEngine:
                 max_task_retries=_TRIES - 1,
                 runtime_env={"env_vars": _environment()},
             )
-            self._actors = [actor.remote(self.model, self._engine, self._options) for _ in range(self.workers)]
+            self._actors = [actor.remote(self.model, self._engine) for _ in range(self.workers)]
         return self._actors
 
 
 class _Worker:
     """What runs in an actor."""
 
-    def __init__(self, model: Model, engine: str | EngineFactory, options: dict[str, Any]) -> None:
-        self._engine = get_engine(model, engine, **options) if isinstance(engine, str) else engine(model)
+    def __init__(self, model: Model, engine: EngineFactory) -> None:
+        self._engine = engine(model)
 
-    def commit(self, chunks: Sequence[Chunk], target: Target) -> None:
+    def commit(self, chunks: Sequence[Chunk], draw: StoredDraw) -> None:
         import ray
 
-        if not target.store.root.is_dir():
+        if not draw.store.root.is_dir():
             raise MathbError(
-                f"The store {target.store.root} is not on {socket.gethostname()}; it must be on a disk that all "
+                f"The store {draw.store.root} is not on {socket.gethostname()}; it must be on a disk that all "
                 "machines share, at the same path (MATHB_RUNS moves it)."
             )
-        done = target.store.done(target.model_key, target.draw)  # by an earlier try of this share
+        done = draw.done()  # by an earlier try of this share
         left = [c for c in chunks if not done.get(c.problem_key, set()).issuperset(range(c.first, c.first + c.size))]
         if left:
-            for _ in commit_chunks(self._engine, left, target, ray=ray.__version__, node=socket.gethostname()):
+            for _ in commit_chunks(self._engine, left, draw, ray=ray.__version__, node=socket.gethostname()):
                 pass
 
     def close(self) -> None:
@@ -229,7 +221,7 @@ def _environment() -> dict[str, str]:
     return passed | {"MATHB_RUNS": str(runs_root().resolve())}
 
 
-def _tokens(chunks: Sequence[Chunk], target: Target) -> int:
+def _tokens(chunks: Sequence[Chunk], draw: StoredDraw) -> int:
     """Tokens of these chunks, out of the store.
 
     Raises:
@@ -240,10 +232,10 @@ def _tokens(chunks: Sequence[Chunk], target: Target) -> int:
         columns=["problem", "index"],
     )
     columns = ["problem", "index", "tokens"]
-    rows = target.store.read_attempts(target.model_key, target.draw, set(asked["problem"]), columns).merge(asked)
+    rows = draw.attempts(set(asked["problem"]), columns).merge(asked)
     if len(rows) < len(asked):
         raise MathbError(
             f"The workers are done, yet {len(asked) - len(rows):,} of {len(asked):,} attempts are not in "
-            f"{target.store.root}; it must be on a disk that all machines share (MATHB_RUNS moves it). Run again."
+            f"{draw.store.root}; it must be on a disk that all machines share (MATHB_RUNS moves it). Run again."
         )
     return int(rows["tokens"].sum())

@@ -12,10 +12,10 @@ from mathb_kit.endpoint import Endpoint, GaveUp
 from mathb_kit.errors import MathbError
 from mathb_kit.models.chat import chat_options, chat_turns
 from mathb_kit.models.model import Model
+from mathb_kit.places import replies_root
 from mathb_kit.sampling.engine import Chunk, Completion
 from mathb_kit.sampling.prompts import PromptEncoder
 from mathb_kit.sampling.server_replies import read_completions
-from mathb_kit.store import runs_root
 
 # vLLM and SGLang take what a request leaves out from the checkpoint's generation_config.json (top_k, repetition
 # penalty), so all of it is said. Others may refuse fields that OpenAI's API lacks: they get them only if in use.
@@ -86,14 +86,14 @@ class ServerEngine:
     ) -> None:
         self.model = model
         seconds = seconds or 600.0 + model.sampling.max_tokens / _SLOWEST
-        self.endpoint = Endpoint(url, concurrency, seconds, tries, cache=runs_root() / "replies")
+        self.endpoint = Endpoint(url, concurrency, seconds, tries, cache=replies_root())
         self.extra = dict(extra or {})
         self._asked_name = name
         self._prompts = PromptEncoder(model)
 
     def describe(self) -> dict[str, Any]:
-        told = {key: self._served[key] for key in ("owned_by", "version", "max_model_len") if key in self._served}
-        served = {"url": self.endpoint.url, "served_model": self._served["id"], **told}
+        facts = {key: self._served[key] for key in ("owned_by", "version", "max_model_len") if key in self._served}
+        served = {"url": self.endpoint.url, "served_model": self._served["id"], **facts}
         template = {"template": "the server's own"} if self._is_chat else {}
         return {"engine": "server", **served, "extra": self.extra, **template}
 

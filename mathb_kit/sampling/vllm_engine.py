@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import signal
-import subprocess
 import sys
 import time
-import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from mathb_kit.atomic import whole_file
+from mathb_kit.children import Child, Died
 from mathb_kit.errors import MathbError
 from mathb_kit.models.model import Model
+from mathb_kit.models.weights import checkpoint_place
+from mathb_kit.places import logs_root
 from mathb_kit.sampling.engine import Chunk, Completion
 from mathb_kit.sampling.prompts import PromptEncoder
-from mathb_kit.store import runs_root
-from mathb_kit.store.shards import write_atomically
 
 # Chunks in flight hold up to this many times the sequences that vLLM runs at once: it never waits for the driver.
 _AHEAD = 4
@@ -55,6 +53,10 @@ class VllmEngine:
     """
 
     def __init__(self, model: Model, tensor_parallel: int = 1, strict: bool = False, **engine_args: Any) -> None:
+        if model.adapter:
+            raise MathbError(
+                f"Model {model.name!r} is an adapter, which vLLM is not given yet; use --engine transformers."
+            )
         self.model = model
         self.strict = strict
         self._asked = engine_args
@@ -70,7 +72,7 @@ class VllmEngine:
         }
         self._numbers = count()
         self._prompts = PromptEncoder(model)
-        self._child: _Child | None = None
+        self._child: _VllmChild | None = None
 
     def describe(self) -> dict[str, Any]:
         return {"engine": "vllm", **self._running().about, "strict": self.strict, "engine_args": self._asked}
@@ -93,7 +95,7 @@ class VllmEngine:
                     child.send({"id": number, "prompt": prompt, "n": chunk.size, "seed": chunk.seed})
                 if not waiting:
                     return
-                reply = child.receive()
+                reply = child.reply()
                 chunk = waiting.pop(reply["id"], None)
                 if chunk is None:  # finished just before an earlier call was abandoned
                     continue
@@ -114,17 +116,18 @@ class VllmEngine:
             self._child.end()
             self._child = None
 
-    def _running(self) -> _Child:
+    def _running(self) -> _VllmChild:
         if self._child is None or not self._child.alive:
             self.close()
             sampling = asdict(self.model.sampling)
+            unpacked = {"model": checkpoint_place(self.model)} if self.model.is_gguf else {}
             settings = {
-                "engine_args": self._engine_args,
+                "engine_args": self._engine_args | unpacked,
                 "room": min(_PROMPT_ROOM + sampling["max_tokens"], self.model.context or sys.maxsize),
                 "sampling": sampling,
                 "strict": self.strict,
             }
-            child = _Child(self.model.name, settings)
+            child = _VllmChild(self.model.name, settings)
             try:
                 _ = self._prompts.tokenizer  # loaded while vLLM starts
                 child.wait_until_ready()
@@ -135,61 +138,36 @@ class VllmEngine:
         return self._child
 
 
-class _Child:
+class _VllmChild(Child):
     """One child process and its log."""
 
     def __init__(self, name: str, settings: dict[str, Any]) -> None:
         self.python = os.environ.get("MATHB_VLLM_PYTHON") or sys.executable
-        self.log = runs_root() / "logs" / f"vllm-{re.sub(r'[^A-Za-z0-9._-]', '_', name)}-{time.time_ns()}.log"
-        write_atomically(self.log, lambda stream: None)
+        self.log = logs_root() / f"vllm-{re.sub(r'[^A-Za-z0-9._-]', '_', name)}-{time.time_ns()}.log"
+        with whole_file(self.log, "free space there or move MATHB_RUNS."):
+            pass
         # The script's own folder stays off the child's path: its modules are no top-level modules.
         environment = {"VLLM_NO_USAGE_STATS": "1", **os.environ, "PYTHONSAFEPATH": "1"}
         print(f"vLLM starts for {name}; its messages go to {self.log}", file=sys.stderr, flush=True)
-        with self.log.open("wb") as log:
-            try:
-                self.process = subprocess.Popen(
-                    [self.python, str(_WORKER)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    env=environment,
-                    start_new_session=True,  # Ctrl-C goes to the parent alone; vLLM's own children end with this group
-                )
-            except OSError as error:
-                raise MathbError(
-                    f"{self.python} cannot be run ({error.strerror}); MATHB_VLLM_PYTHON must name the interpreter of "
-                    "an environment that has vLLM."
-                ) from error
-        self.end = weakref.finalize(self, _end, self.process)
+        try:
+            super().__init__([self.python, str(_WORKER)], environment, log=self.log, patience=_END_SECONDS)
+        except OSError as error:
+            raise MathbError(
+                f"{self.python} cannot be run ({error.strerror}); MATHB_VLLM_PYTHON must name the interpreter of "
+                "an environment that has vLLM."
+            ) from error
         self.about: dict[str, Any] = {}
         self.send(settings)
 
     def wait_until_ready(self) -> None:
-        self.about = self.receive()["ready"]
+        self.about = self.reply()["ready"]
 
-    @property
-    def alive(self) -> bool:
-        return self.end.alive and self.process.poll() is None
-
-    def send(self, message: dict[str, Any]) -> None:
-        try:
-            self.process.stdin.write(json.dumps(message).encode() + b"\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it died: receive() finds the end of its output and says so
-        except BaseException:  # Ctrl-C within a line: the rest of it must not be read as a message
-            self.end()
-            raise
-
-    def receive(self) -> dict[str, Any]:
+    def reply(self) -> dict[str, Any]:
         """The next reply; blocks. Any failure but that of one chunk ends the child and is raised."""
-        self.process.stdout.peek(1)  # Ctrl-C mostly comes while waiting: here it costs nothing
         try:
-            line = self.process.stdout.readline()
-        except BaseException:  # within a line, whose rest must not be read as a reply
-            self.end()
-            raise
-        reply = json.loads(line) if line else {"error": self._fate()}
+            reply = self.receive()
+        except Died as death:
+            reply = {"error": str(death)}
         if "error" not in reply or "id" in reply:
             return reply
         self.end()
@@ -199,37 +177,15 @@ class _Child:
                 "the interpreter of an environment that has it."
             )
         cause = " ".join(reply["error"].split())[:300]
-        if (said := _last_error(self.log.read_text(errors="replace"))) and _POINTS_ELSEWHERE.search(cause):
-            cause = f"{cause}; {said}"
+        if (error := _last_error(self.log.read_text(errors="replace"))) and _POINTS_ELSEWHERE.search(cause):
+            cause = f"{cause}; {error}"
         raise MathbError(
             f"The vLLM process failed ({cause}); its messages are in {self.log}. Finished attempts are kept: run "
             "again for the rest."
         )
-
-    def _fate(self) -> str:
-        code = self.process.wait()
-        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
 
 
 def _last_error(log: str) -> str | None:
     """The last error in the log that does not just point to another one."""
     errors = re.findall(r"\b((?:\w+\.)*\w*(?:Error|Exception): .*\S)", log)
     return next((error for error in reversed(errors) if not _POINTS_ELSEWHERE.search(error)), None)
-
-
-def _end(process: subprocess.Popen) -> None:
-    """Let the child end by itself, then make sure that nothing of its process group is left."""
-    try:
-        process.stdin.close()
-    except BrokenPipeError:
-        pass
-    try:
-        process.wait(_END_SECONDS)
-    except subprocess.TimeoutExpired:
-        pass
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    process.wait()
-    process.stdout.close()

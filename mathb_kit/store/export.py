@@ -14,15 +14,17 @@ import pyarrow as pa
 from mathb_kit.errors import MathbError
 from mathb_kit.store.store import Store
 from mathb_kit.store.views import run_on_views, with_golds
+from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 # A text and an answer belong together if they come from the same shard, not merely from the same index.
-_ROWS = """
+_ROWS = f"""
     SELECT model_name AS model, model AS model_key, problem, draw, "index", "first", seed, tokens, finish, text,
         answer, truncated, gold,
-        CASE WHEN found AND answer IS NULL AND gold IS NOT NULL THEN 'no_answer' ELSE verdict END AS verdict, rung
+        CASE WHEN found AND answer IS NULL AND gold IS NOT NULL THEN '{Verdict.NO_ANSWER}' ELSE verdict END AS verdict,
+        rung
     FROM attempts
     LEFT JOIN (
         SELECT model, draw, problem, "index", shard, answer, truncated, true AS found
@@ -60,7 +62,7 @@ def export(
     target = Path(target)
     if target.exists():
         raise MathbError(f"{target} exists already; name a new .jsonl file or folder, or move this one away.")
-    names = {key: told.get("name") for key, told in store.models().items()}
+    names = {key: model.get("name") for key, model in store.models().items()}
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
 
     def write(views: DuckDBPyConnection) -> int:

@@ -156,10 +156,10 @@ def _listed(path: Path) -> tuple[list[tuple[str, int, int | None]], list[str]]:
     return read_metadata(path, lambda footer: _checked(json.loads(footer.metadata[_KEY]), footer.num_rows))
 
 
-def _checked(told: dict, rows: int) -> tuple[list[tuple[str, int, int | None]], list[str]]:
-    if sum(size for _, size, _ in told["shards"]) != rows:
+def _checked(listing: dict, rows: int) -> tuple[list[tuple[str, int, int | None]], list[str]]:
+    if sum(size for _, size, _ in listing["shards"]) != rows:
         raise ValueError("the list of shards does not fit the rows")
-    return [tuple(entry) for entry in told["shards"]], told["provenance"]
+    return [tuple(entry) for entry in listing["shards"]], listing["provenance"]
 
 
 def file_size(path: Path) -> int:

@@ -70,8 +70,8 @@ def read_metadata(path: Path, read: Callable[[pq.FileMetaData], Any] = lambda fo
 def check_footer(path: Path, schema: pa.Schema) -> None:
     """Raises MathbError like `read_table` if the file is cut short or lacks a column of this schema."""
     with _naming(path):
-        found = pq.read_schema(path)
-        if any(found.field(field.name).type != field.type for field in schema):
+        columns = pq.read_schema(path)
+        if any(columns.field(field.name).type != field.type for field in schema):
             raise ValueError("a column of another type")
 
 

@@ -16,7 +16,6 @@ attempts and in answers.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mathb_kit.errors import MathbError
-from mathb_kit.provenance import checkout
+from mathb_kit.places import store_root
 from mathb_kit.store.packs import Place, by_file, read_places, sources, with_shards
 from mathb_kit.store.shards import (
     ShardGone,
@@ -69,19 +68,6 @@ ANSWERS = _schema(
 GRADES = _schema(gold=pa.string(), answer=pa.string(), verdict=pa.string(), rung=pa.string(), optional=("rung",))
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-def runs_root() -> Path:
-    """Folder of everything that runs leave behind: ``MATHB_RUNS``, else ``runs`` in the checkout (or here)."""
-    root = Path(os.environ.get("MATHB_RUNS") or (checkout() or Path.cwd()) / "runs").expanduser()
-    if root.is_file():
-        raise MathbError(f"{root}, where runs go, is a file; point MATHB_RUNS to a folder, or unset it.")
-    return root
-
-
-def store_root() -> Path:
-    """The one store that all profiles share."""
-    return runs_root() / "store"
 
 
 class Store:
@@ -300,6 +286,8 @@ class Store:
             raise MathbError(f"The store has no column {unknown[0]!r}; choose among {', '.join(schema.names)}.")
         needed = list(dict.fromkeys([*columns, "problem", "index"]))
         frame = self._read(folder, schema, needed, shards, problem=problems).to_pandas()
+        # The first of two rows is the older shard's. Attempts and answers both keep that one: an answer is never paired
+        # with the other writer's text.
         frame = frame.drop_duplicates(["problem", "index"])
         return frame.sort_values(["problem", "index"], ignore_index=True)[columns]
 

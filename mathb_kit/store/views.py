@@ -22,6 +22,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.store.packs import PACK_PREFIX, Place, by_file, with_shards
 from mathb_kit.store.shards import ShardGone, check_footer
 from mathb_kit.store.store import ANSWERS, ATTEMPTS, GRADES, Store
+from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -91,7 +92,7 @@ def counts(
     sums = ", ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in names)
     verdicts = (
         ", count(*) FILTER (answer IS NULL OR verdict IS NOT NULL) AS graded, "
-        "count(*) FILTER (verdict = 'correct') AS correct"
+        f"count(*) FILTER (verdict = '{Verdict.CORRECT}') AS correct"
     )
     joined = (
         "JOIN golds USING (problem) LEFT JOIN (SELECT gold, answer, verdict FROM grades WHERE grader = $grader) "
@@ -110,8 +111,8 @@ def counts(
             FROM (SELECT * FROM answers WHERE extractor = $extractor {among.replace("WHERE", "AND")})
             {joined if graded else ""} GROUP BY ALL
         ) GROUP BY {keys} ORDER BY {keys}"""
-    told = {"extractor": extractor, "grader": grader} if graded else {"extractor": extractor}
-    table = run_on_views(store, lambda views: with_golds(views, golds).execute(query, told).df())
+    values = {"extractor": extractor, "grader": grader} if graded else {"extractor": extractor}
+    table = run_on_views(store, lambda views: with_golds(views, golds).execute(query, values).df())
     if "model" in by:
         names = {key: description.get("name") for key, description in store.models().items()}
         table.insert(0, "name", table["model"].map(names))

@@ -14,17 +14,12 @@ import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import EXTRACTOR_VERSION, GRADER_VERSION
-from mathb_kit.store import runs_root
+from mathb_kit.places import verifiers_root
 from mathb_kit.verifiers.catalogue import MAIN, Catalogue, Verifier, load_catalogue
 from mathb_kit.verifiers.environments import make_environment
 from mathb_kit.verifiers.runner import ADAPTER, Adapter, OurGrader, Verdicts, grade_rows, read_results, row_key
 
 OURS = "mathb_kit"
-
-
-def run_folder() -> Path:
-    """``runs/verifiers/``: environments, results, and what notebook 04 draws."""
-    return runs_root() / "verifiers"
 
 
 def run_verifiers(rows: pd.DataFrame, only: Collection[str] = (), *, catalogue: Catalogue | None = None) -> None:
@@ -81,13 +76,13 @@ def read_comparison(rows: pd.DataFrame, *, catalogue: Catalogue | None = None) -
     frames, reasons = [], {}
     for verifier in catalogue.verifiers:
         kept = read_results(results_path(verifier, catalogue))
-        found = pd.DataFrame(
+        graded = pd.DataFrame(
             [(key, verifier.name, r["correct"], r["error"], r["seconds"]) for key, r in kept.items()],
             columns=["row", "verifier", "correct", "error", "seconds"],
         ).astype({"correct": object, "error": object})
-        found = rows.merge(found, on="row")
-        if len(found):
-            frames.append(found)
+        graded = rows.merge(graded, on="row")
+        if len(graded):
+            frames.append(graded)
         elif _failed(verifier).is_file():
             reasons[verifier.name] = _failed(verifier).read_text(encoding="utf-8").strip()
         else:
@@ -127,7 +122,7 @@ def results_path(verifier: Verifier, catalogue: Catalogue) -> Path:
     python = sys.version.split()[0]
     depends = json.dumps([verifier.name, versions(verifier, catalogue), python, ADAPTER.read_text(encoding="utf-8")])
     digest = hashlib.sha256(depends.encode()).hexdigest()[:12]
-    return run_folder() / verifier.environment / "results" / f"{verifier.name}-{digest}.jsonl"
+    return verifiers_root() / verifier.environment / "results" / f"{verifier.name}-{digest}.jsonl"
 
 
 def _verdicts(verifier: Verifier, catalogue: Catalogue) -> Verdicts:
@@ -135,10 +130,10 @@ def _verdicts(verifier: Verifier, catalogue: Catalogue) -> Verdicts:
         return OurGrader()
     if verifier.environment == MAIN:
         return Adapter(sys.executable, verifier.name)
-    folder = run_folder() / verifier.environment
+    folder = verifiers_root() / verifier.environment
     environment = catalogue.environments[verifier.environment]
     return Adapter(make_environment(verifier.environment, environment, folder), verifier.name)
 
 
 def _failed(verifier: Verifier) -> Path:
-    return run_folder() / verifier.environment / f"{verifier.name}-failed.txt"
+    return verifiers_root() / verifier.environment / f"{verifier.name}-failed.txt"

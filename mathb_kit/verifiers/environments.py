@@ -61,7 +61,7 @@ def _runs(python: Path) -> bool:
 def _run(name: str, command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode:
-        said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        said = [line for line in said if not line.startswith("WARNING")] or ["no message"]
-        raise MathbError(f"the environment of {name} cannot be made: {said[-1]}")
+        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        lines = [line for line in lines if not line.startswith("WARNING")] or ["no message"]
+        raise MathbError(f"the environment of {name} cannot be made: {lines[-1]}")
     return done.stdout

@@ -28,7 +28,7 @@ _MONSTERS = (
 )
 
 
-class Row(NamedTuple):
+class ComparisonRow(NamedTuple):
     """A completion to grade; ``label`` is whether it is right, None where nobody said so."""
 
     source: str
@@ -52,13 +52,13 @@ def comparison_rows(evaluations: dict[tuple[str, str], Evaluation], *, few: bool
     Raises:
         MathbError: a file of real rows that cannot be read.
     """
-    rows = [Row("failure modes", case.gold, case.completion, case.is_right) for case in load_failure_modes()]
+    rows = [ComparisonRow("failure modes", case.gold, case.completion, case.is_right) for case in load_failure_modes()]
     if folder := data_folder():
         rows += _test_cases(folder / "grader_cases_dev.jsonl")
         completions = list(_labelled_completions(folder / "samples_dev.jsonl"))
         rows += completions[:FEW_SAMPLES] if few else completions
     rows += _miniature(evaluations)
-    rows += [Row("monsters", "7", rf"After a long calculation the answer is $\boxed{{{text}}}$.", False)
+    rows += [ComparisonRow("monsters", "7", rf"After a long calculation the answer is $\boxed{{{text}}}$.", False)
              for text in _MONSTERS]  # fmt: skip
     frame = pd.DataFrame(rows).drop_duplicates(["source", "gold", "completion"], ignore_index=True)
     frame["label"] = frame["label"].astype(object)
@@ -75,23 +75,25 @@ def count_rows(rows: pd.DataFrame) -> pd.DataFrame:
     return counts.rename_axis(columns=None).reset_index()
 
 
-def _test_cases(path: Path) -> Iterator[Row]:
+def _test_cases(path: Path) -> Iterator[ComparisonRow]:
     """Cases of public test suites on which conventions agree; a bare answer is put where a model would: in a box."""
     for _, case in read_rows(path) if path.is_file() else ():
         if case["convention"] == "math":
             text = case["prediction"]
             bare = case["prediction_kind"] == "answer" and "\\boxed" not in text
-            yield Row("public test cases", case["gold"], rf"$\boxed{{{text}}}$" if bare else text, case["expected"])
+            yield ComparisonRow(
+                "public test cases", case["gold"], rf"$\boxed{{{text}}}$" if bare else text, case["expected"]
+            )
 
 
-def _labelled_completions(path: Path) -> Iterator[Row]:
+def _labelled_completions(path: Path) -> Iterator[ComparisonRow]:
     for _, problem in read_rows(path) if path.is_file() else ():
         for sample in problem["samples"]:
             if not sample.get("label_suspect"):
-                yield Row("real completions", problem["gold"], sample["response"], sample["label"])
+                yield ComparisonRow("real completions", problem["gold"], sample["response"], sample["label"])
 
 
-def _miniature(evaluations: dict[tuple[str, str], Evaluation]) -> list[Row]:
+def _miniature(evaluations: dict[tuple[str, str], Evaluation]) -> list[ComparisonRow]:
     """A sample of distinct (gold, text) among the first 16 attempts, the same on every machine: by hash."""
     pairs = set()
     for evaluation in evaluations.values():
@@ -99,7 +101,7 @@ def _miniature(evaluations: dict[tuple[str, str], Evaluation]) -> list[Row]:
         attempts = evaluation.first_attempts(16)
         pairs.update(zip(attempts["problem"].map(golds), attempts["text"]))
     chosen = sorted(pairs, key=lambda pair: row_key(*pair))[:MINIATURE_ROWS]
-    return [Row("miniature", gold, text, _same_integer(gold, text)) for gold, text in chosen]
+    return [ComparisonRow("miniature", gold, text, _same_integer(gold, text)) for gold, text in chosen]
 
 
 def _same_integer(gold: str, text: str) -> bool | None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterable
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from mathb_kit.children import Child, Died, NotReady
 from mathb_kit.errors import MathbError
 from mathb_kit.progress import progress
 
@@ -102,7 +100,7 @@ class Adapter:
         self._command = [str(python), "-P", "-s", "-B", str(script), name]
         self._name = name
         self._seconds = seconds
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._scratch = tempfile.TemporaryDirectory(prefix="mathb-verifier-")
 
     def ask(self, gold: str, completion: str) -> Result:
@@ -111,68 +109,35 @@ class Adapter:
         Raises:
             MathbError: the framework does not load.
         """
-        if self._process is None:
-            self._start()
+        self._child = self._child or self._start()
         started = time.monotonic()
+        self._child.send({"gold": gold, "completion": completion})
         try:
-            self._process.stdin.write(json.dumps({"gold": gold, "completion": completion}).encode() + b"\n")
-            self._process.stdin.flush()
-            line = self._line(self._seconds)
-        except BrokenPipeError:
-            line = b""
-        if line:
-            return json.loads(line)
+            return self._child.receive(self._seconds)
+        except (Died, TimeoutError) as failure:
+            error = "died" if isinstance(failure, Died) else "hang"
         seconds = round(time.monotonic() - started, 6)
-        self._kill()
-        return {"correct": None, "error": "hang" if line is None else "died", "seconds": seconds}
+        self.close()
+        return {"correct": None, "error": error, "seconds": seconds}
 
     def close(self) -> None:
         """End the child. Another question would start a new one."""
-        self._kill()
+        if self._child is not None:
+            self._child.end()
+            self._child = None
 
-    def _start(self) -> None:
+    def _start(self) -> Child:
         home = self._scratch.name
         settings = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
-        with tempfile.TemporaryFile() as said:
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                env={**settings, "HOME": home, "PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
-                cwd=home,
-                start_new_session=True,
-            )
-            line = self._line(_START_SECONDS)
-            if line and json.loads(line).get("ready"):
-                return
-            self._kill()
-            said.seek(0)
-            message = said.read().decode(errors="replace").strip().splitlines()
-        why = f"not ready after {_START_SECONDS:.0f} s" if line is None else message[-1] if message else "no message"
-        raise MathbError(f"the verifier {self._name} does not load: {why}")
-
-    def _line(self, seconds: float) -> bytes | None:
-        """The child's next line, empty if it died, None if it takes too long."""
-        if not wait([self._process.stdout], timeout=seconds):
-            return None
-        line = self._process.stdout.readline()
-        return line if line.endswith(b"\n") else b""
-
-    def _kill(self) -> None:
-        if self._process is None:
-            return
+        settings |= {"HOME": home, "PYTHONHASHSEED": "0", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+        child = Child(self._command, settings, home)
         try:
-            os.killpg(self._process.pid, signal.SIGKILL)  # its own workers too
-        except ProcessLookupError:
-            pass
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            try:
-                stream.close()
-            except BrokenPipeError:
-                pass
-        self._process = None
+            child.ready(_START_SECONDS)
+        except (NotReady, TimeoutError) as failure:
+            why = failure if isinstance(failure, NotReady) else f"not ready after {_START_SECONDS:.0f} s"
+            child.end()
+            raise MathbError(f"the verifier {self._name} does not load: {why}") from None
+        return child
 
 
 class OurGrader:

@@ -32,11 +32,9 @@ def resting_on_one(evaluations: Mapping[tuple[str, str], Evaluation]) -> tuple[p
         if len(single):
             verdicts = evaluation.verdicts
             hits = verdicts[verdicts["problem"].isin(single) & (verdicts["verdict"] == "correct")]
-            texts = evaluation.store.read_attempts(
-                evaluation.model.key(), evaluation.draw, set(single), ["problem", "index", "text"]
-            )
-            found = hits.merge(texts, on=["problem", "index"]).assign(name=name, set=set_name)
-            completions.append(found[["name", "set", "problem", "gold", "answer", "rung", "text"]])
+            texts = evaluation.draw.attempts(set(single), ["problem", "index", "text"])
+            single_hits = hits.merge(texts, on=["problem", "index"]).assign(name=name, set=set_name)
+            completions.append(single_hits[["name", "set", "problem", "gold", "answer", "rung", "text"]])
     columns = ["name", "set", "problem", "gold", "answer", "rung", "text"]
     return (
         pd.DataFrame(counts, columns=["name", "set", "problems", "solved", "on_one", "share"]),
@@ -47,8 +45,8 @@ def resting_on_one(evaluations: Mapping[tuple[str, str], Evaluation]) -> tuple[p
 def decided_symbolically(evaluations: Mapping[tuple[str, str], Evaluation]) -> pd.DataFrame:
     """Every distinct (gold, answer) that only the symbolic rung could decide: gold, answer, verdict, rung, attempts."""
     verdicts = pd.concat([evaluation.verdicts for evaluation in evaluations.values()])
-    asked = verdicts[verdicts["rung"].isin(_SYMBOLIC)]
-    counts = asked.groupby(["gold", "answer", "verdict", "rung"], sort=True).size().rename("attempts").reset_index()
+    symbolic = verdicts[verdicts["rung"].isin(_SYMBOLIC)]
+    counts = symbolic.groupby(["gold", "answer", "verdict", "rung"], sort=True).size().rename("attempts").reset_index()
     return counts.sort_values(["verdict", "attempts"], ascending=[True, False], kind="stable", ignore_index=True)
 
 

@@ -35,8 +35,8 @@ def failure_table(verdicts: pd.DataFrame, reasons: Mapping[str, str]) -> pd.Data
         }
     )
     keys = [row_key(case.gold, case.completion) for case in cases]
-    said = verdicts[verdicts["source"] == "failure modes"]
-    for verifier, rows in said.groupby("verifier", sort=False):
+    graded = verdicts[verdicts["source"] == "failure modes"]
+    for verifier, rows in graded.groupby("verifier", sort=False):
         words = {row.row: _word(row.correct, row.error) for row in rows.itertuples()}
         table[verifier] = [words.get(key, "not run") for key in keys]
     return table.assign(**dict.fromkeys(reasons, "not run"))
@@ -58,18 +58,18 @@ def framework_table(verdicts: pd.DataFrame, reasons: Mapping[str, str]) -> pd.Da
     for verifier in table.columns[5:]:
         for mode in mode_titles():
             cases = table[table["mode"] == mode]
-            right, said = cases["reader"] == "right", cases[verifier]
-            agrees = int(((right & (said == "correct")) | (~right & (said == "wrong"))).sum())
-            of = int((said != "not run").sum())
-            false_equals = int((~right & (said == "correct")).sum())
-            false_differences = int((right & ~said.isin(["correct", "not run"])).sum())
+            right, verdict = cases["reader"] == "right", cases[verifier]
+            agrees = int(((right & (verdict == "correct")) | (~right & (verdict == "wrong"))).sum())
+            of = int((verdict != "not run").sum())
+            false_equals = int((~right & (verdict == "correct")).sum())
+            false_differences = int((right & ~verdict.isin(["correct", "not run"])).sum())
             cell = f"{agrees}/{of}" if of else "not run"
             rows.append((verifier, mode, agrees, of, false_equals, false_differences, cell, reasons.get(verifier, "")))
     columns = ["verifier", "mode", "agrees", "of", "false_equals", "false_differences", "cell", "reason"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def agreement(verdicts: pd.DataFrame) -> pd.DataFrame:
+def label_agreement(verdicts: pd.DataFrame) -> pd.DataFrame:
     """How verifiers agree with the labels, source by source, and how long they take.
 
     Returns:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from mathb_kit.lab.objectives.batch import (
     Batch,
     clipped_surrogate,
     group_mean,
+    group_sum,
     kl_estimate,
     leave_one_out,
     mean_of_attempts,
@@ -119,3 +121,46 @@ def grpo_entropy(batch: Batch, coefficient: float = 0.01, clip: float = 0.2) -> 
     the policy loss is averaged.
     """
     return grpo(batch, clip) - coefficient * mean_of_tokens(batch.entropies, batch.mask)
+
+
+def grpo_early(batch: Batch, first: int = 4, clip: float = 0.2, kl: float = 1.0) -> Tensor:
+    """GRPO on the first tokens of an attempt, KL to the base on all later ones.
+
+    L = mean_i [ (1/m_i) sum_{t <= m_i} - min( ratio_it A_i, clamp(ratio_it, 1 - clip, 1 + clip) A_i )
+               + kl (1/(T_i - m_i)) sum_{t > m_i} k3_it(base) ],  m_i = min(first, T_i),  A_i as in GRPO
+
+    An idea of this project: pass@1 rises when the better method is chosen more often; reach falls when the steps of a
+    method lose their spread, because then the same wrong step is taken in every attempt. A method is mostly chosen in
+    the first tokens. That a few first tokens carry much is known from fine-tuning on nothing but the prefixes of a
+    model's own solutions (UPFT, arXiv 2503.02875). In the miniature the method is announced by the very first token, so
+    this idea is at home there: what it does here says little about models whose method shows later.
+    """
+    begun = batch.mask * (batch.mask.cumsum(1) <= first)
+    losses = clipped_surrogate(batch, standardized(batch.rewards, batch.groups), clip, clip)
+    anchor = kl_estimate(batch.log_probs, batch.reference_log_probs)
+    return mean_of_attempts(losses, begun) + kl * mean_of_attempts(anchor, batch.mask - begun)
+
+
+def pkpo(batch: Batch, k: int = 4) -> Tensor:
+    """PKPO with the baseline "leave one out minus one" (Walder & Karkhanis, arXiv 2505.15201, equation 33), for rewards
+    0 and 1.
+
+    L = - mean_i n s_i sum_t log pi(y_it), where over the subsets S of k of a group's n attempts
+    s_i = (1 / C(n, k)) sum_{S containing i} ( max_S r - max_{S without i} r )
+
+    An attempt counts for a subset where it alone is right: s_i = C(n - c, k - 1) / C(n, k) for each of c right
+    attempts, 0 for wrong ones. sum_i s_i grad log pi(y_i) is an unbiased estimate of the gradient of pass@k. With
+    k = 1 it is REINFORCE without a baseline; with k = n only groups with a single right attempt teach anything.
+
+    Departures: REINFORCE without ratio or clipping, one update per rollout batch; k is the group's size where that is
+    smaller.
+    """
+    import torch
+
+    right = group_sum(batch.rewards, batch.groups)
+    size = group_sum(torch.ones_like(right), batch.groups)
+    weights = [
+        n * math.comb(n - c, min(k, n) - 1) / math.comb(n, min(k, n))
+        for n, c in zip(size.int().tolist(), right.int().tolist())
+    ]
+    return policy_gradient(batch, batch.rewards * batch.rewards.new_tensor(weights))

@@ -8,18 +8,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
-from mathb_kit.lab.objectives.ablations import oreal_every_token, oreal_not_reshaped
 from mathb_kit.lab.objectives.batch import Batch
 from mathb_kit.lab.objectives.cloning import distillation, raft
-from mathb_kit.lab.objectives.early import grpo_early
-from mathb_kit.lab.objectives.oreal import oreal, oreal_released
-from mathb_kit.lab.objectives.pass_at_k import pass_at_k
+from mathb_kit.lab.objectives.oreal import oreal, oreal_every_token, oreal_not_reshaped, oreal_released
 from mathb_kit.lab.objectives.policy_gradient import (
     dapo,
     dr_grpo,
     grpo,
+    grpo_early,
     grpo_entropy,
     negative_only,
+    pkpo,
     positive_only,
     reinforce_rej,
     rloo,
@@ -91,7 +90,7 @@ OBJECTIVES = {
         Objective("reinforce-rej", partial(reinforce_rej, clip=0.2), updates=2),
         Objective("psr", positive_only),
         Objective("nsr", negative_only),
-        Objective("pass-at-k", partial(pass_at_k, k=4)),
+        Objective("pass-at-k", partial(pkpo, k=4)),
         Objective("oreal", partial(oreal, eta=0.5, kl=0.01), token_reward=TokenReward()),
         Objective(
             "oreal-released",

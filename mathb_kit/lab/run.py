@@ -1,0 +1,189 @@
+"""A training run as a value: what is optimised, from where, on what, and the folder that knows how far it got.
+
+    from mathb_kit.lab.run import train
+    train("grpo", "mini-base-1", steps=200, to="runs/lab/my-grpo")
+
+`Run.of` takes the same arguments and trains nothing yet, for `mathb_kit.lab.many.train_all`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mathb_kit.lab.checkpoints import usage_of, write_checkpoint
+from mathb_kit.lab.objectives import Objective, get_objective
+from mathb_kit.lab.prompts import problem_source, training_problems
+from mathb_kit.lab.run_folder import RunFolder, read_recipe
+from mathb_kit.lab.settings import TrainingSettings
+from mathb_kit.lab.trainer import Training, rollout_engine
+from mathb_kit.models.model import Model
+from mathb_kit.models.registry import get_model
+from mathb_kit.places import runs_root
+from mathb_kit.problems.problem import Problem
+from mathb_kit.sampling.transformers_engine import load_checkpoint
+
+Problems = str | os.PathLike[str] | Sequence[Problem]
+
+_STEPS = 200  # where neither steps nor tokens end a run
+_SMALL = 1e7  # parameters
+_RATE_SMALL, _RATE_LARGE = 3e-4, 1e-6
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run.
+
+    Attributes:
+        objective: a name (see `mathb_kit.lab.objectives.OBJECTIVES`), or an `Objective` of your own.
+        base: where to start: a model's name or folder; any causal LM in Hugging Face format.
+        settings: batch, budget, learning rate, seed.
+        on: training problems: a set that no evaluation uses, a file, or problems.
+        folder: of the run and its checkpoint.
+        validate_on: the training problems whose every tenth validates and is left out of training; ``on`` by default.
+    """
+
+    objective: str | Objective
+    base: str | os.PathLike[str] | Model
+    settings: TrainingSettings
+    on: Problems
+    folder: Path
+    validate_on: Problems | None = None
+
+    @classmethod
+    def of(
+        cls,
+        objective: str | Objective = "grpo",
+        base: str | os.PathLike[str] | Model = "mini-base-1",
+        *,
+        on: Problems = "mini-train",
+        to: str | os.PathLike[str] | None = None,
+        validate_on: Problems | None = None,
+        **settings: Any,
+    ) -> Run:
+        """A run with the defaults of `train`, whose arguments these are."""
+        chosen = TrainingSettings(**settings)
+        if to is None:
+            name = objective if isinstance(objective, str) else objective.name
+            to = runs_root() / "lab" / f"{name}-{_model(base).name}-{chosen.seed}"
+        return cls(objective, base, chosen, on, Path(to), validate_on)
+
+    def finished(self) -> bool:
+        """Whether this very checkpoint is in the folder; loads no network.
+
+        A learning rate that was not given is taken for the default of the base's size, which only the network tells.
+
+        Raises:
+            MathbError: the folder's recipe cannot be read.
+        """
+        made = read_recipe(self.folder)
+        if made is None:
+            return False
+        rate = self.settings.learning_rate
+        if rate is None and (there := made.get("training", {}).get("learning_rate")) in (_RATE_SMALL, _RATE_LARGE):
+            rate = there
+        return json.loads(json.dumps(self._recipe(rate))) == made
+
+    def train(self, device: str | None = None) -> Path:
+        """Train on the verdicts of the model's own attempts; a run that was stopped goes on where it was kept.
+
+        Args:
+            device: ``cpu``, ``cuda``; a GPU if there is one.
+
+        Returns:
+            The folder, an ordinary checkpoint (`get_model` reads it), with ``log.jsonl`` beside it.
+
+        Raises:
+            MathbError: bad settings, an evaluation set as training set, divergence, no gradient for many steps, a full
+                disk; what was kept is named, and the same call resumes from it. Also a folder that holds another run,
+                a damaged state, or a process that is training there now.
+        """
+        model, objective = _model(self.base), _objective(self.objective)
+        problems, source = training_problems(self.on)
+        network, tokenizer = load_checkpoint(replace(model, dtype="float32"))
+        rate = self.settings.learning_rate
+        if rate is None:
+            rate = _RATE_SMALL if network.num_parameters() < _SMALL else _RATE_LARGE
+        settings, recipe = self._settings(rate), self._recipe(rate)
+        parts = self._divided(settings, problems, objective.supervised)
+        folder = RunFolder(self.folder, recipe)
+        if folder.finished():
+            return folder.path
+        with folder:
+            engine = rollout_engine(model, (network, tokenizer), settings.max_tokens, device)
+            record = Training(engine, *parts, objective, settings, folder).fit()
+            write_checkpoint(folder.path, network, tokenizer, usage_of(model, model.name, [source]), recipe, record)
+            folder.clean()
+        return folder.path
+
+    def _settings(self, learning_rate: float | None) -> TrainingSettings:
+        """The settings with everything that hangs on objective and base."""
+        given = self.settings
+        return replace(
+            given,
+            steps=_STEPS if given.steps is None and given.tokens is None else given.steps,
+            updates=given.updates or _objective(self.objective).updates,
+            learning_rate=learning_rate,
+            max_tokens=given.max_tokens or _model(self.base).sampling.max_tokens,
+        )
+
+    def _recipe(self, learning_rate: float | None) -> dict[str, Any]:
+        """All that the checkpoint's weights hang on, as its folder keeps it."""
+        model, objective = _model(self.base), _objective(self.objective)
+        recipe = {
+            "kind": "rl", "objective": objective.name, "coefficients": objective.coefficients(), "base": model.name,
+            "base_key": model.key(), "on": problem_source(self.on), "training": asdict(self._settings(learning_rate)),
+        }  # fmt: skip
+        return recipe | ({} if self.validate_on is None else {"validate_on": problem_source(self.validate_on)})
+
+    def _divided(
+        self, settings: TrainingSettings, problems: list[Problem], supervised: bool
+    ) -> tuple[list[Problem], list[Problem]]:
+        """Problems to train on and to validate on."""
+        if self.validate_on is None:
+            return settings.divide(problems, supervised)
+        held_out = settings.divide(training_problems(self.validate_on)[0], supervised)[1]
+        kept_out = {problem.statement for problem in held_out}
+        rest = [problem for problem in problems if problem.statement not in kept_out]
+        return replace(settings, validate=0).divide(rest, supervised)[0], held_out
+
+
+def train(
+    objective: str | Objective = "grpo",
+    base: str | os.PathLike[str] | Model = "mini-base-1",
+    *,
+    on: Problems = "mini-train",
+    to: str | os.PathLike[str] | None = None,
+    validate_on: Problems | None = None,
+    **settings: Any,
+) -> Path:
+    """Train a model on the verdicts of its own attempts; a call that was stopped goes on where it was kept.
+
+    Args:
+        objective: a name (see `mathb_kit.lab.objectives.OBJECTIVES`), or an `Objective` of your own.
+        base: where to start: a model's name or folder; any causal LM in Hugging Face format.
+        on: training problems: a set that no evaluation uses, a file, or problems.
+        to: the folder of the run and its checkpoint; ``runs/lab/<objective>-<base>-<seed>`` by default.
+        validate_on: the training problems whose every tenth validates and is left out of training; ``on`` by default.
+        settings: fields of `TrainingSettings`: steps, tokens, prompts, group, updates, learning_rate, max_tokens, seed,
+            validate.
+
+    Returns:
+        The folder, an ordinary checkpoint (`get_model` reads it), with ``log.jsonl`` beside it.
+
+    Raises:
+        MathbError: see `Run.train`.
+    """
+    return Run.of(objective, base, on=on, to=to, validate_on=validate_on, **settings).train()
+
+
+def _model(base: str | os.PathLike[str] | Model) -> Model:
+    return base if isinstance(base, Model) else get_model(base)
+
+
+def _objective(objective: str | Objective) -> Objective:
+    return get_objective(objective) if isinstance(objective, str) else objective

@@ -1,0 +1,168 @@
+"""Networks and tokenizers of models, whatever form they lie in; no code of a checkpoint is ever run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mathb_kit.errors import MathbError
+from mathb_kit.models.defaults import DTYPES
+from mathb_kit.models.gguf import unpacked
+from mathb_kit.models.model import Model, no_safe_weights
+from mathb_kit.progress import without_weight_bars
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# One of these is there where a tokenizer is.
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "*.tiktoken", "tekken.json", "spiece.model")
+
+
+def checkpoint_place(model: Model) -> str:
+    """What an engine loads: a folder in Hugging Face format (of a GGUF file, the one it is unpacked into) or a hub id.
+
+    An adapter (`Model.adapter`) is not part of it.
+
+    Raises:
+        MathbError: a local checkpoint that is not whole.
+    """
+    if model.is_gguf:
+        return str(unpacked(model))
+    if model.is_local:
+        check_folder(Path(model.source))
+    return model.source
+
+
+def load_checkpoint(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Network, with its adapter merged into it, and left-padding tokenizer of a model.
+
+    Raises:
+        MathbError: files that are missing, damaged or not to be trusted, or a hub that cannot be reached.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+
+    if model.dtype not in DTYPES:
+        raise MathbError(f"Model {model.name!r} has the dtype {model.dtype!r}; it must be one of {', '.join(DTYPES)}.")
+    place = checkpoint_place(model)
+    tokenizer = load_tokenizer(model)
+    try:
+        with without_weight_bars():
+            network = AutoModelForCausalLM.from_pretrained(
+                place,
+                revision=model.revision,
+                dtype=getattr(torch, model.dtype),
+                use_safetensors=True,
+                trust_remote_code=False,
+            )
+            if model.adapter:
+                network = _merged(network, Path(model.adapter))
+    except (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError) as error:
+        raise _not_loaded(model, "", error) from error
+    _check_finite(model, network)
+    if model.ends:
+        network.generation_config.eos_token_id = list(model.ends)
+    return network, tokenizer
+
+
+def load_tokenizer(model: Model) -> PreTrainedTokenizerBase:
+    """The left-padding tokenizer of a model; a text gets the begin token where tokenizer and its settings ask for it.
+
+    Raises:
+        MathbError: there is none, or the hub cannot be reached.
+    """
+    from transformers import AutoTokenizer
+    from transformers.utils import cached_file
+
+    place = checkpoint_place(model)
+    folder = Path(place)
+    if folder.is_dir() and not any(any(folder.glob(pattern)) for pattern in _TOKENIZER_FILES):
+        raise MathbError(f"{folder} has no tokenizer (tokenizer.json); copy the one it was trained with into it.")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            place, revision=model.revision, padding_side="left", trust_remote_code=False
+        )
+        settings = cached_file(
+            place, "tokenizer_config.json", revision=model.revision, _raise_exceptions_for_missing_entries=False
+        )
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise _not_loaded(model, "the tokenizer of ", error) from error
+    # transformers passes over this setting where there is a tokenizer.json, and the begin token would be lost.
+    asked = settings and json.loads(Path(settings).read_text(encoding="utf-8")).get("add_bos_token")
+    if (
+        asked is True
+        and tokenizer.bos_token_id is not None
+        and tokenizer("1")["input_ids"][0] != tokenizer.bos_token_id
+    ):
+        tokenizer.add_bos_token = True
+    return tokenizer
+
+
+def check_folder(folder: Path) -> None:
+    """Whether the weights of a checkpoint folder are there, safe to read and whole, by their headers.
+
+    Raises:
+        MathbError: they are not; the sentence names the file.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise no_safe_weights(folder)
+    for file in files:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            first = stream.read(8)
+            length = int.from_bytes(first, "little")
+            if first.startswith(b"version "):
+                raise MathbError(f"{file} is a Git LFS pointer, not the weights; run git lfs pull in {folder}.")
+            if size < 8 or length > size - 8:
+                raise MathbError(f"{file} is cut short or no safetensors file ({size:,} bytes); fetch it again.")
+            try:
+                header = json.loads(stream.read(length))
+                end = max(
+                    (told["data_offsets"][1] for name, told in header.items() if name != "__metadata__"), default=0
+                )
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise MathbError(
+                    f"{file} is no safetensors file (its header cannot be read); fetch it again."
+                ) from error
+        if 8 + length + end != size:
+            raise MathbError(
+                f"{file} is cut short: its header tells of {8 + length + end:,} bytes, it has {size:,}; fetch it again."
+            )
+
+
+def _merged(network: PreTrainedModel, folder: Path) -> PreTrainedModel:
+    try:
+        from peft import PeftModel
+    except ImportError as error:
+        raise MathbError(
+            f"Applying the adapter {folder} takes the package peft: python -m pip install 'mathb_kit[models]'."
+        ) from error
+    return PeftModel.from_pretrained(network, folder).merge_and_unload()
+
+
+def _check_finite(model: Model, network: PreTrainedModel) -> None:
+    import torch
+
+    for name, parameter in network.named_parameters():
+        if parameter.is_floating_point() and not torch.isfinite(parameter.detach().sum(dtype=torch.float32)):
+            raise MathbError(
+                f"Model {model.name!r} has weights that are no numbers (NaN or infinite, in {name}), so it can say "
+                f"nothing; its training or its copy went wrong: take an earlier checkpoint than {model.source}."
+            )
+
+
+def _not_loaded(model: Model, what: str, error: Exception) -> MathbError:
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    if "trust_remote_code" in str(error) or "custom code" in str(error):
+        return MathbError(
+            f"Model {model.name!r} from {model.source!r} brings code of its own, which is never run here; use a "
+            "checkpoint of an architecture that transformers knows, or serve it elsewhere (--engine server)."
+        )
+    return MathbError(
+        f"Model {model.name!r} could not be loaded: {what}{model.source!r}: {said.rstrip('.')}. Give a folder in "
+        "Hugging "
+        "Face format, or run where the model hub can be reached."
+    )

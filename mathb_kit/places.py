@@ -1,0 +1,77 @@
+"""Where things lie: the checkout, and the folder of everything that runs leave behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mathb_kit.errors import MathbError
+
+
+def checkout() -> Path | None:
+    """Root of the repository this package runs from, or None where it is installed without one."""
+    root = Path(__file__).resolve().parents[1]
+    return root if (root / "pyproject.toml").is_file() or (root / ".git").exists() else None
+
+
+def runs_root() -> Path:
+    """Folder of everything that runs leave behind: ``MATHB_RUNS``, else ``runs`` in the checkout (or here).
+
+    Raises:
+        MathbError: it is a file.
+    """
+    root = Path(os.environ.get("MATHB_RUNS") or (checkout() or Path.cwd()) / "runs").expanduser()
+    if root.is_file():
+        raise MathbError(f"{root}, where runs go, is a file; point MATHB_RUNS to a folder, or unset it.")
+    return root
+
+
+def store_root() -> Path:
+    """The store that is used where none is named."""
+    return runs_root() / "store"
+
+
+def replies_root() -> Path:
+    """Replies of servers, which were paid for."""
+    return runs_root() / "replies"
+
+
+def logs_root() -> Path:
+    """Messages of child processes."""
+    return runs_root() / "logs"
+
+
+def cards_root() -> Path:
+    """Model cards and evaluation records."""
+    return runs_root() / "cards"
+
+
+def lab_root() -> Path:
+    """Training runs and what is compared of them."""
+    return runs_root() / "lab"
+
+
+def verifiers_root() -> Path:
+    """Environments of other people's verifiers and their results."""
+    return runs_root() / "verifiers"
+
+
+def models_root() -> Path:
+    """Where fetched and unpacked models lie: ``MATHB_MODEL_DIR``, else ``models`` in the runs folder."""
+    return Path(os.environ.get("MATHB_MODEL_DIR") or runs_root() / "models").expanduser()
+
+
+def run_root(study: str) -> Path:
+    """Executed notebooks, the page, and figures of a call of ``mathb reproduce`` that are not for the repository."""
+    return runs_root() / study
+
+
+def figures_root(study: str, *, committed: bool) -> Path:
+    """Figures and their tables: ``figures/<study>`` of the checkout, or apart from it under `run_root`.
+
+    Args:
+        study: name of a profile, or of another call of ``mathb reproduce``.
+        committed: whether they are the repository's own. Without a checkout they lie apart all the same.
+    """
+    root = checkout()
+    return root / "figures" / study if committed and root else run_root(study) / "figures"

@@ -1,0 +1,91 @@
+"""One batch from its prompts to finished rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Event
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from mathb_kit.models.model import Sampling
+from mathb_kit.sampling.batches import Batch, ChunkNoise
+from mathb_kit.sampling.choice import TokenChoice
+from mathb_kit.sampling.decoding import NetworkDecoding, read_prompts
+from mathb_kit.sampling.shared_prefix import SharedPrefixDecoding
+from mathb_kit.sampling.stops import StopStrings
+from mathb_kit.sampling.weights import Weights
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+# Rows are dropped when at least this share of the batch has finished: dropping copies the cache once.
+_DROP_SHARE = 0.1
+
+Rows = tuple[list[list[int]], list[str]]
+"""Token ids (end token included) and the reason for ending (``stop`` or ``length``), one per attempt."""
+
+
+@torch.inference_mode()
+def generate(
+    network: PreTrainedModel,
+    weights: Weights | None,
+    batch: Batch,
+    settings: Sampling,
+    *,
+    ends: Sequence[int],
+    stops: StopStrings | None,
+    pad: int,
+    count: Callable[[int], None],
+    abandoned: Event,
+) -> Rows:
+    """Sample all rows of a batch, in the order of its pieces.
+
+    Args:
+        network: reads the prompts, and goes on where there are no ``weights``.
+        weights: decode instead of the network's own forward.
+        batch: pieces, those of a prompt side by side.
+        settings: of sampling; stop strings are looked for by ``stops``.
+        ends: token ids that end a row.
+        stops: likewise texts.
+        pad: token id to the left of shorter prompts; the network does not see it.
+        count: is told at every step how many tokens were sampled.
+        abandoned: once set, the next token is the last, and what there is is returned.
+    """
+    numbers: dict[tuple[int, ...], int] = {}
+    prompts = [numbers.setdefault(tuple(piece.prompt), len(numbers)) for piece in batch]
+    prefix = read_prompts(network, [list(prompt) for prompt in numbers], pad)
+    device = prefix.logits.device
+    prompt_of = torch.from_numpy(np.repeat(prompts, [piece.rows for piece in batch])).to(device)
+    logits = prefix.logits[prompt_of]
+    if weights is None:
+        decoding = NetworkDecoding(network, prefix, prompt_of)
+    else:
+        decoding = SharedPrefixDecoding(weights, prefix, prompt_of)
+    del prefix
+    choose, noise = TokenChoice(settings), ChunkNoise(batch, settings.max_tokens)
+    total = len(prompt_of)
+    tokens = np.zeros((total, settings.max_tokens), dtype=np.int32)
+    lengths = np.full(total, settings.max_tokens)
+    reasons = np.full(total, "length", dtype=object)
+    alive = np.arange(total)
+    for step in range(settings.max_tokens):
+        chosen = choose(logits, torch.from_numpy(noise.at(step)[alive]).to(device))
+        tokens[alive, step] = chosen.cpu().numpy()
+        ended = np.isin(tokens[alive, step], ends)
+        if stops:
+            ended |= stops.found(tokens[alive, : step + 1])
+        unfinished = lengths[alive] == settings.max_tokens
+        count(int(unfinished.sum()))
+        newly = alive[ended & unfinished]
+        lengths[newly], reasons[newly] = step + 1, "stop"
+        over = lengths[alive] <= step + 1
+        if over.all() or abandoned.is_set():
+            break
+        if over.mean() >= _DROP_SHARE:
+            keep = torch.from_numpy(np.flatnonzero(~over)).to(device)
+            decoding.keep(keep)
+            chosen, alive = chosen[keep], alive[~over]
+        logits = decoding.step(chosen)
+    return [row[:length].tolist() for row, length in zip(tokens, lengths)], reasons.tolist()
