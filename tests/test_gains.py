@@ -10,8 +10,8 @@ from scipy.stats import binom, false_discovery_control, fisher_exact, hypergeom,
 
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
-from mathb_kit.sentences import gains_sentence
-from mathb_kit.statistics.gains import gains_by_problem
+from mathb_kit.sentences import gain_power_sentence, gains_sentence
+from mathb_kit.statistics.gains import detectable_gain, gain_power, gains_by_problem
 from mathb_kit.statistics.two_sample import one_sided_p
 
 
@@ -219,3 +219,37 @@ def test_arms_that_do_not_fit_are_refused():
         gains_by_problem(base, base, fdr=5)
     with pytest.raises(MathbError, match="no problems to compare"):
         gains_by_problem(base, base, problems=[])
+
+
+def test_the_power_of_a_gain_is_that_of_the_end_points_which_would_be_named():
+    # A hand-sized plan, every sequence's end by taking the rounds one after the other.
+    plan, problems, rate = Plan((16, 64, 256), stop=2), 12, 0.05
+    ends = chances(plan, rate)
+    n, c = np.array(list(ends)).T
+    named = one_sided_p(plan, np.array(256), np.array(0), plan, n, c) <= 0.05 / problems
+    assert gain_power(plan, rate, problems) == pytest.approx(np.array(list(ends.values()))[named].sum(), rel=1e-9)
+    shows = detectable_gain(plan, problems)
+    assert gain_power(plan, shows, problems) == pytest.approx(0.8, abs=1e-6)
+    assert np.isnan(detectable_gain(Plan.fixed(4), 1000))  # not even "always correct" would show
+
+
+def test_stop_2_blinds_the_test_of_single_problems_and_a_plan_says_so():
+    # A success rate of 1 % on one of 26 problems, by simulation of the rounds.
+    rng = np.random.default_rng(8)
+    for plan, expected in ((Plan.up_to(1024, stop=2), 0.32), (Plan((16, 64, 256, 1024), stop=4), 0.81)):
+        named, runs = 0, 4000
+        ends = {}
+        for _ in range(runs):
+            n = c = 0
+            for end in plan.rounds:
+                c, n = c + rng.binomial(end - n, 0.01), end
+                if c >= plan.stop:
+                    break
+            ends[n, c] = ends.get((n, c), 0) + 1
+        for (n, c), times in ends.items():
+            p = one_sided_p(plan, np.array(1024), np.array(0), plan, np.array(n), np.array(c))
+            named += times * (p <= 0.05 / 26)
+        assert named / runs == pytest.approx(expected, abs=0.025)
+        assert gain_power(plan, 0.01, 26) == pytest.approx(named / runs, abs=0.025)
+    sentence = gain_power_sentence(Plan.up_to(1024, stop=2), 26)
+    assert "from a success rate of 2.6 %, with stop 4 from 1.4 %" in sentence

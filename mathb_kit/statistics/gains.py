@@ -76,6 +76,44 @@ def gains_by_problem(
     return table.join(_detectable(both, threshold))
 
 
+def gain_power(plan: Plan, rate: float, problems: int, *, fdr: float = 0.05) -> float:
+    """Chance that a problem which its base never solves is named a gain at this success rate, as the only one of its set.
+
+    Args:
+        plan: of both arms.
+        rate: success rate of the tuned model on it.
+        problems: size of the set over which p-values are adjusted.
+        fdr: as for ``gains_by_problem``.
+    """
+    n, c, named = _named_ends(plan, problems, fdr)
+    return float(end_point_chances(plan, np.array([rate]), np.array([rate]))[0] @ named)
+
+
+def detectable_gain(plan: Plan, problems: int, *, fdr: float = 0.05) -> float:
+    """The success rate from which ``gain_power`` is 80 %; NaN where no rate has it."""
+    from scipy.optimize import brentq
+
+    rates = np.geomspace(1e-6, 1, 400)
+    _, _, named = _named_ends(plan, problems, fdr)
+    power = end_point_chances(plan, rates, rates) @ named
+    weak = np.flatnonzero(power < POWER)
+    if not len(weak):
+        return float(rates[0])
+    if weak[-1] + 1 == len(rates):
+        return float("nan")
+    return float(brentq(lambda rate: gain_power(plan, rate, problems, fdr=fdr) - POWER, *rates[weak[-1] :][:2]))
+
+
+@lru_cache(maxsize=32)
+def _named_ends(plan: Plan, problems: int, fdr: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """n and c of a plan's end points, and whether each would be the one gain beside a base that solved nothing."""
+    if problems < 1 or not 0 < fdr < 1:
+        raise MathbError(f"Power needs at least one problem and 0 < fdr < 1, not {problems} and {fdr}.")
+    n, c, _, _ = likely_end_points(plan)
+    nothing = np.array(plan.n_max), np.array(0)
+    return n, c, one_sided_p(plan, *nothing, plan, n, c) <= fdr / problems
+
+
 def _p_values(both: pd.DataFrame, lower: str, upper: str) -> np.ndarray:
     """p of "``upper`` has the higher rate" per problem; each distinct pair of end points is computed once."""
     values = np.empty(len(both))
