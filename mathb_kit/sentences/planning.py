@@ -29,9 +29,8 @@ def gain_power_sentence(plan: Plan, problems: int) -> str:
     """From which success rate a single problem's gain shows under a plan, and what a later stop would show."""
     longer = Plan(plan.rounds, stop=4, chunk=plan.chunk)
     plans = [plan] if plan.is_fixed or plan.stop >= 4 else [plan, longer]
-    shows = [
-        f"{100 * rate:.2g} %" if rate == rate else "no rate" for rate in (detectable_gain(p, problems) for p in plans)
-    ]
+    rates = [detectable_gain(each, problems) for each in plans]
+    shows = ["no rate" if np.isnan(rate) else f"{100 * rate:.2g} %" for rate in rates]
     later = f", with stop 4 from {shows[1]}" if len(shows) > 1 else ""
     return (
         f"Problem by problem: beside a base that never solves it, the one gain among {problems:,} problems shows with "

@@ -77,7 +77,7 @@ def gains_by_problem(
 
 
 def gain_power(plan: Plan, rate: float, problems: int, *, fdr: float = 0.05) -> float:
-    """Chance that a problem which its base never solves is named a gain at this success rate, as the only one of its set.
+    """Chance that a problem which its base never solves is named a gain at this success rate, the only one of a set.
 
     Args:
         plan: of both arms.
@@ -110,7 +110,10 @@ def _named_ends(plan: Plan, problems: int, fdr: float) -> tuple[np.ndarray, np.n
     if problems < 1 or not 0 < fdr < 1:
         raise MathbError(f"Power needs at least one problem and 0 < fdr < 1, not {problems} and {fdr}.")
     n, c, _, _ = likely_end_points(plan)
-    nothing = np.array(plan.n_max), np.array(0)
+    nothing = np.array([plan.n_max]), np.array([0])
+    if plan.is_fixed:  # by bisection, because each p takes time there
+        least, _, rate = _detectable_at_fixed_n(plan, *nothing, plan, fdr / problems)
+        return n, c, (c >= least) & ~np.isnan(rate)
     return n, c, one_sided_p(plan, *nothing, plan, n, c) <= fdr / problems
 
 

@@ -32,6 +32,7 @@ from mathb_kit.statistics.adaptive import log_end_points
 LIKELIHOOD_RATIO = "exact likelihood-ratio test under the plans"
 
 _NEGLIGIBLE = 1e-14  # end points that are rarer for every p are left out; their total is added to each p-value
+_ROUNDED_UP = 1 + 1e-6  # more than single precision rounds off
 _STEP = 0.05  # grid step over the common rate, in standard deviations of its estimate
 
 
@@ -103,7 +104,7 @@ def _tails_at_fixed_n(base_plan: Plan, tuned_plan: Plan, values: np.ndarray) -> 
     those from some count of the tuned arm on.
     """
     base_n, tuned_n = base_plan.n_max, tuned_plan.n_max
-    base_c = np.arange(base_n + 1)
+    base_c = np.arange(base_n + 1)  # the end points of a fixed plan, in their order
     least = np.zeros((len(values), base_n + 1), dtype=np.int64)  # bisection; tuned_n + 1: no count is enough
     never = np.full_like(least, -1)
     least[:] = tuned_n + 1
@@ -111,23 +112,27 @@ def _tails_at_fixed_n(base_plan: Plan, tuned_plan: Plan, values: np.ndarray) -> 
         middle = (least + never) // 2
         enough = _log_likelihood_ratio(base_n, base_c, tuned_n, middle) >= values[:, None] - 1e-9
         least, never = np.where(enough, middle, least), np.where(enough, never, middle)
-    grid = rate_grid(base_n + tuned_n)
-    worst = np.zeros(len(values))
-    for interval in np.array_split(np.column_stack([grid[:-1], grid[1:]]), len(grid) // 64 + 1):  # bounds the memory
-        base, tuned = (_binomial_chances(n, *interval.T) for n in (base_n, tuned_n))
-        beyond = np.zeros((len(interval), tuned_n + 2))
-        beyond[:, :-1] = np.cumsum(tuned[:, ::-1], axis=1)[:, ::-1]
-        for i, from_ in enumerate(least):
-            worst[i] = max(worst[i], np.einsum("ij,ij->i", base, beyond[:, from_]).max())
+    base, beyond = _bounds_at_fixed_n(base_plan, tuned_plan)
+    worst = [np.einsum("ij,ij->i", base, beyond[:, from_]).max() for from_ in least]
     return np.minimum(worst, 1.0)
 
 
-def _binomial_chances(n: int, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Largest chance of each count of n for rates between ``low`` and ``high``: (intervals, n + 1)."""
-    from scipy.stats import binom
+@lru_cache(maxsize=2)
+def _bounds_at_fixed_n(base_plan: Plan, tuned_plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+    """For every interval of the common rate, the largest chance of each count of the base, and of each or more.
 
-    c = np.arange(n + 1)
-    return binom.pmf(c, n, np.clip(c / n, low[:, None], high[:, None]))
+    (intervals, base n + 1) and (intervals, tuned n + 2), in single precision and rounded up by more than it loses: at
+    n = 1,024 they take 12 MB each, and a p-value in need of them a hundredth of a second.
+    """
+    grid = rate_grid(base_plan.n_max + tuned_plan.n_max)
+    base = np.empty((len(grid) - 1, base_plan.n_max + 1), dtype=np.float32)
+    beyond = np.zeros((len(grid) - 1, tuned_plan.n_max + 2), dtype=np.float32)
+    for rows in np.array_split(np.arange(len(grid) - 1), len(grid) // 64 + 1):  # bounds the memory
+        ends = grid[rows], grid[rows + 1]
+        base[rows] = end_point_chances(base_plan, *ends) * _ROUNDED_UP
+        at_least = np.cumsum(end_point_chances(tuned_plan, *ends)[:, ::-1], axis=1)[:, ::-1]
+        beyond[rows, :-1] = at_least * _ROUNDED_UP
+    return base, beyond
 
 
 def _log_likelihood_ratio(
