@@ -133,7 +133,7 @@ sentences.you_should_see(sentences.ends_sentence(curve, "name"))
 
 # %%
 again = mb.evaluate(model, [problem], plan, draw="first-look", engine=study.engine)
-print(f"store: {again.draw.store.root}\nfigures of this profile: {mb.figures_folder(study)}")
+print(f"store: {again.draw.store.root}\nfigures of this profile: {mb.report.figures_folder(study)}")
 
 # %%
 same = again.outcomes["c"].equals(tried.outcomes["c"])

@@ -23,8 +23,10 @@ import mathb_kit as mb
 from mathb_kit import sentences
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
-folder = mb.figures_folder(study)
-results = mb.StudyResults(study)  # the study's tables, each sampled, graded and computed when it is first asked for
+folder = mb.report.figures_folder(study)
+results = mb.results.StudyResults(
+    study
+)  # the study's tables, each sampled, graded and computed when it is first asked for
 print(f"{study.note}\nplan: {study.plan}\nfigures: {folder}")
 
 # %% [markdown]
@@ -144,7 +146,7 @@ sentences.you_should_see(sentences.widths_sentence(ends))
 # attempts. Beside it, for every k, uniform guessing among the numbers with as many digits as the gold.
 
 # %%
-chance = results.chance  # mb.chance_lines, set by set, of a draw "chance" by mb.Plan.fixed(study.chance)
+chance = results.chance  # mb.judging.chance_lines, set by set, of a draw "chance" by mb.Plan.fixed(study.chance)
 
 # %%
 guesser = study.bases[0]

@@ -27,8 +27,10 @@ from mathb_kit import construction, sentences
 from mathb_kit.widgets import show_table
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
-folder = mb.figures_folder(study)
-results = mb.StudyResults(study)  # the study's tables, each sampled, graded and computed when it is first asked for
+folder = mb.report.figures_folder(study)
+results = mb.results.StudyResults(
+    study
+)  # the study's tables, each sampled, graded and computed when it is first asked for
 pool = study.problems(study.pool)
 print(f"{study.note}\nfigures: {folder}\n{study.pool}: {len(pool)} candidates")
 
@@ -72,7 +74,7 @@ k, sieve = max(study.ks), results.sieve  # construction.prescreen, then construc
 counts = results.stages
 
 # %%
-figure = mb.plot_funnel(counts, title=f"From {study.pool} to {study.hard_set}")
+figure = mb.plots.plot_funnel(counts, title=f"From {study.pool} to {study.hard_set}")
 caption = (
     f"Candidates left after each stage ({study.note}). Screen: 16 attempts of {study.screen}; sieve: "
     f"{k:,} attempts of each of {len(study.bases)} base models."
@@ -106,7 +108,7 @@ sentences.you_should_see(sentences.unsolved_sentence(table))
 # those models.
 
 # %%
-beside = mb.beside_published(results, ["Construction", "Table 4"])
+beside = mb.report.beside_published(results, ["Construction", "Table 4"])
 show_table(beside, digits=2)
 
 # %%
@@ -158,7 +160,9 @@ sentences.you_should_see(
 #   no success.
 
 # %%
-foreseen = results.foreseen  # mb.frozen_null, and mb.redraw_interval by mb.fit_success_rates
+foreseen = (
+    results.foreseen
+)  # mb.statistics.frozen_null, and mb.statistics.redraw_interval by mb.statistics.fit_success_rates
 foreseen.to_csv(folder / "02_foreseen.csv", index=False, lineterminator="\n", float_format="%.6g")
 show_table(foreseen)
 
@@ -182,7 +186,7 @@ else:
     for real_pool in real_pools:
         frames.append(construction.run_filters(real_pool, real_stages).to_frame().assign(pool=real_pool.name))
     real = pd.concat(frames, ignore_index=True)
-    figure = mb.plot_funnel(real, title="Real pools: what is left before any model is asked")
+    figure = mb.plots.plot_funnel(real, title="Real pools: what is left before any model is asked")
     caption = (
         "Problems left after each filter that needs no model, on local copies of DAPO-Math-17K and of a part of "
         "DeepScaleR-Preview, against MATH-500, AIME 2024 and 2025, and AMC 2023. Our filters, not the paper's. "

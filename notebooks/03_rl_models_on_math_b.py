@@ -28,8 +28,10 @@ from mathb_kit import sentences
 from mathb_kit.widgets import browse_completions, show_table
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
-folder = mb.figures_folder(study)
-results = mb.StudyResults(study)  # the study's tables, each sampled, graded and computed when it is first asked for
+folder = mb.report.figures_folder(study)
+results = mb.results.StudyResults(
+    study
+)  # the study's tables, each sampled, graded and computed when it is first asked for
 problems = study.problems(study.hard_set)
 print(f"{study.note}\nplan: {study.plan}\n{study.hard_set}: {len(problems)} problems")
 
@@ -44,7 +46,7 @@ print(f"{study.note}\nplan: {study.plan}\n{study.hard_set}: {len(problems)} prob
 
 # %%
 names = [*study.bases, *study.tuned]
-on_hard = results.on_hard_set  # by model: mb.evaluate on mb.problems_met(study, model, study.hard_set)
+on_hard = results.on_hard_set  # by model: mb.evaluate on mb.judging.problems_met(study, model, study.hard_set)
 outcomes = pd.concat([e.outcomes for name, e in on_hard.items() if name not in study.partial])
 
 # %% [markdown]
@@ -60,7 +62,7 @@ outcomes.groupby("name", sort=False)[["n", "c", "no_answer", "grader_failed", "t
 # "expansion" looks like without any training.
 
 # %%
-curves = results.expansion  # mb.expansion_beside_redrawn(on_hard, study.tuned, problems, study.ks)
+curves = results.expansion  # mb.judging.expansion_beside_redrawn(on_hard, study.tuned, problems, study.ks)
 figure = mb.plot_pass_at_k(
     curves, by="who", panel="base", y_label="Expansion (share of the base's unsolved set)",
     title=f"Reach into {study.hard_set} ({study.name})",
@@ -112,7 +114,7 @@ sentences.you_should_see(
 # As published, never mixed with ours. `not run`: this study has no attempts of that model on these problems.
 
 # %%
-beside = mb.beside_published(results, ["Table 2"])
+beside = mb.report.beside_published(results, ["Table 2"])
 show_table(beside, digits=2)
 
 # %%
@@ -185,8 +187,8 @@ sentences.you_should_see(sentences.steps_sentence(steps))
 # that its base solved now and then.
 
 # %%
-changes = results.changes  # mb.change_by_problem, for every tuned model and its base
-figure = mb.plot_sharpening(changes, title=f"{study.sets[0]}: pass@1 and reach at k = {k:,} ({study.name})")
+changes = results.changes  # mb.judging.change_by_problem, for every tuned model and its base
+figure = mb.plots.plot_sharpening(changes, title=f"{study.sets[0]}: pass@1 and reach at k = {k:,} ({study.name})")
 caption = (
     f"Each mark is a problem of {study.sets[0]} ({study.note}): pass@1 of the base "
     f"across, of the tuned model upwards. Triangles: problems reached at k = {k:,} by only one of the two."
@@ -202,7 +204,7 @@ sentences.you_should_see(sentences.changes_sentence(changes))
 # largest k, with a 95 % interval.
 
 # %%
-differences = results.differences  # mb.paired_difference(base outcomes, tuned outcomes, [1, k])
+differences = results.differences  # mb.statistics.paired_difference(base outcomes, tuned outcomes, [1, k])
 differences.to_csv(folder / "03_differences.csv", index=False, lineterminator="\n", float_format="%.6g")
 show_table(differences)
 
@@ -218,8 +220,8 @@ sentences.you_should_see(sentences.differences_sentence(differences))
 if not study.miniature:
     print("Left out: only the tiny models' ways of solving have names.")
 else:
-    shares = results.modes  # mb.mode_shares of each model
-    figure = mb.plot_modes(shares, title=f"Solution modes on {study.sets[0]} ({study.name})")
+    shares = results.modes  # mb.lab.mode_shares of each model
+    figure = mb.plots.plot_modes(shares, title=f"Solution modes on {study.sets[0]} ({study.name})")
     caption = (
         f"Share of attempts in each solution mode on {study.sets[0]} ({study.note}), first 16 attempts at every "
         "problem; hatched: correct."
@@ -241,7 +243,7 @@ else:
 # interval, or a test problem by problem that is adjusted for there being 30 of them. A number that would make you
 # disagree should be named before looking. How wide the uncertainty of 3 of 30 is by itself:
 # ```python
-# low, high = mb.proportion_interval(3, 30)
+# low, high = mb.statistics.proportion_interval(3, 30)
 # print(f"3 of 30: {3 / 30:.0%}, 95 % interval {low:.0%} to {high:.0%}")
 # ```
 # </details>

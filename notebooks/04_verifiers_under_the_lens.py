@@ -40,7 +40,7 @@ print(f"{study.note}\nfigures and tables: {folder}")
 # Monsters are answers that keep a computer algebra system busy.
 
 # %%
-evaluations = mb.study_evaluations(study)
+evaluations = mb.judging.study_evaluations(study)
 rows = verifiers.comparison_rows(evaluations, few=quick)
 show_table(verifiers.count_rows(rows))
 

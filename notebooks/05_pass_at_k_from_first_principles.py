@@ -30,7 +30,7 @@ from mathb_kit.sentences import percent, you_should_see
 from mathb_kit.widgets import slide_k
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
-folder = mb.figures_folder(study)
+folder = mb.report.figures_folder(study)
 ks, k_max = list(study.ks), max(study.ks)
 print(f"{study.note}\nfigures: {folder}")
 
@@ -242,7 +242,7 @@ slide_k(curves, by="name", title=f"{study.sets[0]}: base and RL")
 # Fitting the spread of success rates to the whole pool of candidates (*empirical Bayes*) uses what the pool shows.
 
 # %%
-candidates = mb.StudyResults(study).candidate_outcomes
+candidates = mb.results.StudyResults(study).candidate_outcomes
 spreads = {name: st.fit_success_rates(outcomes) for name, outcomes in candidates.items()}
 selected_in = 1024  # attempts in which these problems were left unsolved, whatever plan is used here
 jeffreys = st.beta_success_rates(0.5, 0.5).given(selected_in, 0).pass_at_k([k_max])[0]
@@ -253,7 +253,7 @@ for name in study.bases:
     missed = pd.DataFrame({"n": selected_in, "c": 0}, index=range(len(keys)))
     fresh = mb.evaluate(study.model(name), hard, study.plan).outcomes
     predicted = st.redraw_interval(missed, [k_max], spreads[name]).iloc[0]
-    solved = mb.reach(fresh, k_max) & keys
+    solved = mb.statistics.reach(fresh, k_max) & keys
     rows.append(
         {
             "base": name, "problems left unsolved": len(keys), "solved by a fresh draw": len(solved),
@@ -409,7 +409,7 @@ you_should_see(
 if real is None:
     print("Left out: no real counts.")
 else:
-    halves = [mb.frozen_null(real, k) for k in (1, 2, 4)]
+    halves = [mb.statistics.frozen_null(real, k) for k in (1, 2, 4)]
     rows = [(null.k, null.unsolved, null.rate, null.low, null.high) for null in halves]
     display(pd.DataFrame(rows, columns=["k", "unsolved", "solved the next time", "low", "high"]).round(3))
     you_should_see(
@@ -441,7 +441,7 @@ else:
 
 # %%
 fixed = mb.evaluate(base, problems, mb.Plan.fixed(study.chance), draw="chance")
-held = st.chance_curve(mb.chance_of(fixed, problems, [k for k in ks if k <= study.chance]))
+held = st.chance_curve(mb.judging.chance_of(fixed, problems, [k for k in ks if k <= study.chance]))
 held[["k", "estimate", "low", "high", "problems", "interval"]].style.hide(axis="index").format(precision=4)
 
 # %%

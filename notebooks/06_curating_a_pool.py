@@ -31,7 +31,7 @@ from mathb_kit.lab import curation
 from mathb_kit.sentences import funnel_sentence, percent, you_should_see
 
 study = mb.load_profile(profile, quick=quick)
-folder = mb.figures_folder(study)
+folder = mb.report.figures_folder(study)
 print(f"{study.note}\nfigures: {folder}")
 
 # %% [markdown]
@@ -60,7 +60,7 @@ you_should_see(
 # %%
 funnel = curation.curation_funnel(raw)
 counts = funnel.to_frame().assign(pool=raw.name)
-figure = mb.plot_funnel(counts, title="A synthetic training pool, curated")
+figure = mb.plots.plot_funnel(counts, title="A synthetic training pool, curated")
 caption = (
     f"Problems left after each filter ({study.note}). Synthetic pool of {len(raw)} training problems with declared "
     "dirt; golds are checked by an exact evaluator of the statement."
@@ -147,7 +147,9 @@ print(*(f"{arm}, seed {seed}: {path.name}" for (arm, seed), path in checkpoints.
 ks = [1, 16]
 tried = curation.evaluate_arms(checkpoints, "mini-base-1", ("mini-math", "mini-aime"), attempts=16 if quick else 64)
 bought = curation.what_curation_buys(tried, ks)
-figure = mb.plot_differences(bought, by="arm", panel="set", title="What curation buys: change of pass@k over the base")
+figure = mb.plots.plot_differences(
+    bought, by="arm", panel="set", title="What curation buys: change of pass@k over the base"
+)
 caption = (
     f"Mean pass@k less that of the base ({study.note}), GRPO with {budget:,} sampled tokens on each pool, "
     f"{len(seeds)} seed(s). Bars: 95 %, {bought['interval'].iloc[0]}. Synthetic pools."

@@ -29,14 +29,14 @@ from mathb_kit.lab.objectives import get_objective
 from mathb_kit.lab.run import Run, train
 from mathb_kit.lab.run_folder import read_log
 from mathb_kit.lab.token_credit import learn_credit
+from mathb_kit.places import lab_root
 from mathb_kit.plots.scoreboard import plot_token_credit, plot_training
 from mathb_kit.sentences import changes_sentence, modes_sentence, percent, you_should_see
-from mathb_kit.store import runs_root
 from mathb_kit.widgets import browse_completions, show_table
 
 base = mb.get_model("mini-base-1")
 steps, k = (20, 16) if quick else (100, 64)
-folder = runs_root() / "lab" / "notebook-07"
+folder = lab_root() / "notebook-07"
 figures = folder / "figures"
 choices = {"base": "mini-base-1", "prompts": 8, "group": 16, "seed": seed}
 print(f"{objective} from {base.name}, {steps} steps of 8 problems with 16 attempts each; everything in {folder}")
@@ -153,9 +153,9 @@ plan = mb.Plan.up_to(k, stop=2)
 evaluations = {0: mb.evaluate(base, ordinary, plan)}
 evaluations |= {step: mb.evaluate(mb.get_model(path), ordinary, plan) for step, path in checkpoints.items()}
 shares = pd.concat(
-    [mb.mode_shares(each).assign(name=f"step {step}") for step, each in evaluations.items()], ignore_index=True
+    [mb.lab.mode_shares(each).assign(name=f"step {step}") for step, each in evaluations.items()], ignore_index=True
 )
-figure = mb.plot_modes(shares, title=f"Solution modes along {objective}")
+figure = mb.plots.plot_modes(shares, title=f"Solution modes along {objective}")
 caption = (
     f"Share of attempts in each solution mode on mini-math along one run of {objective} from {base.name} (first 16 "
     "attempts at each problem); hatched: correct."
@@ -188,14 +188,14 @@ you_should_see(
 # two solved it in the attempts allowed.
 
 # %%
-changes = mb.change_by_problem(evaluations[0], evaluations[steps], k).assign(name=objective)
-figure = mb.plot_sharpening(changes)
+changes = mb.judging.change_by_problem(evaluations[0], evaluations[steps], k).assign(name=objective)
+figure = mb.plots.plot_sharpening(changes)
 caption = f"Problems of mini-math before and after {steps} steps of {objective} (seed {seed}); reach at k = {k}."
 mb.save_figure(figure, changes, figures, "07_before_after", caption)
 print(caption)
 
 # %%
-difference = mb.paired_difference(evaluations[0].outcomes, evaluations[steps].outcomes, [1, k])
+difference = mb.statistics.paired_difference(evaluations[0].outcomes, evaluations[steps].outcomes, [1, k])
 you_should_see(
     changes_sentence(changes),
     *(

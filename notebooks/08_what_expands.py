@@ -97,7 +97,7 @@ you_should_see(*reading.sentences(result))
 # difference has an interval without 0:
 # ```python
 # for name, count in (("tuned", 3), ("frozen", 2)):
-#     low, high = mb.proportion_interval(count, 48)
+#     low, high = mb.statistics.proportion_interval(count, 48)
 #     print(f"{name}: {count / 48:.1%} [{low:.1%}, {high:.1%}]")
 # ```
 # </details>
@@ -109,7 +109,7 @@ you_should_see(*reading.sentences(result))
 # %%
 told = reading.comparisons(result)
 title = "Differences from a frozen base, drawn afresh"
-figure = mb.plot_differences(told, by="row", panel="question", x_label="difference", title=title)
+figure = mb.plots.plot_differences(told, by="row", panel="question", x_label="difference", title=title)
 caption = (
     f"Every row less a frozen base: gain of pass@1, Expansion and Shrinkage beyond the null ({note}). Bars: 95 %, "
     f"{scores.INTERVAL}."

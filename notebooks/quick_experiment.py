@@ -30,7 +30,7 @@ print(f"{model} asked for; {chosen.name} on {chosen_problems.name} ({chosen_prob
 
 # %%
 plan = mb.Plan.up_to(attempts)
-result = mb.evaluate(chosen, chosen_problems, plan, engine=mb.get_engine(chosen, engine))
+result = mb.evaluate(chosen, chosen_problems, plan, engine=mb.sampling.get_engine(chosen, engine))
 sentences.you_should_see(sentences.counts_sentence(result.outcomes))
 result.outcomes[["n", "c", "no_answer", "grader_failed", "truncated", "tokens"]].sum().to_frame("in all")
 

@@ -161,7 +161,7 @@ def evaluate(
 
         names = [] if hard_only else ordinary or ordinary_sets(on)
         with only_result_on_stdout(as_json):
-            judged = mb.judge_checkpoint(
+            judged = mb.judging.judge_checkpoint(
                 matched(mb.get_model(base), tried, match), chosen, plan,
                 ordinary=[mb.load_problems(each) for each in names], engine_for=make,
             )  # fmt: skip
@@ -175,7 +175,7 @@ def evaluate(
     if ordinary or hard_only:
         raise MathbError("--ordinary and --hard-only say what tuning lost beside a base; give --base, or leave it out.")
     if shard:
-        chosen = mb.parse_shard(shard).of(chosen)
+        chosen = mb.sampling.parse_shard(shard).of(chosen)
     if dry_run:
         asked = mb.Draw(mb.Store(), tried).dry_run(chosen, plan)
         print(to_json({"tokens": asked.tokens} | vars(asked)) if as_json else f"at most {asked}")
@@ -230,7 +230,7 @@ def sample(
     make = parse_engine(engine, engine_options)
     drawn, chosen = mb.Draw(mb.Store(), mb.get_model(model), draw), mb.load_problems(on)
     if shard:
-        chosen = mb.parse_shard(shard).of(chosen)
+        chosen = mb.sampling.parse_shard(shard).of(chosen)
     with closing(make(drawn.model)) as sampler:
         if dry_run:
             asked = drawn.dry_run(chosen, attempts, engine=sampler, prices=prices)

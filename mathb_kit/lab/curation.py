@@ -18,7 +18,7 @@ from mathb_kit.lab.run import Run
 from mathb_kit.miniature.pool import draw_pool
 from mathb_kit.miniature.sets import evaluation_statements
 from mathb_kit.models import get_model
-from mathb_kit.places import runs_root
+from mathb_kit.places import lab_root
 from mathb_kit.plan import Plan
 from mathb_kit.problems import Problem, ProblemSet, load_problems, write_problems
 from mathb_kit.store import Store
@@ -73,7 +73,7 @@ def train_arms(
     Returns:
         Checkpoint folders by (arm, seed), in ``runs/lab/curation``.
     """
-    folder = runs_root() / "lab" / "curation"
+    folder = lab_root() / "curation"
     folder.mkdir(parents=True, exist_ok=True)
     files = {arm: write_problems(problems, folder / f"{problems.name}.jsonl") for arm, problems in pools().items()}
     runs = {

@@ -14,7 +14,7 @@ from mathb_kit.lab.composition import run_composition
 from mathb_kit.lab.modes import mode_shares
 from mathb_kit.lab.run_folder import read_log, read_recipe
 from mathb_kit.lab.scoreboard import Bench, Scoreboard, evaluate_held_out, final_validation, load_scoreboard
-from mathb_kit.places import checkout
+from mathb_kit.places import figures_root
 from mathb_kit.provenance import provenance
 
 REFERENCE = "selection"
@@ -49,8 +49,8 @@ class Result:
     @property
     def figures(self) -> Path:
         """Where its figures go: ``figures/scoreboard/`` of the checkout for the default rows of the full board."""
-        root, declared = checkout(), set(self.tried["row"]) == set(self.board.default_rows)
-        return root / "figures" / "scoreboard" if root and declared and self.is_full else self.board.folder / "figures"
+        declared = set(self.tried["row"]) == set(self.board.default_rows)
+        return figures_root(self.board.name, committed=declared and self.is_full)
 
     @property
     def is_full(self) -> bool:

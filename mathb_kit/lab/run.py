@@ -23,7 +23,7 @@ from mathb_kit.lab.settings import TrainingSettings
 from mathb_kit.lab.trainer import Training, rollout_engine
 from mathb_kit.models.model import Model
 from mathb_kit.models.registry import get_model
-from mathb_kit.places import runs_root
+from mathb_kit.places import lab_root
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling.transformers_engine import load_checkpoint
 
@@ -69,7 +69,7 @@ class Run:
         chosen = TrainingSettings(**settings)
         if to is None:
             name = objective if isinstance(objective, str) else objective.name
-            to = runs_root() / "lab" / f"{name}-{_model(base).name}-{chosen.seed}"
+            to = lab_root() / f"{name}-{_model(base).name}-{chosen.seed}"
         return cls(objective, base, chosen, on, Path(to), validate_on)
 
     def finished(self) -> bool:

@@ -25,7 +25,7 @@ from mathb_kit.lab.run import Run
 from mathb_kit.lab.run_folder import read_log
 from mathb_kit.lab.settings import TrainingSettings, split_problems
 from mathb_kit.models import get_model
-from mathb_kit.places import runs_root
+from mathb_kit.places import run_root
 from mathb_kit.plan import Plan
 from mathb_kit.problems import Problem, load_problems, write_problems
 from mathb_kit.settings import Settings, did_you_mean, only_fields_of, read_toml
@@ -104,7 +104,7 @@ class Scoreboard(Settings):
     @property
     def folder(self) -> Path:
         """Where training runs and the result go: ``runs/scoreboard`` or ``runs/scoreboard-quick``."""
-        return runs_root() / self.name
+        return run_root(self.name)
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:

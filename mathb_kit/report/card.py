@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.judging import CheckpointJudgement
 from mathb_kit.miniature import shipped_sets
-from mathb_kit.places import runs_root
+from mathb_kit.places import cards_root
 from mathb_kit.plots import plot_pass_at_k, plot_sharpening
 from mathb_kit.provenance import provenance
 from mathb_kit.report.html import Picture, Table, render
@@ -34,7 +34,7 @@ def write_card(judged: CheckpointJudgement, folder: Path | None = None) -> tuple
     Returns:
         Paths of the page and of the JSON file, ``<tuned>-over-<base>-on-<set>``.
     """
-    folder = folder or runs_root() / "cards"
+    folder = folder or cards_root()
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{judged.tuned.name}-over-{judged.base.name}-on-{judged.on.name}"
     record = card_record(judged)

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from mathb_kit.errors import MathbError
+from mathb_kit.places import checkout
 from mathb_kit.progress import clock
-from mathb_kit.provenance import checkout
 from mathb_kit.report.maths import with_maths
 from mathb_kit.settings import did_you_mean
 

@@ -18,6 +18,7 @@ from mathb_kit.report.findings import Finding
 from mathb_kit.report.html import Table
 from mathb_kit.report.status import beside_published
 from mathb_kit.results import StudyResults
+from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +134,7 @@ def _disagree(problem: Problem, evaluations: Iterable[Evaluation]) -> bool:
 def _to_read(model: str, evaluation: Evaluation, keys: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """By problem, a model's first attempt and its first correct one, each with a note; none where it met it not."""
     graded = evaluation.verdicts[evaluation.verdicts["problem"].isin(keys)]
-    right = graded[graded["verdict"] == "correct"].groupby("problem")["index"].agg(["min", "size"])
+    right = graded[graded["verdict"] == Verdict.CORRECT].groupby("problem")["index"].agg(["min", "size"])
     made = graded.groupby("problem").size()
     pairs: dict[str, list[tuple[str, str]]] = {key: [] for key in keys}
     if graded.empty:

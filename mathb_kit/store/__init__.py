@@ -3,7 +3,6 @@
 Beyond the `Store` itself: `mathb_kit.store.views` counts, `compaction` packs small shards, `export` writes them out.
 """
 
-from mathb_kit.places import runs_root, store_root
 from mathb_kit.store.store import Store
 
-__all__ = ["Store", "runs_root", "store_root"]
+__all__ = ["Store"]
