@@ -91,8 +91,8 @@ def visible_effect(problems: int | None, value: float, half: float) -> tuple[flo
 
     An effect widens the interval that is to show it: that of a row that differs from a frozen base in d of the problems
     has a variance of d (1 - d) / problems more than that of one that does not. So the effect solves d = 1.96 times the
-    error with it, plus 0.84 errors of the runs for four of five. (Without that term +2 problems seemed to show in one
-    board of two, where simulated boards show them in one of ten.)
+    error with it, plus 0.84 errors of the runs for four of five. (Without that term +3 problems seemed to show in one
+    board of two, where simulated boards of 60 problems show them in one of eight.)
 
     Args:
         problems: of the board, for questions on which a problem counts or does not; None for a mean of rates, where
