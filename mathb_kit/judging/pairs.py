@@ -187,7 +187,9 @@ def compare_pair(
             raise MathbError("A re-draw is another draw of the base itself; name one, as MODEL:DRAW.")
     graders = dict.fromkeys([*base["grader"], *tuned["grader"]])
     if len(graders) > 1:
-        note = f"{note}; GRADED DIFFERENTLY: {' and '.join(graders)}"
+        both = " and ".join(graders)
+        note = f"{note}; GRADED DIFFERENTLY: {both}"
+        base, tuned, *redrawn = (rows.assign(grader=both) for rows in (base, tuned, *redrawn))
     names = names or (str(base["model"].iloc[0]), str(tuned["model"].iloc[0]))
     return PairComparison(*names, on, note.lstrip("; "), base, tuned, tuple(redrawn))
 
