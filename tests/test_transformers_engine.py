@@ -14,7 +14,7 @@ from mathb_kit.miniature.tokenizer import build_tokenizer
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.sampling import generation, weights
 from mathb_kit.sampling.engine import Chunk
-from mathb_kit.sampling.stops import StopStrings
+from mathb_kit.sampling.generation import StopStrings
 from mathb_kit.sampling.transformers_engine import TransformersEngine
 from mathb_kit.sampling.weights import is_small_llama, shares_prefixes
 

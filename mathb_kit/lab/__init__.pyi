@@ -1,1 +1,1 @@
-from .modes import mode_shares as mode_shares
+from .scores import mode_shares as mode_shares

@@ -11,9 +11,9 @@ import pandas as pd
 
 from mathb_kit.evaluation import Evaluation
 from mathb_kit.lab.composition import run_composition
-from mathb_kit.lab.modes import mode_shares
 from mathb_kit.lab.run_folder import read_log, read_recipe
 from mathb_kit.lab.scoreboard import Bench, Scoreboard, evaluate_held_out, final_validation, load_scoreboard
+from mathb_kit.lab.scores import mode_shares
 from mathb_kit.places import figures_root
 from mathb_kit.provenance import provenance
 

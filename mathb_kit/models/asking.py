@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from mathb_kit.errors import MathbError
-from mathb_kit.models.defaults import DTYPES
+from mathb_kit.models.defaults import DTYPES, style
 from mathb_kit.models.model import Model
-from mathb_kit.models.styles import style
 
 
 def asked(

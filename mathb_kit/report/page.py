@@ -9,7 +9,7 @@ from pathlib import Path
 from mathb_kit.errors import MathbError
 from mathb_kit.profiles import Profile
 from mathb_kit.provenance import provenance
-from mathb_kit.report.findings import findings
+from mathb_kit.sentences.findings import findings
 from mathb_kit.report.html import Picture, Table, render
 from mathb_kit.report.sections import (
     READ_PROBLEMS,

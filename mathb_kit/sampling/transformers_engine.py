@@ -26,8 +26,7 @@ from mathb_kit.sampling.threads import MOST_THREADS, in_threads
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from mathb_kit.sampling.generation import Rows
-    from mathb_kit.sampling.stops import StopStrings
+    from mathb_kit.sampling.generation import Rows, StopStrings
     from mathb_kit.sampling.weights import Weights
 
 # Before torch is loaded: by default its threads wait for each other by spinning, and one busy neighbour on the machine
@@ -187,7 +186,7 @@ class TransformersEngine:
 
     def _fitting_rows(self, window: Batch, most: int, workers: int, shared: bool) -> int:
         """Rows per batch such that they fit into memory and no worker is left without one at the end."""
-        from mathb_kit.sampling.memory import rows_that_fit
+        from mathb_kit.sampling.batches import rows_that_fit
 
         places = self.model.sampling.max_tokens + (0 if shared else len(window[-1].prompt))
         # The network's own forward copies all keys and values when rows are dropped, a shared prefix one layer's.
@@ -204,8 +203,8 @@ class TransformersEngine:
         """`generate`, in halves where memory does not suffice."""
         import torch
 
+        from mathb_kit.sampling.batches import is_out_of_memory
         from mathb_kit.sampling.generation import generate
-        from mathb_kit.sampling.memory import is_out_of_memory
 
         rows = count_rows(batch)
         if rows <= self._most_rows:
@@ -231,7 +230,7 @@ class TransformersEngine:
 
     @cached_property
     def _stops(self) -> StopStrings | None:
-        from mathb_kit.sampling.stops import StopStrings
+        from mathb_kit.sampling.generation import StopStrings
 
         stop = self.model.sampling.stop
         return StopStrings(self.tokenizer, stop) if stop else None

@@ -5,6 +5,8 @@ from mathb_kit.sentences.curves import (
     differences_sentence,
     ends_sentence,
     last_step_sentence,
+    plan_sentence,
+    saved_sentence,
     steps_sentence,
     widths_sentence,
 )
@@ -17,7 +19,6 @@ from mathb_kit.sentences.judging import (
     reach_with_interval,
     verdict_sentence,
 )
-from mathb_kit.sentences.planning import plan_sentence, saved_sentence
 from mathb_kit.sentences.sets import (
     changes_sentence,
     counts_sentence,

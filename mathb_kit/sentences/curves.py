@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
+
 from mathb_kit.sentences.formats import percent, percent_range
+from mathb_kit.statistics.forecast import QUESTIONS
+from mathb_kit.statistics.planning import TIE, PlanChoice
 
 if TYPE_CHECKING:
     import pandas as pd
-
 
 def ends_sentence(curves: pd.DataFrame, by: str, panel: str | None = None) -> str:
     """Both ends of every line (k, estimate); a line of text for each panel."""
@@ -87,3 +92,41 @@ def _panels(curves: pd.DataFrame, panel: str | None) -> Iterator[tuple[str, pd.D
 def _capital(text: str) -> str:
     """For sentences that may begin with a name, which keeps its spelling."""
     return text[0].upper() + text[1:] if text.startswith(("from ", "the ")) else text
+
+
+def saved_sentence(saved: pd.DataFrame) -> str:
+    """Attempts of an adaptive plan beside those of a fixed one (set, name, attempts, fixed_attempts, ratio)."""
+    used, fixed = saved["attempts"].sum(), saved["fixed_attempts"].sum()
+    least, most = saved.loc[saved["ratio"].idxmin()], saved.loc[saved["ratio"].idxmax()]
+    return (
+        f"{used:,} attempts in place of {fixed:,}: {fixed / used:.1f} times fewer. Most is saved by {most['name']} on "
+        f"{most['set']} ({most['ratio']:.1f} times), least by {least['name']} on {least['set']} ({least['ratio']:.1f} "
+        "times): easy problems stop early, hard ones take all they may."
+    )
+
+
+def plan_sentence(choice: PlanChoice) -> str:
+    """Cost and widths of a chosen plan beside fixed n, and the bound on what any plan could save."""
+    plan, request = choice.plan, choice.request
+    costs = choice.costs[choice.costs["question"] == QUESTIONS[request.question]]
+    first = costs.iloc[0]
+    tokens = "" if np.isnan(first["tokens"]) else f" ({first['tokens'] / 1e6:,.1f} million tokens)"
+    widths = ", ".join(f"{row.width:.3g} at k = {row.k}" for row in costs.itertuples() if row.k in request.ks)
+    parts = [
+        f"{plan}: {first['attempts']:,.0f} attempts expected at {request.problems:,} problems{tokens}",
+        f"expected interval width {widths} ({first['question']})",
+    ]
+    if plan.is_fixed:
+        parts.append("an adaptive plan saves nothing here")
+    else:
+        for row in costs.itertuples():
+            fixed = f"fixed n = {math.ceil(row.fixed_n)}"
+            if row.ratio < 1.05:
+                parts.append(f"at k = {row.k} it saves nothing: {fixed} is as narrow")
+            elif row.k in request.ks:
+                wider = "equally wide" if row.width <= TIE * row.fixed_width else f"{row.fixed_width:.3g} wide"
+                parts.append(f"at k = {row.k} it takes {row.ratio:.1f} times fewer than {fixed} ({wider})")
+    if choice.most is not None:
+        possible = f"no unbiased plan can save more than {choice.most:.1f} times at k = {plan.n_max}"
+        parts.append(possible if choice.most > 1.0001 else "no problem is ever solved, so every attempt is needed")
+    return "; ".join(parts) + "."
