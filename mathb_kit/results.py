@@ -25,7 +25,7 @@ from mathb_kit.judging import (
     judge,
     problems_met,
 )
-from mathb_kit.lab.scores import mode_shares
+from mathb_kit.lab.result import mode_shares
 from mathb_kit.plan import Plan
 from mathb_kit.problems import ProblemSet
 from mathb_kit.profiles import Profile

@@ -149,10 +149,10 @@ def test_a_batch_too_big_for_memory_is_decoded_in_halves_with_the_same_result(lo
         tried.append(None)
         return prefix
 
-    def room_for_ten(network, layers, batch, *arguments, **options):
+    def room_for_ten(setup, batch, *arguments):
         if sum(piece.rows for piece in batch) > 10:
             raise error
-        return generate(network, layers, batch, *arguments, **options)
+        return generate(setup, batch, *arguments)
 
     generate = generation.generate
     monkeypatch.setattr(generation, "read_prompts", with_little_memory)

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from mathb_kit.lab.objectives import Objective
-from mathb_kit.lab.result import Result, keyed, run_row
+from mathb_kit.lab.result import Result, keyed, mode_shares, run_row
 from mathb_kit.lab.run import train
 from mathb_kit.lab.scoreboard import evaluate_held_out
-from mathb_kit.lab.scores import by_run, mode_shares, score_table
+from mathb_kit.lab.scores import by_run, score_table
 from mathb_kit.statistics.intervals import clopper_pearson
 
 QUESTIONS = {"pass_1": "pass@1", "expansion": "Expansion", "shrinkage": "Shrinkage"}

@@ -9,7 +9,6 @@ from pathlib import Path
 from mathb_kit.errors import MathbError
 from mathb_kit.profiles import Profile
 from mathb_kit.provenance import provenance
-from mathb_kit.sentences.findings import findings
 from mathb_kit.report.html import Picture, Table, render
 from mathb_kit.report.sections import (
     READ_PROBLEMS,
@@ -22,6 +21,7 @@ from mathb_kit.report.sections import (
     stages,
 )
 from mathb_kit.results import StudyResults
+from mathb_kit.sentences.findings import findings
 
 
 def write_page(study: Profile, figures: Path, notebooks: Sequence[Path], path: Path) -> Path:

@@ -14,10 +14,10 @@ from mathb_kit.problems import Problem
 from mathb_kit.profiles import Profile
 from mathb_kit.progress import clock
 from mathb_kit.published import published
-from mathb_kit.sentences.findings import Finding
 from mathb_kit.report.html import Table
 from mathb_kit.report.status import beside_published
 from mathb_kit.results import StudyResults
+from mathb_kit.sentences.findings import Finding
 from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:

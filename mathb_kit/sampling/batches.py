@@ -1,4 +1,4 @@
-"""Which attempts are decoded side by side, each with its own uniform numbers."""
+"""Which attempts are decoded side by side: as many as fit into memory, each with its own uniform numbers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from mathb_kit.sampling.engine import Chunk
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
 # Uniform numbers are drawn for this many tokens at a time: long limits do not reserve memory for noise never used.
@@ -100,6 +101,8 @@ def rows_that_fit(network: PreTrainedModel, places: int, workers: int, copies: i
         workers: batches side by side.
         copies: of all keys and values, at the worst moment.
     """
+    import torch
+
     config = network.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -111,6 +114,8 @@ def rows_that_fit(network: PreTrainedModel, places: int, workers: int, copies: i
 
 def free_bytes(device: torch.device) -> float:
     """Memory that can still be taken; infinite where the system does not say."""
+    import torch
+
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
@@ -126,6 +131,8 @@ def free_bytes(device: torch.device) -> float:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """torch raises a class of its own on a GPU, and a plain RuntimeError on the CPU."""
+    import torch
+
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return any(words in str(error) for words in ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED"))

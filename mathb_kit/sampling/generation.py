@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from threading import Event
 from typing import TYPE_CHECKING
@@ -27,42 +28,48 @@ Rows = tuple[list[list[int]], list[str]]
 """Token ids (end token included) and the reason for ending (``stop`` or ``length``), one per attempt."""
 
 
-@torch.inference_mode()
-def generate(
-    network: PreTrainedModel,
-    weights: Weights | None,
-    batch: Batch,
-    settings: Sampling,
-    *,
-    ends: Sequence[int],
-    stops: StopStrings | None,
-    pad: int,
-    count: Callable[[int], None],
-    abandoned: Event,
-) -> Rows:
-    """Sample all rows of a batch, in the order of its pieces.
+@dataclass(frozen=True)
+class Setup:
+    """What all batches of a call have in common.
 
-    Args:
+    Attributes:
         network: reads the prompts, and goes on where there are no ``weights``.
         weights: decode instead of the network's own forward.
-        batch: pieces, those of a prompt side by side.
         settings: of sampling; stop strings are looked for by ``stops``.
         ends: token ids that end a row.
         stops: likewise texts.
         pad: token id to the left of shorter prompts; the network does not see it.
-        count: is told at every step how many tokens were sampled.
+    """
+
+    network: PreTrainedModel
+    weights: Weights | None
+    settings: Sampling
+    ends: Sequence[int]
+    stops: StopStrings | None
+    pad: int
+
+
+@torch.inference_mode()
+def generate(setup: Setup, batch: Batch, count: Callable[[int], None], abandoned: Event) -> Rows:
+    """Sample all rows of a batch, in the order of its pieces.
+
+    Args:
+        setup: of the call.
+        batch: pieces, those of a prompt side by side.
+        count: gets at every step the number of tokens sampled.
         abandoned: once set, the next token is the last, and what there is is returned.
     """
+    network, settings = setup.network, setup.settings
     numbers: dict[tuple[int, ...], int] = {}
     prompts = [numbers.setdefault(tuple(piece.prompt), len(numbers)) for piece in batch]
-    prefix = read_prompts(network, [list(prompt) for prompt in numbers], pad)
+    prefix = read_prompts(network, [list(prompt) for prompt in numbers], setup.pad)
     device = prefix.logits.device
     prompt_of = torch.from_numpy(np.repeat(prompts, [piece.rows for piece in batch])).to(device)
     logits = prefix.logits[prompt_of]
-    if weights is None:
+    if setup.weights is None:
         decoding = NetworkDecoding(network, prefix, prompt_of)
     else:
-        decoding = SharedPrefixDecoding(weights, prefix, prompt_of)
+        decoding = SharedPrefixDecoding(setup.weights, prefix, prompt_of)
     del prefix
     choose, noise = TokenChoice(settings), ChunkNoise(batch, settings.max_tokens)
     total = len(prompt_of)
@@ -73,9 +80,9 @@ def generate(
     for step in range(settings.max_tokens):
         chosen = choose(logits, torch.from_numpy(noise.at(step)[alive]).to(device))
         tokens[alive, step] = chosen.cpu().numpy()
-        ended = np.isin(tokens[alive, step], ends)
-        if stops:
-            ended |= stops.found(tokens[alive, : step + 1])
+        ended = np.isin(tokens[alive, step], setup.ends)
+        if setup.stops:
+            ended |= setup.stops.found(tokens[alive, : step + 1])
         unfinished = lengths[alive] == settings.max_tokens
         count(int(unfinished.sum()))
         newly = alive[ended & unfinished]
