@@ -7,7 +7,7 @@ A filter takes problems and says for every one that it drops why. Cheap filters 
 from mathb_kit.construction.agreement import (
     read_solutions,
     refuse_evaluated,
-    solve,
+    sample_solutions,
     verified,
     verified_by_solutions,
 )
@@ -79,7 +79,7 @@ __all__ = [
     "run_filters",
     "sieve",
     "similar_pairs",
-    "solve",
+    "sample_solutions",
     "source_analysis",
     "stages_before_sampling",
     "subsample",

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from mathb_kit.construction.agreement import Rule, refuse_evaluated, solve, verified, verified_by_solutions
+from mathb_kit.construction.agreement import Rule, refuse_evaluated, sample_solutions, verified, verified_by_solutions
 from mathb_kit.construction.dataset_card import About
 from mathb_kit.construction.dataset_repository import export_dataset
 from mathb_kit.construction.difficulty import rate_difficulty, rated_at_least
@@ -186,7 +186,7 @@ def construct(
         funnel = _then(funnel, screened)
     if verifiers:
         evaluated = [*models, *([screen] if screen else [])]
-        solutions = solve(
+        solutions = sample_solutions(
             funnel.kept, verifiers, made.verifier_attempts, evaluated=evaluated, engine_for=engine_for, **options
         )
         funnel = _then(funnel, verified(funnel.kept, solutions, made.verifier_rule))

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mathb_kit.construction.similarity import THRESHOLD, same_problem
-from mathb_kit.construction.tokens import Statement, read
+from mathb_kit.construction.tokens import Statement, parse_statement
 
 BANDS = 32
 ROWS = 4
@@ -37,8 +37,8 @@ def similar_pairs(
     Yields:
         (i, j, score): ``statements[i]`` and ``others[j]``, or ``statements[j]`` with i < j. Sorted by (j, i).
     """
-    left = [read(statement) for statement in statements]
-    right = left if others is None else [read(statement) for statement in others]
+    left = [parse_statement(statement) for statement in statements]
+    right = left if others is None else [parse_statement(statement) for statement in others]
     for i, j in candidate_pairs(left, None if others is None else right):
         if (score := same_problem(left[i], right[j], threshold)) is not None:
             yield i, j, score

@@ -146,7 +146,7 @@ class Statement:
 
 
 @lru_cache(maxsize=1 << 17)  # one search asks for a statement as often as it has candidates
-def read(statement: str) -> Statement:
+def parse_statement(statement: str) -> Statement:
     """The statement as tokens, for `same_problem`."""
     left_out: list[str] = []
     rest = statement

@@ -79,7 +79,7 @@ def boxed_solutions(rows: Rows, fields: Fields, remarks: list[str]) -> Iterator[
         remarks.append(f"{differing:,} golds from solutions with boxes that differ")
 
 
-def integer_golds(rows: Rows, fields: Fields, remarks: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def whole_number_golds(rows: Rows, fields: Fields, remarks: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     r"""AIME and AMC: every gold is an integer, also where a source writes ``025``, ``27.0`` or ``336^\circ``."""
     for where, row in rows:
         if row.get(fields.gold) is not None:  # the loader names the missing ones
@@ -165,7 +165,7 @@ def without_dollars(text: str) -> str:
 QUIRKS: dict[str, Quirk] = {
     "dapo-prompts": dapo_prompts,
     "boxed-solutions": boxed_solutions,
-    "integer-golds": integer_golds,
+    "integer-golds": whole_number_golds,
     "olympiad-bench": olympiad_bench,
     "worked-answers": worked_answers,
     "body-and-question": body_and_question,

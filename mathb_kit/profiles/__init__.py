@@ -120,6 +120,12 @@ class Profile(Settings):
         """The set of that name, or in a rehearsal a few of its problems or of a miniature set in its place."""
         return self.rehearsal.problems(name, self.bases) if self.rehearsal else load_problems(name)
 
+    def problems_met(self, model: str, name: str) -> ProblemSet:
+        """What a model meets of a set: of the hard set a ``partial`` one only what its base left unsolved."""
+        problems = self.problems(name)
+        is_part = name == self.hard_set and model in self.partial
+        return problems.unsolved_by(self.tuned[model]) if is_part else problems
+
 
 def profile_names() -> list[str]:
     """Names of the profiles that exist."""

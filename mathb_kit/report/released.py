@@ -11,7 +11,7 @@ from mathb_kit.published import compare_with_published
 from mathb_kit.released import as_published
 from mathb_kit.released.table import SET, ReleasedTable, local_copy, read_released_table
 from mathb_kit.report.folders import released_figures_folder
-from mathb_kit.report.html import Table
+from mathb_kit.report.html import PageTable
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import every_caption_says, write_pictures
 
@@ -53,5 +53,5 @@ def _write_page(table: ReleasedTable, folder: Path, executed: Path) -> Path:
     caption = f"As published, beside ours from the released table ({table.note})"
     return write_pictures(
         "MATH-Beyond's released table, redrawn", folder, [executed], run_root("released") / "index.html",
-        note=f"{table.note}; nothing was sampled", beside=Table.of(rows, caption, sortable=True),
+        note=f"{table.note}; nothing was sampled", beside=PageTable.of(rows, caption, sortable=True),
     )  # fmt: skip

@@ -6,12 +6,12 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from mathb_kit.judging import study_evaluations
 from mathb_kit.places import verifiers_root
 from mathb_kit.profiles import load_profile
 from mathb_kit.progress import clock
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import write_pictures
+from mathb_kit.results import StudyResults
 from mathb_kit.verifiers import comparison_rows, load_catalogue, run_verifiers
 
 NOTEBOOK = "04_verifiers_under_the_lens"
@@ -35,7 +35,7 @@ def compare_verifiers(only: Collection[str] = (), *, quick: bool = False) -> Pat
     load_catalogue().chosen(only)  # a misspelt name ends here, before minutes of sampling
     print(price_of_verifiers(only), flush=True)
     started = time.monotonic()
-    rows = comparison_rows(study_evaluations(load_profile("mini", quick=quick)), few=quick)
+    rows = comparison_rows(StudyResults(load_profile("mini", quick=quick)).evaluations(), few=quick)
     sources = rows["source"].value_counts(sort=False)
     print(f"{len(rows):,} rows: " + ", ".join(f"{count:,} {source}" for source, count in sources.items()), flush=True)
     run_verifiers(rows, only)

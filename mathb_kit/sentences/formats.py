@@ -32,7 +32,7 @@ def percent_range(shares: pd.Series) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def counts_of(names: Collection[str], counts: Collection[int]) -> str:
+def named_counts(names: Collection[str], counts: Collection[int]) -> str:
     """``3 for a, 1 for b``."""
     return ", ".join(f"{count:,} for {name}" for name, count in zip(names, counts))
 

@@ -18,7 +18,7 @@ from typing import BinaryIO, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mathb_kit.store.shards import ShardGone, read_metadata, read_table, shard_names, write_atomically
+from mathb_kit.store.shards import ShardGone, read_metadata, read_shard, shard_names, write_atomically
 
 PACK_PREFIX = "pack-"
 _KEY = b"mathb_shards"
@@ -145,7 +145,7 @@ def write_pack(path: Path, places: Mapping[str, Place], schema: pa.Schema) -> No
 def _shards(places: Mapping[str, Place], schema: pa.Schema) -> Iterator[tuple[str, pa.Table, str | None]]:
     """(name, rows, provenance as JSON)."""
     for path, shards in by_file(places):
-        table = read_table(path, schema, schema.names)
+        table = read_shard(path, schema, schema.names)
         source_of = {name: source for name, _, source in sources(path)}
         for name, place in shards:
             yield name, table.slice(place.first, place.rows), source_of[name]
