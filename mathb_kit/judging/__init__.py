@@ -3,18 +3,3 @@
 from mathb_kit.judging.checkpoint import CheckpointJudgement, judge_checkpoint, seen_in_training
 from mathb_kit.judging.guessing import PERMUTED, UNIFORM, chance_lines, chance_of
 from mathb_kit.judging.judgement import Judgement, change_by_problem, expansion_beside_redrawn, judge, judge_on
-
-__all__ = [
-    "PERMUTED",
-    "UNIFORM",
-    "CheckpointJudgement",
-    "Judgement",
-    "chance_lines",
-    "chance_of",
-    "change_by_problem",
-    "expansion_beside_redrawn",
-    "judge",
-    "judge_checkpoint",
-    "judge_on",
-    "seen_in_training",
-]
