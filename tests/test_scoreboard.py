@@ -27,7 +27,7 @@ from mathb_kit.lab.token_credit import learn_credit
 from mathb_kit.miniature import evaluate_statement
 from mathb_kit.plan import Plan
 from mathb_kit.problems import load_problems
-from mathb_kit.report.scoreboard import compare_objectives, price_of_scoreboard
+from mathb_kit.report.calls import compare_objectives, price_of_scoreboard
 from mathb_kit.sentences import scoreboard as words
 from mathb_kit.statistics import difference_over_runs
 
