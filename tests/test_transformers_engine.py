@@ -115,7 +115,7 @@ def test_a_stop_string_of_several_bytes_a_character_is_found():
     tokenizer.decoder = decoders.ByteLevel()
     by_byte = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
     rows = np.array([by_byte("x = 7。")["input_ids"], by_byte("x = 7 ok")["input_ids"]])
-    assert StopStrings(by_byte, ("。",)).found(rows).tolist() == [True, False]
+    assert StopStrings(by_byte, ("。",)).complete(rows).tolist() == [True, False]
 
 
 def test_token_counts_include_the_end_token_and_length_marks_the_limit(loaded):
@@ -223,7 +223,7 @@ def test_an_error_in_a_thread_is_raised_and_an_abandoned_call_leaves_no_thread(l
     next(results)
     results.close()
     broken = engine(loaded, batch_rows=8, max_tokens=40, stop=("x",))
-    monkeypatch.setattr(StopStrings, "found", lambda self, tokens: 1 / 0)
+    monkeypatch.setattr(StopStrings, "complete", lambda self, tokens: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         texts(broken, chunks())
     assert (torch.get_num_threads(), threading.active_count()) == (threads, running)

@@ -37,8 +37,8 @@ def grade(
     if as_json and output is None:
         raise MathbError("--json prints the counts; give -o FILE for the graded rows.")
     counts = mb.grade_file(file, output)
-    told = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
-    print(to_json(counts)) if as_json else print(told, file=sys.stderr)
+    summary = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
+    print(to_json(counts)) if as_json else print(summary, file=sys.stderr)
 
 
 @app.command(rich_help_panel=NUMBERS)
@@ -138,8 +138,8 @@ def plan(
     request = planning.PlanRequest(n_max, problems, k, question, tokens_per_attempt)
     choice = planning.choose_plan(rates, request, target_width=width, budget=budget)
     if as_json:
-        told = {"plan": str(choice.plan), "sentence": plan_sentence(choice)}
-        print(to_json(told | {"costs": choice.costs, "candidates": choice.table}))
+        record = {"plan": str(choice.plan), "sentence": plan_sentence(choice)}
+        print(to_json(record | {"costs": choice.costs, "candidates": choice.table}))
         return
     shown = {"index": False, "float_format": "{:.4f}".format, "formatters": dict.fromkeys(
         ("attempts", "tokens", "fixed_n"), "{:,.0f}".format)}  # fmt: skip

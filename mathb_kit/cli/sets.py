@@ -51,13 +51,13 @@ def problems(
             copies = fetch(chosen, to, revision)
             print(to_json(copies) if as_json else "\n".join(map(str, copies)))
         case [name]:
-            found = mb.load_problems(name)
+            loaded = mb.load_problems(name)
             if as_json:
-                about = {"set": found.name, "problems": len(found), "note": found.note, "source": found.source}
-                print(to_json(about | {"first": found[0]}))
+                about = {"set": loaded.name, "problems": len(loaded), "note": loaded.note, "source": loaded.source}
+                print(to_json(about | {"first": loaded[0]}))
                 return
-            print(f"{found.name}: {found.note or f'{len(found):,} problems'}, from {found.source}")
-            print(f"{found[0].key}, gold {found[0].gold}\n{found[0].statement}")
+            print(f"{loaded.name}: {loaded.note or f'{len(loaded):,} problems'}, from {loaded.source}")
+            print(f"{loaded[0].key}, gold {loaded[0].gold}\n{loaded[0].statement}")
         case _:
             raise MathbError("Name one set to look into, or write fetch before several.")
 
@@ -84,19 +84,19 @@ def construct(
     settings = load_construction(file)
     if plan:
         asked = attempts_at_most(settings)
-        told = f"At most, before anything is dropped or found in the store:\n{_table(asked)}"
-        print(to_json(asked) if as_json else told)
+        text = f"At most, before anything is dropped or found in the store:\n{_table(asked)}"
+        print(to_json(asked) if as_json else text)
         return
     if to is None:
         raise MathbError("Give --to FOLDER, where the set goes, or --plan to see what it would cost.")
     with only_result_on_stdout(as_json):
-        made = construct(settings, to)
+        result = construct(settings, to)
     if as_json:
-        print(to_json({"set": to, "funnel": made.funnel.to_frame(), "retested": made.retested}))
+        print(to_json({"set": to, "funnel": result.funnel.to_frame(), "retested": result.retested}))
         return
-    print(_table(made.funnel.to_frame()))
-    if made.retested is not None:
-        print(f"\nWhat each model left unsolved, tried again by a fresh draw:\n{_table(made.retested)}")
+    print(_table(result.funnel.to_frame()))
+    if result.retested is not None:
+        print(f"\nWhat each model left unsolved, tried again by a fresh draw:\n{_table(result.retested)}")
     print(f"\nThe set: {to}")
 
 

@@ -94,11 +94,11 @@ def rate_difficulty(
 
 def read_rating(reply: str) -> float | None:
     """The rating that a reply ends with: 1 to 10 in halves, in a box or on a last line "Rating: 6.5"; else None."""
-    found = extract(reply)
-    if found.how == "nothing declared" and reply.strip():
+    answer = extract(reply)
+    if answer.how == "nothing declared" and reply.strip():
         match = _LINE.fullmatch(reply.strip().splitlines()[-1])
     else:
-        match = _RATING.fullmatch((found.answer or "").strip())
+        match = _RATING.fullmatch((answer.answer or "").strip())
     if not match:
         return None
     rating = float(match[1])

@@ -48,7 +48,7 @@ def candidate_pairs(left: Sequence[Statement], right: Sequence[Statement] | None
     """Pairs worth comparing, sorted by (j, i); within ``left`` (i < j) unless there is a ``right``."""
     signatures = _signatures([*left, *(right or ())])
     split = len(left)
-    found = [np.zeros(0, dtype=np.int64)]
+    packed = [np.zeros(0, dtype=np.int64)]
     for band in range(BANDS):
         i, j = _in_one_bucket(signatures[:, band * ROWS : (band + 1) * ROWS])
         if right is not None:
@@ -57,8 +57,8 @@ def candidate_pairs(left: Sequence[Statement], right: Sequence[Statement] | None
         for at in range(0, len(i), 4096):
             some_i, some_j = i[at : at + 4096], j[at : at + 4096]
             close = (signatures[some_i] == signatures[some_j]).mean(axis=1) >= _LEAST_JACCARD
-            found.append(some_j[close] << 32 | some_i[close])
-    pairs = np.sort(np.concatenate(found))
+            packed.append(some_j[close] << 32 | some_i[close])
+    pairs = np.sort(np.concatenate(packed))
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     start = 0 if right is None else split
     return list(zip((pairs & 0xFFFFFFFF).tolist(), ((pairs >> 32) - start).tolist()))

@@ -170,7 +170,7 @@ def _tokens(text: str) -> tuple[str, ...]:
     text = _FRACTION.sub(r"\\frac{\1}{\2}", _BOUNDS.sub(r"\1\3\2", text))
     text = _SINGLE_BRACED.sub(r" \1 ", text)
     for _ in range(2):  # braces within braces
-        text = _IDLE_BRACES.sub(lambda found: found[0] if found[1] else f" {found[2]} ", text)
+        text = _IDLE_BRACES.sub(lambda match: match[0] if match[1] else f" {match[2]} ", text)
     return tuple(map(_settled, _TOKEN.findall(INSTRUCTION.sub("find", text))))
 
 

@@ -135,16 +135,16 @@ def _to_read(model: str, evaluation: Evaluation, keys: Sequence[str]) -> dict[st
     """By problem, a model's first attempt and its first correct one, each with a note; none where it met it not."""
     graded = evaluation.verdicts[evaluation.verdicts["problem"].isin(keys)]
     right = graded[graded["verdict"] == Verdict.CORRECT].groupby("problem")["index"].agg(["min", "size"])
-    made = graded.groupby("problem").size()
+    tried = graded.groupby("problem").size()
     pairs: dict[str, list[tuple[str, str]]] = {key: [] for key in keys}
     if graded.empty:
         return pairs
     # One reading of the store for all of them: it takes a problem's attempts as a whole anyway.
-    attempts = evaluation.first_attempts(int(right["min"].max() if len(right) else 0) + 1, list(made.index))
+    attempts = evaluation.first_attempts(int(right["min"].max() if len(right) else 0) + 1, list(tried.index))
     for row in attempts.sort_values(["problem", "index"]).itertuples():
         first, count = right.loc[row.problem] if row.problem in right.index else (0, 0)
         if row.index in (0, first):
-            of = f"{count:,} of {made[row.problem]:,} correct"
+            of = f"{count:,} of {tried[row.problem]:,} correct"
             pairs[row.problem].append((f"{model}, attempt {row.index + 1:,}: {row.verdict} ({of})", row.text))
     return pairs
 

@@ -82,7 +82,7 @@ def generate(setup: Setup, batch: Batch, count: Callable[[int], None], abandoned
         tokens[alive, step] = chosen.cpu().numpy()
         ended = np.isin(tokens[alive, step], setup.ends)
         if setup.stops:
-            ended |= setup.stops.found(tokens[alive, : step + 1])
+            ended |= setup.stops.complete(tokens[alive, : step + 1])
         unfinished = lengths[alive] == settings.max_tokens
         count(int(unfinished.sum()))
         newly = alive[ended & unfinished]
@@ -105,14 +105,14 @@ class StopStrings:
         self._tokenizer, self._stop = tokenizer, stop
         self._tail = max(len(s.encode()) for s in stop) + 1  # a token has at least one byte of it
 
-    def found(self, tokens: np.ndarray) -> np.ndarray:
+    def complete(self, tokens: np.ndarray) -> np.ndarray:
         """Whether each row's latest text holds a stop string; tokens have the shape (rows, sampled so far)."""
-        found = np.zeros(len(tokens), dtype=bool)
+        complete = np.zeros(len(tokens), dtype=bool)
         rows = np.flatnonzero(self._may_complete[tokens[:, -1]])
         if len(rows):
             tails = self._tokenizer.batch_decode(tokens[rows, -self._tail :])
-            found[rows] = [any(s in text for s in self._stop) for text in tails]
-        return found
+            complete[rows] = [any(s in text for s in self._stop) for text in tails]
+        return complete
 
     @cached_property
     def _may_complete(self) -> np.ndarray:
