@@ -49,15 +49,19 @@ def candidate_pairs(left: Sequence[Statement], right: Sequence[Statement] | None
     signatures = _signatures([*left, *(right or ())])
     split = len(left)
     packed = [np.zeros(0, dtype=np.int64)]
+    # All pairs of a pool of 40,000 are 800 million. Two statements share a whole band of MinHash values with a chance
+    # that is near 1 if most of their tokens are shared and near 0 if few are, so only pairs that meet in one are seen.
     for band in range(BANDS):
         i, j = _in_one_bucket(signatures[:, band * ROWS : (band + 1) * ROWS])
         if right is not None:
             across = (i < split) & (j >= split)
             i, j = i[across], j[across]
+        # A stock phrase fills a bucket with statements that share little else: the signatures' own estimate of
+        # Jaccard drops them, a few thousand at a time, so that the table of comparisons stays small.
         for at in range(0, len(i), 4096):
             some_i, some_j = i[at : at + 4096], j[at : at + 4096]
             close = (signatures[some_i] == signatures[some_j]).mean(axis=1) >= _LEAST_JACCARD
-            packed.append(some_j[close] << 32 | some_i[close])
+            packed.append(some_j[close] << 32 | some_i[close])  # one number a pair: sorted and made unique at once
     pairs = np.sort(np.concatenate(packed))
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     start = 0 if right is None else split
@@ -69,7 +73,8 @@ def _in_one_bucket(band: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     keys = band.astype(np.uint64) @ _odd_numbers(ROWS)  # 64 bits: unequal rows meet in one of 10^19 cases
     order = np.argsort(keys, kind="stable")
     ends = np.searchsorted(keys[order], keys[order], side="right")
-    # Each place in the order is paired with the places after it in its bucket.
+    # Each place in the order is paired with the places after it in its bucket; without a loop over buckets, as there
+    # are nearly as many as statements.
     followers = ends - np.arange(len(order)) - 1
     first = np.repeat(np.arange(len(order)), followers)
     second = first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(followers) - followers, followers)

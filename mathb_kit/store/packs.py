@@ -99,7 +99,7 @@ def read_places(
 ) -> list[pa.Table]:
     """Rows of these places that ``keep`` leaves, as tables in the order given; each file is read once."""
     runs: list[Place] = []
-    for place in places:
+    for place in places:  # neighbours in a pack are read as one slice: a draw is mostly one run of thousands of shards
         last = runs[-1] if runs else None
         if last and place.rows is not None and last.path == place.path and last.first + last.rows == place.first:
             runs[-1] = Place(last.path, last.first, last.rows + place.rows)
