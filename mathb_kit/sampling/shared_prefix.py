@@ -51,8 +51,8 @@ class SharedPrefixDecoding:
         return buffer
 
     def _assign_seats(self) -> None:
-        # A product of matrices wants as many rows for every prompt. Rows come and go, so each has a seat at its prompt's
-        # table, and the two index lists below translate at every layer: copying queries costs little, copying the
+        # A product of matrices wants as many rows for every prompt. Rows come and go, so each has a seat at its own
+        # prompt's table, and two index lists translate at every layer: copying queries costs little, copying the
         # prompt's keys to every row is what this class is there to avoid.
         counts = torch.bincount(self._prompt_of, minlength=self._prompts)
         seat = torch.arange(len(self._prompt_of), device=counts.device) - (counts.cumsum(0) - counts)[self._prompt_of]
