@@ -14,7 +14,7 @@ from mathb_kit.profiles.rehearsal import Rehearsal
 from mathb_kit.settings import Settings, did_you_mean, only_fields_of, read_toml
 
 
-class Cost(Settings):
+class StudyCost(Settings):
     """Assumptions behind ``--plan``. Numbers by kind (``base``, ``instruct``, ``reasoning``) or by size (``7B``) of the
     registry's models, or one number for all of them.
 
@@ -87,7 +87,7 @@ class Profile(Settings):
     notebooks: tuple[str, ...]
     engine: str = "transformers"
     commit_figures: bool = True
-    cost: Cost
+    cost: StudyCost
     published: Published | None = None
     rehearsal: Rehearsal | None = None
 
