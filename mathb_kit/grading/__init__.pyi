@@ -8,7 +8,6 @@ from .extraction import (
 )
 from .files import grade_file as grade_file
 from .grader import (
-    VERDICTS as VERDICTS,
     Grade as Grade,
     Grader as Grader,
     grade as grade,
