@@ -201,7 +201,8 @@ write(replayed, "10_pythia_plan")
 you_should_see(replay_sentence(replayed))
 
 # %% [markdown]
-# And does one have to go to 10,000? Fit how success rates are spread to the first attempts, and forecast.
+# And does one have to go to 10,000? `redraw_interval` refuses to speak about more attempts than were made; this is why.
+# Fit how success rates are spread to the first attempts, and forecast.
 
 # %%
 forecasts = real.forecasts()

@@ -12,7 +12,7 @@ from mathb_kit.judging import PairComparison, confounds_of_counts
 from mathb_kit.places import cards_root
 from mathb_kit.plots.pairs import plot_beside_null
 from mathb_kit.provenance import provenance
-from mathb_kit.report.html import Picture, Table, render
+from mathb_kit.report.html import PageTable, Picture, render
 from mathb_kit.report.records import json_ready
 from mathb_kit.sentences import pair_headline, pair_sentences
 
@@ -88,14 +88,14 @@ def write_comparison(
         pair=pair,
         sentences=pair_sentences(pair),
         expansion=Picture.of(plot_beside_null(pair.expansion, base=pair.base, tuned=pair.tuned), caption),
-        beside=Table.of(beside_null(pair), "Expansion and the frozen base's own, with 95 % intervals"),
-        curves=Table.of(_differences(pair), f"pass@k; 95 %: {pair.differences['interval'].iloc[0]}"),
-        confounds=Table.of(
+        beside=PageTable.of(beside_null(pair), "Expansion and the frozen base's own, with 95 % intervals"),
+        curves=PageTable.of(_differences(pair), f"pass@k; 95 %: {pair.differences['interval'].iloc[0]}"),
+        confounds=PageTable.of(
             confounds_table(pair),
             f"The same attempts read otherwise, at k = {pair.half:,}; what is empty needs the texts",
         ),
-        reach=Table.of(pair.reach, f"Solved at least once in {pair.n:,} attempts, 95 % Clopper-Pearson"),
-        by_problem=Table.of(_by_problem(named), "Every problem, the clearest gains first", sortable=True),
+        reach=PageTable.of(pair.reach, f"Solved at least once in {pair.n:,} attempts, 95 % Clopper-Pearson"),
+        by_problem=PageTable.of(_by_problem(named), "Every problem, the clearest gains first", sortable=True),
         provenance=json.dumps({"origin": record["origin"], "here": record["provenance"]}, indent=1, default=str),
     )
     page.write_text(text, encoding="utf-8")
