@@ -12,10 +12,10 @@ from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
 from mathb_kit.foreign import Arms, require_comparable
 from mathb_kit.judging.judgement import Judgement, judge_outcomes, nothing_solved
-from mathb_kit.sampling import NotStored, StoredOnly
 from mathb_kit.models import get_model
 from mathb_kit.plan import Plan
 from mathb_kit.problems import load_problems
+from mathb_kit.sampling import NotStored, StoredOnly
 from mathb_kit.statistics import (
     crossing_point,
     expansion_by_half_draws,
