@@ -12,10 +12,13 @@ import pandas as pd
 from mathb_kit.construction import DRAW, contamination, letters_and_digits
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
-from mathb_kit.judging.judgement import Judgement, change_by_problem, judge_on
+from mathb_kit.grading import GRADER_VERSION
+from mathb_kit.judging.health import Health, health_of
+from mathb_kit.judging.judgement import OTHERWISE, REDRAWN, Judgement, change_by_problem, judge_on
+from mathb_kit.judging.selection import Selection, other_base, refuse_one_model, selection_by_column
 from mathb_kit.models import Model, Pair, settings_table
 from mathb_kit.plan import Plan
-from mathb_kit.problems import Problem, ProblemSet, load_problems, unsolved_column
+from mathb_kit.problems import Problem, ProblemSet, load_problems
 from mathb_kit.sampling import EngineFactory
 from mathb_kit.statistics import (
     compare_reach,
@@ -37,7 +40,7 @@ class CheckpointJudgement:
         pair: the models, under the settings they were compared with.
         on: the problem set.
         plan: rounds and stop count of every evaluation.
-        selection: in words, which attempts of the base chose the problems judged on.
+        selection: which attempts of the base chose the problems judged on.
         problems: those: what the base had left unsolved.
         tuned_attempts, redrawn_attempts: evaluations of the tuned model and of a fresh draw of the base on them.
         saturated: by name of an ordinary set, evaluations of base and tuned model on the whole of it.
@@ -46,7 +49,7 @@ class CheckpointJudgement:
     pair: Pair
     on: ProblemSet
     plan: Plan
-    selection: str
+    selection: Selection
     problems: ProblemSet
     tuned_attempts: Evaluation
     redrawn_attempts: Evaluation
@@ -65,7 +68,24 @@ class CheckpointJudgement:
     @cached_property
     def judgement(self) -> Judgement:
         """Expansion of the tuned model and of the re-drawn base at the plan's last attempt."""
-        return judge_on(self.tuned_attempts, self.redrawn_attempts, self.problems, self.plan.n_max)
+        called = REDRAWN if self.selection.same_model else OTHERWISE
+        return judge_on(self.tuned_attempts, self.redrawn_attempts, self.problems, self.plan.n_max, called)
+
+    @cached_property
+    def other_base(self) -> str | None:
+        """The base that the tuned model is registered with, where it is judged beside another one."""
+        return other_base(self.pair)
+
+    @cached_property
+    def health(self) -> dict[str, Health]:
+        """By what was evaluated, what became of its attempts besides right and wrong."""
+        evaluations = {
+            f"{self.tuned.name} on {self.on.name}": self.tuned_attempts,
+            f"{self.base.name}, {self.judgement.redrawn}": self.redrawn_attempts,
+        }
+        for name, pair in self.saturated.items():
+            evaluations |= {f"{each.model.name} on {name}": each for each in pair}
+        return {what: health_of(each) for what, each in evaluations.items()}
 
     @cached_property
     def gains(self) -> pd.DataFrame:
@@ -205,10 +225,12 @@ def judge_checkpoint(
     ordinary: Sequence[ProblemSet] = (),
     store: Store | None = None,
     engine_for: EngineFactory | None = None,
+    draw: str = "main",
 ) -> CheckpointJudgement:
     """Sample, grade and compare; what the store has is read.
 
-    Where the set has a column ``<base>_unsolved``, that selection is the denominator. Else the base selects here and
+    Where the set has a column ``<base>_unsolved``, that selection is the denominator, and the base's attempts are a
+    re-draw only if it is asked as it was then (`mathb_kit.judging.selection`). Else the base selects here and
     now: it tries every problem under a draw of its own, and what it never solves the tuned model is judged on.
 
     Args:
@@ -218,23 +240,28 @@ def judge_checkpoint(
         ordinary: sets on which the base does well, to see what was lost.
         store: where attempts are kept.
         engine_for: gives the engine for a model (`mathb_kit.sampling.engine_factory`); the default engine if absent.
+        draw: name of the draws that are compared; not that of the selection.
 
     Raises:
-        MathbError: nothing is left unsolved by the base, or what sampling and grading report.
+        MathbError: both are the same model, nothing is left unsolved by the base, or what sampling and grading report.
     """
     base, tuned = pair.base, pair.tuned
+    refuse_one_model(pair)
+    if draw == DRAW:
+        raise MathbError(f"The draw {DRAW!r} chooses the problems; compare by a draw of another name.")
 
-    def attempts(model: Model, problems: Sequence[Problem], plan: Plan = plan, draw: str = "main") -> Evaluation:
+    def attempts(model: Model, problems: Sequence[Problem], plan: Plan = plan, draw: str = draw) -> Evaluation:
         return evaluate(model, problems, plan, draw=draw, store=store, engine=engine_for)
 
     if on.is_sieved_with(base.name):
         chosen = on.unsolved_by(base.name)
-        selection = f"the column {unsolved_column(base.name)} of {on.name}"
+        selection = selection_by_column(on, base)
     else:
         outcomes = attempts(base, on, replace(plan, stop=1), DRAW).outcomes
         missed = set(outcomes.loc[outcomes["c"] == 0, "problem"])
         chosen = on.where(lambda problem: problem.key in missed)
-        selection = f"{plan.n_max:,} attempts of {base.name} at all {len(on)} problems (draw {DRAW!r}), made here"
+        words = f"{plan.n_max:,} attempts of {base.name} at all {len(on)} problems (draw {DRAW!r}), made here"
+        selection = Selection(words, base.key(), (GRADER_VERSION,))
     if not chosen:
         raise MathbError(
             f"{base.name} left nothing of {on.name} unsolved in {plan.n_max:,} attempts, so there is nothing to reach; "
