@@ -9,7 +9,7 @@ usage() {
 Usage: ./reproduce.sh [CALL] [OPTIONS]        times are for two CPU cores, set-up excluded
 
   mini          (default) the study on tiny models that ship with it, no network; 5 minutes
-  test          the tests; 3 minutes. Further words go to pytest: ./reproduce.sh test tests/test_docs.py
+  test          the tests; 3 minutes. Further words go to pytest: ./reproduce.sh test tests/house/test_docs.py
   released      tables and figures from the released MATH-B table (hub or MATHB_DATA_DIR), checked; 1 minute
   single-gpu    one base model and its RL descendants at k = 128; days on a GPU (--plan tells)
   single-gpu-1024   the same at k = 1,024

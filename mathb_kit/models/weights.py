@@ -76,7 +76,7 @@ def load_tokenizer(model: Model) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
     from transformers.utils import cached_file
 
-    place = checkpoint_place(model)
+    place = str(unpacked(model)) if model.is_gguf else model.source  # whatever of its weights is there
     folder = Path(place)
     if folder.is_dir() and not any(any(folder.glob(pattern)) for pattern in _TOKENIZER_FILES):
         raise MathbError(f"{folder} has no tokenizer (tokenizer.json); copy the one it was trained with into it.")

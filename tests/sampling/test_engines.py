@@ -8,12 +8,12 @@ import random
 import sys
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from engines import CoinEngine
+from paths import TESTS
 from servers import CompletionsServer
 
 from mathb_kit.draw import Draw
@@ -214,7 +214,7 @@ def test_strict_is_refused_where_nobody_can_promise_it(tmp_path, monkeypatch):
     with pytest.raises(MathbError, match="server takes no option 'strict'"):
         get_engine(MODEL, "server", url="http://localhost:1/v1", strict=True)
     python = tmp_path / "python"
-    fake = Path(__file__).parent / "fake_vllm"
+    fake = TESTS / "fake_vllm"
     python.write_text(f'#!/bin/sh\nPYTHONPATH="{fake}" exec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     monkeypatch.setenv("MATHB_VLLM_PYTHON", str(python))

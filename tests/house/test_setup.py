@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 from mathb_kit.profiles import profile_names
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 PIN_LINES = [
     line for line in (CHECKOUT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")

@@ -22,7 +22,7 @@ from mathb_kit.grading.equivalence import decide, read
 from mathb_kit.grading.limits import over_limit
 from mathb_kit.store import Store
 
-DATA = Path(os.environ.get("MATHB_DATA_DIR") or Path(__file__).parents[2] / "shared" / "data")
+DATA = Path(os.environ.get("MATHB_DATA_DIR") or Path(__file__).parents[3] / "shared" / "data")
 
 
 class DictStore:
@@ -72,7 +72,7 @@ def test_two_processes_that_grade_at_once_leave_one_verdict_on_each_pair(tmp_pat
         "    for n in range(20):\n"
         "        grader.grade_all([('7', str(n)), (str(n), '7'), (r'\\sqrt{8}', rf'{n}\\sqrt{{2}}')])\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     writers = [subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environment) for _ in range(2)]
     assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
     grades = Store(tmp_path).read_grades(GRADER_VERSION)

@@ -19,7 +19,7 @@ import mathb_kit
 from mathb_kit.cli import app
 from mathb_kit.miniature import CHECKPOINTS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("docs/*.md")), ROOT / "CONTRIBUTING.md"]
 LINKED = [*PAGES, ROOT / "README.md", ROOT / "CHANGELOG.md"]
 NOT_RUN = 3  # blocks marked <!-- not run: reason -->; a new one needs a good reason and a change here

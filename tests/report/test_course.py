@@ -14,7 +14,7 @@ import pytest
 from mathb_kit import sentences
 from mathb_kit.plots import course
 
-NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("[0-9]*.py"))
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9]*.py"))
 EACH = pytest.mark.parametrize("script", NOTEBOOKS, ids=lambda path: path.stem)
 _ANSWER = re.compile(r"<details><summary>Answer</summary>\n\n(.+?)\n</details>", re.S)
 _LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")

@@ -471,7 +471,7 @@ def test_a_broken_wheel_is_deleted_and_whole_ones_are_not_asked_for_again(index,
 
 # -- the table of docs/models.md ---------------------------------------------------------------------------------------
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "models.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "models.md"
 
 
 def table_of_the_page() -> dict[str, dict[str, str]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from paths import TESTS, import_path
 from real_vllm import ALPHA, rates_differ, vllm_python
 
 from mathb_kit.draw import Draw
@@ -36,7 +37,7 @@ from mathb_kit.store.draw import RUN_SEED
 MODEL = Model("mini/base", str(CHECKPOINTS / "mini-base-1"), prompt="{problem}\n", sampling=Sampling(max_tokens=112))
 PROBLEMS = [Problem("sums", str(i), f"Compute ${i}+4$.", str(i + 4)) for i in range(30)]
 PLAN = Plan.fixed(32, chunk=8)
-FAKE = Path(__file__).parent / "fake_vllm"
+FAKE = TESTS / "fake_vllm"
 
 
 @pytest.fixture
@@ -263,9 +264,8 @@ Draw(Store(sys.argv[1]), SHORT).sample(engine, SETS, Plan.fixed(64))
 @pytest.mark.slow
 def test_driver_and_child_killed_and_resumed_lose_nothing_and_double_nothing(real_vllm, tmp_path, monkeypatch):
     folder = tmp_path / "attempts" / SHORT.key() / "main"
-    here = Path(__file__).parent
     # This child has children of its own, as on a GPU; they must end with it.
-    path = os.pathsep.join([str(here), str(here.parent)])
+    path = import_path(__file__)
     environment = os.environ | {"PYTHONPATH": path, "VLLM_ENABLE_V1_MULTIPROCESSING": "1"}
     killed = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)], env=environment, stdout=subprocess.PIPE)
     child = int(killed.stdout.readline())

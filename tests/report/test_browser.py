@@ -24,7 +24,7 @@ from mathb_kit.report.page import write_page
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 GIVEN_RUNS = os.environ.get("MATHB_RUNS")
 FIRST = "01_base_model_saturation"
 VIEW = "application/vnd.jupyter.widget-view+json"

@@ -348,7 +348,7 @@ def test_coins_of_a_known_chance_pass_the_prescreen_as_often_as_they_should(tmp_
 
 
 def test_an_attempt_that_could_not_be_graded_leaves_a_problem_neither_solved_nor_unsolved(tmp_path, monkeypatch):
-    import mathb_kit.evaluation as evaluation
+    from mathb_kit import draw
 
     def with_failures(verdicts, plan, grader):
         first = (verdicts["index"] == 0) & verdicts["problem"].str.startswith("own/4")
@@ -356,7 +356,7 @@ def test_an_attempt_that_could_not_be_graded_leaves_a_problem_neither_solved_nor
             verdicts.assign(verdict=verdicts["verdict"].mask(first, "grader_failed")), plan, grader
         )
 
-    monkeypatch.setattr(evaluation, "outcomes_from_verdicts", with_failures)
+    monkeypatch.setattr(draw, "outcomes_from_verdicts", with_failures)
     made = engines()
     result = sieve(CANDIDATES, MODELS[:1], 16, store=Store(tmp_path), engine_for=lambda model: made[model.name])
     assert ids(result.union()) == ["2", "3", "5"]

@@ -61,7 +61,7 @@ def test_impossible_counts_are_refused(bad):
 
 
 def test_other_tools_pin_the_same_values():
-    folder = Path(os.environ.get("MATHB_DATA_DIR") or Path(__file__).parents[2] / "shared" / "data")
+    folder = Path(os.environ.get("MATHB_DATA_DIR") or Path(__file__).parents[3] / "shared" / "data")
     file = folder / "passk_reference_cases.jsonl"
     if not file.exists():
         pytest.skip(f"no reference cases: {file} is absent (set MATHB_DATA_DIR)")

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from engines import CoinEngine, toss
+from paths import import_path
 
 from mathb_kit import atomic
 from mathb_kit.draw import Draw
@@ -52,11 +53,9 @@ Draw(Store(sys.argv[1]), MODEL).sample(Announcing(delay=float(sys.argv[3])), PRO
 
 
 def start_child(root: Path, flush_seconds: float, delay: float) -> subprocess.Popen:
-    here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
         [sys.executable, "-c", CHILD, str(root), str(flush_seconds), str(delay)],
-        env=os.environ | {"PYTHONPATH": path},
+        env=os.environ | {"PYTHONPATH": import_path(__file__)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

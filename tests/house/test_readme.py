@@ -11,7 +11,7 @@ from mathb_kit.cli import app
 from mathb_kit.construction import load_construction, refuse_evaluated
 from mathb_kit.models.registry import as_registered
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RESULTS = (ROOT / "docs" / "what-the-miniature-shows.md").read_text(encoding="utf-8")
 TABLES = ROOT / "figures" / "mini"

@@ -16,7 +16,7 @@ from mathb_kit.grading import grade
 from mathb_kit.grading.grader import Grader
 from mathb_kit.grading.workers import Workers
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 MONSTERS = [
     "10^{10^{10}}",

@@ -39,10 +39,12 @@ licence = "apache-2.0"
 STRANGERS = """
 [oracle]
 hub = "someone/oracle"
+prompt = "{problem}"
 revision = "1111111111111111111111111111111111111111"
 
 [rater]
 hub = "someone/rater"
+prompt = "{problem}"
 revision = "2222222222222222222222222222222222222222"
 """
 

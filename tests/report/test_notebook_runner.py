@@ -13,7 +13,7 @@ import pytest
 from mathb_kit.errors import MathbError
 from mathb_kit.report.notebooks import check_paired, find_notebook, parameter_names, run_notebook
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((CHECKOUT / "notebooks").glob("[0-9]*.py"))
 
 DEMO = """# %% [markdown]

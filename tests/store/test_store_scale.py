@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from engines import CoinEngine
+from paths import import_path
 from typer.testing import CliRunner
 
 from mathb_kit.cli import app
@@ -357,8 +358,7 @@ def work(root: str) -> None:
 
 
 def survive_kills(root: Path, kills: int) -> None:
-    here = Path(__file__).parent
-    path = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
+    path = import_path(__file__)
     key, moments, store = MODEL.key(), random.Random(kills), Store(root)
     extractor = f"{EXTRACTOR_VERSION}-last_box"
     attempts, answers = store.read_attempts(key, "main"), store.read_answers(extractor, key, "main")

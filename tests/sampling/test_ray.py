@@ -23,6 +23,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from engines import CoinEngine
+from paths import import_path
 
 from mathb_kit.draw import Draw
 from mathb_kit.errors import MathbError
@@ -36,7 +37,6 @@ from mathb_kit.sampling import Chunk, driver, engine_factory, get_engine
 from mathb_kit.sampling.ray_engine import RayEngine, shares
 from mathb_kit.store import Store
 
-HERE = Path(__file__).parent
 MODEL = Model("coin", "somebody/coin", revision="1")
 PROBLEMS = [Problem("tosses", str(i), f"Toss {i}", "1") for i in range(40)]
 PLAN = Plan.fixed(64, chunk=4)  # 640 chunks over all problems
@@ -81,7 +81,7 @@ def cluster() -> Iterator[str]:
     from ray.cluster_utils import Cluster
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")]))
+        patch.setenv("PYTHONPATH", import_path(__file__))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         nodes = Cluster()
         try:
@@ -199,7 +199,7 @@ Draw(Store(sys.argv[2]), MODEL).sample(engine, PROBLEMS, PLAN)
 @pytest.mark.slow
 def test_a_driver_killed_and_started_again_loses_nothing_and_doubles_nothing(cluster, tmp_path):
     notes, root = tmp_path / "notes", tmp_path / "store"
-    path = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    path = import_path(__file__)
     environment = os.environ | {"PYTHONPATH": path, "RAY_ADDRESS": cluster}
 
     def start() -> subprocess.Popen:

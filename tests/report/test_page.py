@@ -17,7 +17,7 @@ from mathb_kit.report.page import write_page
 from mathb_kit.results import StudyResults
 from mathb_kit.store import Store
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PROFILE = """
 about = "a test & nothing else"
 bases = ["mini-base-1", "mini-base-2"]
