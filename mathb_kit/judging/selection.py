@@ -14,6 +14,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.miniature.sets import FOLDER
 from mathb_kit.models import Model, Pair, get_model
 from mathb_kit.models.model import Sampling
+from mathb_kit.models.registry import model_names
 from mathb_kit.problems import ProblemSet, unsolved_column
 
 
@@ -66,16 +67,11 @@ def other_base(pair: Pair) -> str | None:
 
 
 def _asked_as_registered(base: Model) -> bool:
-    """Whether a model is asked as its name, or else its checkpoint, says."""
-    ways = [base.name, base.source, *([f"{base.source}@{base.revision}"] if base.revision else [])]
-    for name in ways:
-        try:
-            known = get_model(name)
-        except MathbError:
-            continue
-        if known.source == base.source:
-            return known.key() == base.key()
-    return True  # nobody knows how else it would be asked
+    """Whether a model is asked as its name, or else its checkpoint, says; the hub is not asked for it."""
+    if not base.is_local and base.name not in model_names():
+        return not any(origin == "given" or origin.startswith("as ") for origin in base.origins.values())
+    known = get_model(base.source if base.is_local else base.name)
+    return known == base or known.key() == base.key()
 
 
 def _weights(model: Model) -> str:
@@ -86,8 +82,8 @@ def _weights(model: Model) -> str:
 def _record(on: ProblemSet) -> dict:
     """What stands beside a frozen set about its selection; empty where nothing does."""
     source = FOLDER / f"{on.name}.jsonl" if on.source == "built in" else Path(on.source)
-    beside = source.with_suffix(".provenance.json")
-    if not beside.is_file():
+    beside = source.with_suffix(".provenance.json") if source.name else None  # a set made in memory has no source
+    if beside is None or not beside.is_file():
         return {}
     try:
         record = json.loads(beside.read_text(encoding="utf-8"))

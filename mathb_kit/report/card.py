@@ -111,7 +111,7 @@ def card_warnings(judged: CheckpointJudgement) -> list[str]:
 
 def _reached_by_part(judged: CheckpointJudgement) -> pd.DataFrame:
     """`CheckpointJudgement.parts` with intervals in words."""
-    table = judged.parts()
+    table = judged.parts().query("problems > 0").copy()
     columns = {"tuned": judged.tuned.name, "redrawn": f"{judged.base.name} {judged.judgement.redrawn}"}
     for who, column in columns.items():
         shares = zip(table[who], table[f"{who}_low"], table[f"{who}_high"])

@@ -89,6 +89,6 @@ class Watch:
 
     def _speed(self) -> str:
         """Tokens per second since the first were reported: loading the weights is not sampling."""
-        if self._first is None or (seconds := time.monotonic() - self._first[0]) <= 0:
+        if self._first is None or self._tokens == self._first[1]:
             return ""
-        return f"{(self._tokens - self._first[1]) / seconds:,.0f} tokens/s"
+        return f"{(self._tokens - self._first[1]) / (time.monotonic() - self._first[0]):,.0f} tokens/s"

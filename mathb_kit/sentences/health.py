@@ -41,7 +41,8 @@ def health_warnings(health: Health) -> list[str]:
             f"be {percent(one.low)}, were all right, {percent(one.high)}, and {solved.low:.0f} to {solved.high:.0f} of "
             f"{health.problems:,} problems solved. A larger --max-tokens tells."
         )
-    if health.no_answer > MOST_UNANSWERED and health.blank < 1:
+    explained = health.truncated > health.no_answer / 2  # by the token limit, of which the sentence above speaks
+    if health.no_answer > MOST_UNANSWERED and health.blank < 1 and not explained:
         said.append(
             f"{who}: {percent(health.no_answer)} of the attempts commit to no answer, which counts as wrong. Read a "
             "few of them; it may have to be asked otherwise (--prompt, --system, --plain, --max-tokens)."
