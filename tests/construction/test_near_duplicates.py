@@ -373,3 +373,43 @@ def test_repair_brings_back_the_rows_whose_frac_was_broken(real):
     assert not any("\x0crac" in after[id].statement for id in broken)
     assert set(broken) <= set(result.table["id"]) and len(result.table) < 620
     assert sum(r == "broken LaTeX" for r in reasons(quality(result.problems)).values()) == 36
+
+
+# Telling words
+
+BAG = "A bag has 4 red and 9 blue balls. How many ways are there to draw {} 2 red ones in 5 draws?"
+POWER = "What is the {} digit of $13^{{2041}}$ when it is written out?"
+TELLING = [
+    (BAG, "at least", "at most"), (BAG, "exactly", "at least"), (BAG, "no more than", "no fewer than"),
+    (POWER, "units", "tens"), (POWER, "tens", "hundreds"),
+    ("Find the {} of angle $B$ in the triangle with sides 5, 6 and 7.", "sine", "cosine"),
+    ("Find the {} part of $(2+3i)^5$ and give it as an integer.", "real", "imaginary"),
+    ("How many {} has the solid that is left when a corner of a cube is cut off?", "edges", "vertices"),
+    ("Ann arrives 5 minutes {} Ben, who walks at 4 km/h from 9 o'clock. When does Ann arrive?", "before", "after"),
+    ("设 $a+b=8$，$a,b$ 为正数，求 $ab$ 的{}值。", "最大", "最小"),
+    ("从 1 到 50 中有多少个数是 3 的倍数并且是{}？", "奇数", "偶数"),
+    ("The directrix of the parabola ${}$ is which line?", "x^2=6y", "y^2=6x"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("statement", "one", "other"), TELLING)
+def test_one_telling_word_makes_another_problem(statement, one, other):
+    assert score(statement.format(one), statement.format(other)) is None
+    assert score(statement.format(one), statement.format(one) + " ") == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("If $p+q=9$ and $pq=14$, find $p^2+q^2$.", "If $u+v=9$ and $uv=14$, find $u^2+v^2$."),
+        ("已知 $a+b=9$，$ab=14$，求 $a^2+b^2$ 的值。", "若 $a+b=9$ 且 $ab=14$，则 $a^2+b^2$ 等于多少？"),
+        ("Exercise B12: find the sum of the primes below 60.", "Exercise B13: find the sum of the primes below 60."),
+        ("Find the sum of the primes below 60.",
+         "Answer the question below. Show all your work. Question: Find the sum of the primes below 60. Answer:"),
+        ("What is the ones digit of $3^{77}$?", "What is the units digit of $3^{77}$?"),
+        ("What is the least integer with 9 divisors?", "What is the smallest integer with 9 divisors?"),
+    ],
+)  # fmt: skip
+def test_letters_labels_and_what_surrounds_a_problem_do_not_tell(one, other):
+    assert score(one, other) is not None
+    assert list(similar_pairs([one], [other]))

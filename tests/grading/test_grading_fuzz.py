@@ -31,7 +31,7 @@ def check(text: str) -> None:
             found = extract(text, kind=kind, policy=policy)
             assert (found.answer is None) == (found.how in ("nothing declared", "unfinished thinking"))
             if found.answer is not None:
-                assert set(found.answer) <= set(text) | set(", ")
+                assert set(found.answer) <= set(text) | set(", -()")
                 assert len(found.answer) > 4000 or extract(found.answer, kind="answer").answer == found.answer
     answers = extract_all(text)
     for answer in answers:

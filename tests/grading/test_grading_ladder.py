@@ -29,6 +29,7 @@ CHEAP = {
         (r"\langle 3, 4 \rangle", "(3,4)", True),
         (r"\{7\}", "7", True),  # the solution set of one solution
     ],
+    "label": [("x=2", "y=2", False), ("f(2)=1", "f(3)=1", False)],
     "number": [
         ("16", "016", True),
         ("27", "27.0", True),
@@ -79,9 +80,7 @@ CHEAP = {
         ("7 ways", "7 apples", True),  # a word that is no unit
         ("x=2", "2", True),
         ("2", "2 = x", True),
-        ("x=2", "y=2", False),
         ("89", "40 + 49 = 89", True),
-        ("5", "m + n = 5", True),
         (r"P(X=1)=\frac12", "0.5", True),
         ("3:4", "6:8", True),
         ("3:4", "4:3", False),
@@ -208,7 +207,7 @@ CHEAP = {
 SYMBOLIC = [
     (r"1+\sqrt{2}", r"\sqrt{3+2\sqrt{2}}", True),
     ("1/2004!", "1/2006!", False),
-    (r"\frac12", r"\sin 30^\circ", True),
+    (r"\frac{1}{4}", r"(\sin 18^\circ)(\cos 36^\circ)", True),
     (r"\sin x", r"\sin X", False),
     ("f'(x)", "f(x)", False),
     (r"2^{2n}", "4^n", True),
@@ -241,8 +240,7 @@ def test_the_symbolic_rung_decides_the_rest(grader: Grader) -> None:
 def test_equality_is_symmetric_but_for_percentages() -> None:
     for rung, cases in CHEAP.items():
         for gold, answer, equal in cases:
-            # 9 is met by 9 %, but 9 % is not met by 9; and only a number makes "m + n = 5" state 5.
-            if (gold, answer) not in (("9", r"9\%"), ("5", "m + n = 5")):
+            if (gold, answer) != ("9", r"9\%"):  # 9 is met by 9 %, but 9 % is not met by 9
                 assert decide(answer, gold).equal == equal, (rung, answer, gold)
 
 

@@ -19,7 +19,7 @@ from mathb_kit.report import reproduce as study_runner
 from mathb_kit.report.calibration import Calibration, calibrate, calibrated
 from mathb_kit.report.price import price, price_table
 
-REAL = ["single-gpu", "single-gpu-1024", "paper"]
+REAL = ["evening", "single-gpu", "single-gpu-1024", "paper"]
 # A base of 1.5B and a reasoning model of 7B of the registry, 4 problems, rounds 4 and 8.
 OWN = """
 about = "a test"
@@ -235,3 +235,23 @@ def test_every_profile_has_a_price_on_the_command_line():
         result = CliRunner().invoke(app, ["reproduce", name, "--plan"])
         assert result.exit_code == 0 and "hours at most" in result.stdout, result.output
     assert "20,000 A100 hours; 21 models x 184 problems x 1,024 = 3,956,736 attempts" in price(load_profile("paper"))
+
+
+def test_a_study_takes_the_first_problems_of_a_set_and_asks_a_model_by_its_own_settings(tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'extends = "mini"\nlimit = { mini-math = 5, mini-aime = 1000 }\n'
+        "[asked.all]\ntemperature = 0.5\nmax_tokens = 40\n[asked.mini-base-2]\ntemperature = 0.25\n"
+    )
+    study = load_profile(str(own))
+    whole = mb.load_problems("mini-math")
+    assert [p.key for p in study.problems("mini-math")] == [p.key for p in whole][:5]
+    assert study.problems("mini-math").note == f"5 of {len(whole)}" and not study.problems("mini-aime").note
+    one, two = (study.model(name).sampling for name in ("mini-base-1", "mini-base-2"))
+    assert (one.temperature, one.max_tokens, two.temperature, two.max_tokens) == (0.5, 40, 0.25, 40)
+    assert study.model("mini-base-1").key() != mb.get_model("mini-base-1").key()
+    priced = price_table(study).set_index("model")["problems"]["mini-rl-1"]
+    assert priced == price_table(load_profile("mini")).set_index("model")["problems"]["mini-rl-1"] - (len(whole) - 5)
+    own.write_text('extends = "mini"\n[asked.all]\ntemprature = 0.5\n')
+    with pytest.raises(MathbError, match="temprature"):
+        load_profile(str(own))

@@ -19,6 +19,7 @@ from ipywidgets.widgets.widget import _instances
 
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
+from mathb_kit.grading import explain
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems import load_problems
@@ -174,14 +175,14 @@ def test_the_browser_walks_through_the_attempts_that_have_the_verdict(evaluation
                 page = Page(panel.value)
                 assert f"Attempt {i + 1} ({step} of {len(indices)}" in page.text
                 assert f"verdict {verdicts[i]}" in page.text and f"Gold {golds[number]}" in page.text
-                assert page.pre == [text(number, i)]
+                assert page.pre == [text(number, i), str(explain(golds[number], text(number, i)))]
                 assert following.disabled == (step == len(indices))
                 following.click()
             if not indices:
                 assert f"None of the 10 attempts is {wanted}." in Page(panel.value).text
     problem.value, verdict.value, place.value = problem.options[0][1], "all", 4
     previous.click()
-    assert place.value == 3 and Page(panel.value).pre == [text(0, 2)]
+    assert place.value == 3 and Page(panel.value).pre[0] == text(0, 2)
 
 
 def test_what_a_model_or_a_problem_says_is_text_and_never_markup(evaluation):
