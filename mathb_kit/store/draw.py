@@ -48,6 +48,10 @@ class StoredDraw:
         """See `Store.read_attempts`."""
         return self.store.read_attempts(self.model_key, self.name, problems, columns)
 
+    def text_hashes(self, problems: Collection[str] | None = None) -> pd.DataFrame:
+        """See `Store.read_text_hashes`."""
+        return self.store.read_text_hashes(self.model_key, self.name, problems)
+
     def engines(self) -> dict[str | None, int]:
         """See `Store.engines`."""
         return self.store.engines(self.model_key, self.name)

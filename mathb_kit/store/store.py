@@ -128,6 +128,39 @@ class Store:
         folder = self._folder("attempts", model_key, draw)
         return self._read_distinct(folder, ATTEMPTS, problems, columns)
 
+    def read_text_hashes(self, model_key: str, draw: str, problems: Collection[str] | None = None) -> pd.DataFrame:
+        """Attempts without their texts, which need not fit into memory together.
+
+        Returns:
+            problem, index, first, tokens, finish, text_hash (64 bits; NA where the text was dropped) and blank (nothing
+            but white space; NA where dropped), sorted by problem and index.
+        """
+        columns = ["problem", "index", "first", "tokens", "finish", "text"]
+
+        def hashed(path: Path) -> pa.Table:
+            table = read_shard(path, ATTEMPTS, columns)
+            texts = table["text"].to_pandas().astype(object)
+            dropped = pa.array(texts.isna())
+            hashes = pd.util.hash_array(texts.fillna("").to_numpy(dtype=object), categorize=True)
+            blank = texts.fillna("").str.strip().eq("").to_numpy(dtype=bool)
+            for name, values in (("text_hash", pa.array(hashes)), ("blank", pa.array(blank))):
+                table = table.append_column(name, pc.if_else(dropped, pa.scalar(None, values.type), values))
+            return table.drop_columns(["text"])
+
+        wanted = None if problems is None else as_array(list(problems), ATTEMPTS.field("problem"))
+
+        def kept(table: pa.Table) -> pa.Table:
+            return table if wanted is None else table.filter(pc.is_in(table["problem"], wanted))
+
+        folder = self._folder("attempts", model_key, draw)
+        tables = with_shards(folder, lambda places: read_places(places.values(), hashed, kept))
+        if not tables:
+            return pd.DataFrame(columns=[*columns[:-1], "text_hash", "blank"])
+        nullable = {pa.uint64(): pd.UInt64Dtype(), pa.bool_(): pd.BooleanDtype()}
+        frame = pa.concat_tables(tables).to_pandas(types_mapper=nullable.get)
+        frame = frame.drop_duplicates(["problem", "index"])
+        return frame.sort_values(["problem", "index"], ignore_index=True)
+
     def engines(self, model_key: str, draw: str) -> dict[str | None, int]:
         """Committed attempts by the engine that sampled them, as the shards' own provenance has it (None: no word).
 
