@@ -100,8 +100,9 @@ class Store:
         table = as_table(self._keyed(model_key, draw, rows), ATTEMPTS)
         if provenance is not None:
             table = table.replace_schema_metadata({"provenance": json.dumps(provenance)})
-        name = new_shard_name()
-        write_table(self._folder("attempts", model_key, draw) / name, table)
+        folder = self._folder("attempts", model_key, draw)
+        name = new_shard_name(folder)
+        write_table(folder / name, table)
         return name
 
     def done(self, model_key: str, draw: str) -> dict[str, set[int]]:
@@ -165,12 +166,16 @@ class Store:
         """(name, attempts) of each of the `pending_shards`; one file at a time is in memory."""
         folder = self._folder("attempts", model_key, draw)
         pending = set(self.pending_shards(extractor, model_key, draw))
+        tries = 0
         while pending:
             for path, shards in with_shards(folder, lambda places: list(by_file(places))):
                 if wanted := [(name, place) for name, place in shards if name in pending]:
                     try:
                         table = read_table(path, ATTEMPTS, ATTEMPTS.names)
                     except ShardGone:  # packed meanwhile: look where it is now
+                        tries += 1
+                        if tries == 100:
+                            raise
                         break
                     for name, place in wanted:
                         pending.discard(name)
@@ -208,7 +213,8 @@ class Store:
 
     def write_grades(self, grader: str, rows: Mapping[str, Sequence[Any]]) -> None:
         """Add verdicts of one grader version: columns gold, answer, verdict, rung (may be None)."""
-        write_table(self._folder("grades", grader) / new_shard_name(), as_table(rows, GRADES))
+        folder = self._folder("grades", grader)
+        write_table(folder / new_shard_name(folder), as_table(rows, GRADES))
 
     def read_grades(self, grader: str, golds: Collection[str] | None = None) -> pd.DataFrame:
         """Verdicts of one grader version on these golds (all by default); the first ever written on a pair holds."""
