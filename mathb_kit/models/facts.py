@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mathb_kit.errors import MathbError
+from mathb_kit.settings import read_json as read_object
 
 # All that is read of a checkpoint of the hub before its weights are.
 SMALL_FILES = ("config.json", "generation_config.json", "tokenizer_config.json", "chat_template.jinja")
@@ -87,20 +87,8 @@ def folder_facts(folder: Path, name: str | None = None) -> Facts:
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is no such file.
-
-    Raises:
-        MathbError: something else is in it.
-    """
-    if not file.is_file():
-        return {}
-    try:
-        table = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise MathbError(f"{file} is not JSON ({error}); fetch or write it anew.") from error
-    if not isinstance(table, dict):
-        raise MathbError(f"{file} holds no JSON object; fetch or write it anew.")
-    return table
+    """The object in a JSON file; empty where there is no such file. Raises MathbError: something else is in it."""
+    return read_object(file) if file.is_file() else {}
 
 
 def _template(folder: Path, tokenizer: dict[str, Any]) -> tuple[str | None, str]:

@@ -16,7 +16,6 @@ attempts and in answers.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ import pyarrow.compute as pc
 
 from mathb_kit.errors import MathbError
 from mathb_kit.places import store_root
+from mathb_kit.settings import check_name, read_json
 from mathb_kit.store.packs import Place, by_file, read_places, sources, with_shards
 from mathb_kit.store.shards import (
     ShardGone,
@@ -66,8 +66,6 @@ ANSWERS = _schema(
     optional=("answer",),
 )
 GRADES = _schema(gold=pa.string(), answer=pa.string(), verdict=pa.string(), rung=pa.string(), optional=("rung",))
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Store:
@@ -233,10 +231,7 @@ class Store:
         """The descriptions on record, by model key."""
         descriptions = {}
         for path in sorted(self._folder("models").glob("*.json")):
-            try:
-                descriptions[path.stem] = json.loads(path.read_bytes())
-            except ValueError as error:
-                raise MathbError(f"{path} is not JSON; delete it, the next run writes it again.") from error
+            descriptions[path.stem] = read_json(path, "delete it, the next run writes it again")
         return descriptions
 
     # Helpers
@@ -299,9 +294,7 @@ class Store:
 
 
 def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise MathbError(
-            f"{name!r} cannot name a draw, a model key or a version: use letters, digits, dot, dash and underscore, "
-            "starting with a letter or digit, at most 100 characters."
-        )
-    return name
+    try:
+        return check_name(name)
+    except ValueError as error:
+        raise MathbError(f"{error}; it is meant for a draw, a model key or a version.") from None
