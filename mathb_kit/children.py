@@ -191,8 +191,8 @@ def python_child(function: str, *arguments: str) -> tuple[list[str], dict[str, s
 def answer_lines(answer: Callable[[Any], Any], memory: int, seconds: Callable[[Any], float]) -> None:
     """The life of such a child: one JSON line in, one out, until the parent closes the pipe.
 
-    Nothing but these lines leaves it: it has no standard streams, and writes no files. Should its parent be gone, nobody
-    kills it while it is busy: it does so itself, a little after the time it has.
+    Nothing but these lines leaves it: it has no standard streams and writes no files. Should its parent be gone, nobody
+    kills a busy child: it does so itself, a little after the time it has.
 
     Args:
         answer: what to say to a message.

@@ -1,10 +1,9 @@
-"""Chat templates are programs that come with a checkpoint: they run in a child with limits of time, memory and output."""
+"""Chat templates are programs of a checkpoint: they run in a child with limits of time, memory and output."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.children import Child, Died, NotReady, answer_lines, python_child
@@ -75,14 +74,12 @@ def serve() -> None:
     import jinja2
     from transformers.utils.chat_template_utils import _compile_jinja_template
 
-    compiled = lru_cache(maxsize=8)(_compile_jinja_template)
-
     def answer(message: list[Any]) -> dict[str, str]:
         template, values = message
         most = _LONGEST + sum(len(text) for turn in values["messages"] for text in turn.values())
         parts, length = [], 0
         try:
-            for part in compiled(template).generate(**values):
+            for part in _compile_jinja_template(template).generate(**values):
                 parts.append(part)
                 length += len(part)
                 if length > most:

@@ -225,7 +225,8 @@ class Store:
     def describe_model(self, model_key: str, description: Mapping[str, Any]) -> None:
         """Record what a model key stands for (name, settings, provenance), replacing an earlier record."""
         content = json.dumps(description, indent=2, sort_keys=True).encode()
-        write_atomically(self._folder("models") / f"{_checked(model_key)}.json", lambda stream: stream.write(content))
+        path = self._folder("models") / f"{checked_name(model_key)}.json"
+        write_atomically(path, lambda stream: stream.write(content))
 
     def models(self) -> dict[str, dict[str, Any]]:
         """The descriptions on record, by model key."""
@@ -241,7 +242,7 @@ class Store:
         return with_shards(self._folder(kind, *names), list)
 
     def _folder(self, kind: str, *names: str) -> Path:
-        return self.root.joinpath(kind, *map(_checked, names))
+        return self.root.joinpath(kind, *map(checked_name, names))
 
     @staticmethod
     def _keyed(model_key: str, draw: str, rows: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
@@ -293,7 +294,8 @@ class Store:
         return frame.sort_values(["problem", "index"], ignore_index=True)[columns]
 
 
-def _checked(name: str) -> str:
+def checked_name(name: str) -> str:
+    """The name of a draw, a key or a version, if it can be a folder's. Raises MathbError: it cannot."""
     try:
         return check_name(name)
     except ValueError as error:
