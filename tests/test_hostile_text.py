@@ -243,6 +243,20 @@ table
 """
 
 
+def test_no_notebook_shows_a_table_that_passes_markup_on(checkout):
+    """pandas' own ``.style`` does; `show_table` and a bare table do not."""
+    notebooks = sorted((checkout / "notebooks").glob("*.py"))
+    assert len(notebooks) > 9
+    assert not [path.name for path in notebooks if re.search(r"\.style\b|Styler|HTML\(", path.read_text())]
+
+
+def test_the_table_of_failures_by_verifier():
+    from mathb_kit.plots.verifiers import style_failures
+
+    rows = pd.DataFrame({"case": PAYLOADS, "reader": "right", "x": "wrong"})
+    assert_harmless(style_failures(rows).to_html())
+
+
 def test_the_table_of_an_executed_notebook(tmp_path):
     (tmp_path / "texts.json").write_text(json.dumps(PAYLOADS))
     (tmp_path / "own.py").write_text(SCRIPT)

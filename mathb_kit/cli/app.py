@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -150,7 +151,8 @@ def _ended_in_order() -> Iterator[None]:
 
 
 def _end(message: str, status: int) -> None:
-    print(message, file=sys.stderr)
+    # A word of 3,000 letters, which somebody's file or shell made, would hide the rest of the sentence.
+    print(re.sub(r"\S{400,}", lambda word: f"{word[0][:200]}…{word[0][-80:]}", message), file=sys.stderr)
     raise typer.Exit(status)
 
 

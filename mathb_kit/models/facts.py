@@ -94,7 +94,10 @@ def read_json(file: Path) -> dict[str, Any]:
 def _template(folder: Path, tokenizer: dict[str, Any]) -> tuple[str | None, str]:
     own = folder / "chat_template.jinja"
     if own.is_file():
-        return own.read_text(encoding="utf-8"), own.name
+        try:
+            return own.read_text(encoding="utf-8"), own.name
+        except UnicodeDecodeError as error:
+            raise MathbError(f"{own} is not UTF-8; fetch or write it anew.") from error
     template = tokenizer.get("chat_template")
     if isinstance(template, list):  # several, by name
         named = {each.get("name"): each.get("template") for each in template if isinstance(each, dict)}
@@ -111,9 +114,11 @@ def _end_of(folder: Path, tokenizer: dict[str, Any]) -> int | None:
     text = tokenizer.get("eos_token")
     text = text.get("content") if isinstance(text, dict) else text
     added = tokenizer.get("added_tokens_decoder") or {}
-    tokens = [(int(number), token.get("content")) for number, token in added.items()]
-    if text and not tokens:
-        tokens = [
-            (each["id"], each["content"]) for each in read_json(folder / "tokenizer.json").get("added_tokens", [])
-        ]
+    try:
+        tokens = [(int(number), token.get("content")) for number, token in added.items()]
+        if text and not tokens:
+            listed = read_json(folder / "tokenizer.json").get("added_tokens", [])
+            tokens = [(each["id"], each["content"]) for each in listed]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise MathbError(f"The tokenizer in {folder} lists added tokens in no known form; fetch it again.") from error
     return next((number for number, content in tokens if text and content == text), None)

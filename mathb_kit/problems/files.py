@@ -18,8 +18,8 @@ Rows = Iterable[tuple[str, dict[str, Any]]]
 
 _BLOCK = 1 << 20  # bytes read at a time
 _LONGEST_LINE = 1 << 26  # bytes; a whole book is shorter
-# A file that unpacks to more is no set of problems but a bomb: texts shrink to a tenth, hardly ever to a hundredth.
-_LARGEST, _THINNEST = 1 << 28, 1000
+# What unpacks to more than both is no set of problems but a bomb: texts shrink to a tenth, hardly ever to a hundredth.
+_LARGEST, _THINNEST = 1 << 24, 1000
 
 
 def data_folder() -> Path | None:
