@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from engines import CoinEngine
+from paths import import_path
 
 from mathb_kit.draw import Draw
 from mathb_kit.grading import Grader
@@ -51,9 +52,7 @@ def content(root: Path) -> set[tuple]:
 @pytest.mark.slow
 def test_fifty_kills_over_sampling_grading_and_packing_lose_nothing_and_double_nothing(tmp_path):
     root, chance, seen = tmp_path / "killed", random.Random(11), set()
-    here = Path(__file__).resolve().parent
-    roots = [str(here), *(str(parent) for parent in here.parents[:2])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*roots, os.environ.get("PYTHONPATH", "")])}
+    environment = os.environ | {"PYTHONPATH": import_path(__file__)}
     killed = 0
     for _ in range(50):
         command = [sys.executable, "-c", f"from test_kills import work; work({str(root)!r}, 0.005)"]
