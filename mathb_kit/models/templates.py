@@ -32,10 +32,13 @@ def render_chat(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Mapping[str,
     Raises:
         MathbError: the template fails, writes too much, or takes too much time or memory.
     """
-    template = tokenizer.get_chat_template(options.pop("chat_template", None))
+    source = tokenizer.name_or_path or "this model"
+    try:
+        template = tokenizer.get_chat_template(options.pop("chat_template", None))
+    except ValueError as error:  # several, and none is the default
+        raise MathbError(f"The chat template of {source} cannot be chosen ({str(error).splitlines()[0]}).") from error
     values = {"messages": turns, "add_generation_prompt": True, "tools": None, "documents": None}
     message = [template, {**tokenizer.special_tokens_map, **values, **options}]
-    source = getattr(tokenizer, "name_or_path", "") or "this model"
     with _lock:
         while _children and not _children[-1].alive:
             _children.pop().end()
