@@ -215,7 +215,7 @@ def test_the_static_forms_of_the_widgets(tmp_path):
     assert_harmless(slider, PLAIN[:3])
     row = {"index": 0, "text": PAYLOADS[0], "answer": PAYLOADS[1], "verdict": "correct"}
     problem = {"statement": "".join(PAYLOADS), "gold": PAYLOADS[2]}
-    assert_harmless(render("attempts.html", label="", problem=problem, row=row, which=PAYLOADS[3]))
+    assert_harmless(render("attempts.html", label="", problem=problem, row=row, which=PAYLOADS[3], why=PAYLOADS[4]))
 
 
 def test_the_page_of_a_call_and_its_links(tmp_path):
