@@ -169,7 +169,7 @@ def test_pauses_double_to_a_minute_with_jitter():
             return False
 
     with CompletionsServer(lambda body, before: "status 500") as server:
-        client = endpoint(server, tries=10, pause=1.0)
+        client = endpoint(server, tries=10, pause=1.0, seconds=100)  # 300 s for all tries: more than the pauses
         client._thread.over = clock = Recorder()
         with pytest.raises(GaveUp):
             client.post("completions", BODY)
