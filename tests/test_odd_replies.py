@@ -22,6 +22,21 @@ MINI = Model("tiny", str(CHECKPOINTS / "mini-base-1"), sampling=Sampling(max_tok
 PROBLEMS = [Problem("sums", str(i), f"Sum {i}", "1") for i in range(6)]
 
 
+@pytest.fixture(autouse=True)
+def no_hub(monkeypatch):
+    """A hub id's tokenizer is not looked for over the network."""
+    from mathb_kit.sampling import prompts
+
+    load = prompts.load_tokenizer
+
+    def here_only(model):
+        if not model.is_local:
+            raise MathbError("no hub")
+        return load(model)
+
+    monkeypatch.setattr(prompts, "load_tokenizer", here_only)
+
+
 def sampled(store, server: CompletionsServer, model: Model = CHAT, attempts: int = 4) -> list[tuple[str, int, str]]:
     engine = ServerEngine(model, server.url, name="tiny", seconds=5.0, tries=2)
     engine.endpoint.pause = 0.001
