@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation
+from mathb_kit.grading import explain
 from mathb_kit.outcomes import require_columns
 from mathb_kit.plots.style import WIDTH, figure_style, look_of, title_of
 from mathb_kit.report.html import render
@@ -116,10 +117,13 @@ def browse_completions(evaluation: Evaluation, *, attempts: int = 64, static: in
     label = f"{evaluation.model.name} on {problems[key]['label']}"
     lines = [f"attempt {row['index'] + 1}: {row['verdict']}, answer {row['answer']!r}" for row in rows]
     static_form = render("attempts.html", label=label, problem=problems[key], rows=rows)
-    _show(static_form, "\n".join([label, *lines]), lambda: _browser(problems, read))
+    stop = evaluation.model.sampling.stop
+    _show(static_form, "\n".join([label, *lines]), lambda: _browser(problems, read, stop))
 
 
-def _browser(problems: Mapping[str, dict[str, Any]], read: Callable[[str], list[dict[str, Any]]]) -> Widget:
+def _browser(
+    problems: Mapping[str, dict[str, Any]], read: Callable[[str], list[dict[str, Any]]], stop: Sequence[str]
+) -> Widget:
     from ipywidgets import Button, Dropdown, HBox, HTMLMath, IntSlider, Layout, VBox
 
     problem = Dropdown(
@@ -143,7 +147,8 @@ def _browser(problems: Mapping[str, dict[str, Any]], read: Callable[[str], list[
             which = f"{position.value} of {len(rows)}{kind}"
         else:
             row, which = None, f"None of the {len(read(problem.value))} attempts is {verdict.value}."
-        shown.value = render("attempts.html", label="", problem=problems[problem.value], row=row, which=which)
+        why = explain(problems[problem.value]["gold"], row["text"], stop=stop) if row and row["text"] else None
+        shown.value = render("attempts.html", label="", problem=problems[problem.value], row=row, which=which, why=why)
 
     def choose(_: object = None) -> None:
         position.value, position.max = 1, max(1, len(matching()))

@@ -113,6 +113,10 @@ class _Handler(BaseHTTPRequestHandler):
         match act.split():
             case ["good"]:
                 self._json(good_reply(body))
+            case ["answers", *words]:
+                reply = good_reply(body, 1)
+                reply["choices"][0]["message"]["content"] = " ".join(words)
+                self._json(reply)
             case ["slow", seconds]:
                 time.sleep(float(seconds))
                 self._json(good_reply(body))

@@ -3,40 +3,109 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import mathb_kit as mb
 from mathb_kit.cli.app import NUMBERS, Json, app
-from mathb_kit.cli.complete import among
+from mathb_kit.cli.complete import among, one_of
 from mathb_kit.errors import MathbError
+from mathb_kit.places import runs_root
 from mathb_kit.report.records import to_json
+
+if TYPE_CHECKING:
+    from mathb_kit.grading import ModelJudge
+
+
+def _conventions() -> Iterable[str]:
+    from mathb_kit.grading import CONVENTIONS
+
+    return CONVENTIONS
+
+
+def _judge(url: str | None, model: str | None, evaluated: list[str]) -> ModelJudge:
+    from mathb_kit.endpoint import Endpoint
+    from mathb_kit.grading import ModelJudge
+
+    if not (url and model and evaluated):
+        raise MathbError("A judge needs --judge URL, --judge-model NAME and --evaluated NAME, who may not judge.")
+    return ModelJudge(Endpoint(url, cache=runs_root() / "judge"), model, evaluated=evaluated, store=mb.Store())
 
 
 @app.command(rich_help_panel=NUMBERS)
 def grade(
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="JSON lines with gold, prediction and perhaps kind (response, answer)."),
+        typer.Argument(
+            metavar="FILE", help="JSON lines with gold, prediction and perhaps kind (response, answer); - for a pipe."
+        ),
     ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write here instead of to stdout.")
     ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Go on without rows that cannot be graded; list and count them.")
+    ] = False,
+    convention: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            help="Switch where users differ (docs/grading.md); may be repeated.",
+            autocompletion=one_of(_conventions),
+        ),
+    ] = [],
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Instead of rows: why, for the first rows that disagree.")
+    ] = False,
+    row: Annotated[int | None, typer.Option(min=1, metavar="N", help="With --explain: this row of the file.")] = None,
+    first: Annotated[int, typer.Option(min=1, metavar="N", help="With --explain: so many of them.")] = 5,
+    judge: Annotated[
+        str | None, typer.Option(metavar="URL", help="Price of a judge model at this server, see --ask.")
+    ] = None,
+    judge_model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --judge: the model's name there.")
+    ] = None,
+    evaluated: Annotated[
+        list[str], typer.Option(metavar="NAME", help="With --judge: who wrote the predictions; may be repeated.")
+    ] = [],
+    ask: Annotated[bool, typer.Option("--ask", help="With --judge: ask it, and mark what it accepts.")] = False,
     as_json: Json = False,
 ) -> None:
     """Grade a file of predictions.
 
     The same rows come back with verdict, answer and the rung of the ladder that decided. With --json and -o the counts
-    are on stdout.
+    are on stdout. With --explain: what was read from the text, by which rule, and which rung decided; a row disagrees
+    if it has a field expected, label or correct that the verdict contradicts, or without one if it is not correct.
 
     \b
     Example: mathb grade predictions.jsonl -o graded.jsonl
+    Example: generate | mathb grade - --skip-bad > graded.jsonl
+    Example: mathb grade predictions.jsonl --explain --row 12
     """
+    if explain or row:
+        if output is not None or as_json:
+            raise MathbError("--explain prints texts; leave out -o and --json.")
+        from mathb_kit.grading.files import explain_rows
+
+        print("\n\n".join(explain_rows(file, row=row, first=first)))
+        return
     if as_json and output is None:
         raise MathbError("--json prints the counts; give -o FILE for the graded rows.")
-    counts = mb.grade_file(file, output)
+    chosen = _judge(judge, judge_model, evaluated) if judge or judge_model or ask or evaluated else None
+    if chosen and not ask:
+        from mathb_kit.grading.files import judging_cost
+
+        cost = judging_cost(file, chosen, skip_bad=skip_bad)
+        price = (
+            f"{cost.pairs:,} pairs for the judge: {cost.requests:,} requests, about {cost.prompt_tokens:,} tokens in"
+            f" and {cost.completion_tokens:,} out. Nothing was asked; add --ask."
+        )
+        print(to_json(cost._asdict()) if as_json else price)
+        return
+    counts = mb.grade_file(file, output, skip_bad=skip_bad, conventions=convention, judge=chosen)
     told = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
     print(to_json(counts)) if as_json else print(told, file=sys.stderr)
 

@@ -25,6 +25,7 @@ from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling import EngineFactory, get_engine
 from mathb_kit.store import Store
+from mathb_kit.verdicts import Verdict
 
 Rule = Literal["any", "all"]
 
@@ -176,11 +177,11 @@ def _fault(problem: Problem, solutions: pd.DataFrame | None, rule: Rule, grader:
         return "no gold"
     if solutions is None:
         raise MathbError(f"Problem {problem.key} has no solutions; hand in those of all problems.")
-    correct = solutions["verdict"] == "correct"
+    correct = solutions["verdict"] == Verdict.CORRECT
     if correct.all() or (rule == "any" and correct.any()):
         return None
     answers = f"answers {', '.join('none' if pd.isna(a) else _short(a) for a in solutions['answer'])}"
-    if (solutions["verdict"] == "grader_failed").any():
+    if (solutions["verdict"] == Verdict.GRADER_FAILED).any():
         return f"an answer could not be graded: {answers}"
     if rule == "any":
         return f"no solver reproduced the gold: {answers}"
@@ -193,7 +194,7 @@ def _fault(problem: Problem, solutions: pd.DataFrame | None, rule: Rule, grader:
 def _agree(solutions: pd.DataFrame, grader: Grader) -> bool:
     """Whether all answers equal the first one."""
     first, *others = solutions["answer"]
-    return all(verdict == "correct" for verdict, _ in grader.grade_all((first, each) for each in others).values())
+    return all(verdict == Verdict.CORRECT for verdict, _ in grader.grade_all((first, each) for each in others).values())
 
 
 def _short(answer: str) -> str:

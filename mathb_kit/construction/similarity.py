@@ -12,6 +12,7 @@ The first two decide, whatever the score: most texts that are nearly equal and d
 
 from __future__ import annotations
 
+from collections import Counter
 from difflib import SequenceMatcher
 
 from mathb_kit.construction.tokens import BRACKETS, Statement, is_number, is_prose
@@ -19,18 +20,43 @@ from mathb_kit.construction.tokens import BRACKETS, Statement, is_number, is_pro
 THRESHOLD = 0.8
 """Least share of common tokens (Dice) of two statements that are one problem; see ``bench/near_duplicates.py``."""
 
+_RENAMED = 0.3  # what renamed letters may cost a short statement
+
 # Of one group, none may stand where the other statement has another.
 _GROUPS = {
     word: group
     for group, words in enumerate(
         (
-            "sum product difference quotient ratio average mean median mode range number",
+            "sum product difference quotient remainder ratio average mean median mode range number",
             "area perimeter volume radius radii diameter circumference center length width height angle surface",
             "triangle square rectangle rhombus trapezoid parallelogram pentagon hexagon heptagon octagon circle cube"
-            " tetrahedron octahedron sphere cone cylinder prism pyramid",
+            " tetrahedron octahedron sphere cone cylinder prism pyramid ellipse hyperbola parabola",
             "half double doubled triple tripled quadrupled twice thrice",
             "ace king queen jack heart diamond spade club red black white blue green yellow",
             "interior exterior row column inside outside left right first second third last",
+            "unit ten hundred thousand tenth hundredth",
+            "sine cosine tangent cotangent secant cosecant",
+            "real imaginary",
+            "rational irrational",
+            "before after",
+            "edge vertex face diagonal",
+            "exactly atleast atmost",
+            "union intersection",
+            "numerator denominator",
+            "divisor multiple",
+            "arithmetic geometric harmonic",
+            "horizontal vertical",
+            "parallel perpendicular",
+            "acute obtuse",
+            "north south east west",
+            "head tail",
+            "boy girl man woman men women male female",
+            "inclusive exclusive",
+            "prime composite",
+            "hypotenuse leg",
+            "hour minute day week month year",
+            "monday tuesday wednesday thursday friday saturday sunday",
+            "inch foot feet yard mile meter metre centimeter centimetre kilometer kilometre",
         )
     )
     for word in words.split()
@@ -45,36 +71,44 @@ def same_problem(one: Statement, other: Statement, threshold: float = THRESHOLD)
         return None
     if one.extra and other.extra and one.extra != other.extra:
         return None
-    score = 2 * (one.content & other.content).total() / ((one.content.total() + other.content.total()) or 1)
-    if score < threshold or (one.asked and other.asked and one.asked.isdisjoint(other.asked)):
+    score = _dice(one.content, other.content)
+    if score < threshold - _RENAMED or (one.asked and other.asked and one.asked.isdisjoint(other.asked)):
         return None
-    return None if _formula_changed(one.tokens, other.tokens) else score
+    if (renamed := _renaming(one.tokens, other.tokens)) is None:
+        return None
+    if score < threshold and tuple(renamed.get(token, token) for token in one.tokens) == other.tokens:
+        return 1.0  # in a short statement the letters are much of what there is
+    return score if score >= threshold else None
 
 
-def _formula_changed(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether, between the places where two sequences agree, a formula differs."""
+def _dice(one: Counter[str], other: Counter[str]) -> float:
+    return 2 * (one & other).total() / ((one.total() + other.total()) or 1)
+
+
+def _renaming(one: tuple[str, ...], other: tuple[str, ...]) -> dict[str, str] | None:
+    """Which letters were renamed, where two sequences differ in no formula otherwise; None where one changed."""
     if one == other:
-        return False
+        return {}
     renamed: set[tuple[str, str]] = set()
     for kind, i, j, k, n in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
         if kind == "equal":
             continue
         if _turned_round(one[i:j], other[k:n]):
-            return True
+            return None
         left, right = _of_formulas(one, i, j), _of_formulas(other, k, n)
         if left == right or not {*left, *right} - _SILENT:
             continue
         for of_kind in (is_number, _is_sign):
             pair = [sorted(filter(of_kind, side)) for side in (left, right)]
             if all(pair) and pair[0] != pair[1]:
-                return True
+                return None
         if any(map(is_prose, one[i:j] + other[k:n])) or _names_in_prose(one, i, j, other, k, n):
             continue
         if len(left) == len(right) and all(map(_is_letter, left + right)):
             renamed.update(zip(left, right))
         else:
-            return True
-    return not _consistent(renamed, one, other)
+            return None
+    return dict(renamed) if _consistent(renamed, one, other) else None
 
 
 def _turned_round(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
@@ -111,10 +145,12 @@ def _is_sign(token: str) -> bool:
 
 
 def _is_letter(token: str) -> bool:
-    return token in _GREEK or (len(token) == 1 and token.isalpha())
+    return token in _GREEK or (len(token) == 1 and token.isalpha() and not is_prose(token))
 
 
 def _consistent(renamed: set[tuple[str, str]], one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether letters were renamed one to one and throughout."""
+    """Whether letters were renamed one to one, throughout, and to new ones: x and y that change places turn a curve."""
     old, new = {a for a, _ in renamed}, {b for _, b in renamed}
-    return len(old) == len(new) == len(renamed) and not old & (set(other) - new) and not new & (set(one) - old)
+    if old & new or not len(old) == len(new) == len(renamed):
+        return False
+    return not old & set(other) and not new & set(one)

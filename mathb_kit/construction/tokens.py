@@ -39,6 +39,16 @@ _OPTIONS = re.compile(
     r"(?:\\(?:textbf|text|mathrm|mathbf|bf|rm)\s*\{?\s*)?\(\s*A\s*\).*?\(\s*B\s*\).*?\(\s*C\s*\).*", re.DOTALL
 )
 _LIST_MARK = re.compile(r"^[ \t]*(?:\*+|-|\u2022|\\bullet|\\item|\(?(?:\d{1,2}|[ivx]{1,4})[.)])[ \t]+", re.MULTILINE)
+_LABEL = re.compile(r"^\s*(?:item|problem|question|exercise|example|no\.?)\s*[A-Z]?\d{1,4}(?:\.\d+)*\s*[:.)]", re.I)
+# What surrounds a problem when it is put to somebody.
+_PUT = re.compile(
+    r"\banswer the (?:following )?question(?: below)?[^.\n]{0,40}\.|\b(?:show|explain|justify) (?:all )?(?:of )?your"
+    r" (?:work(?:ing)?|steps|reasoning|answer)[^.\n]{0,20}\."
+    r"|\b(?:please )?(?:reason|think|solve it)? ?step[- ]by[- ]step\b[^.\n]{0,80}"
+    r"|\b(?:question|problem)\s*:|\banswer\s*:\s*$",
+    re.I,
+)
+_BOUND = re.compile(r"\bat\s+(?:the\s+)?(least|most)\b|\b(?:no|not)\s+(less|fewer|more)\s+than\b", re.I)
 _SCORE = re.compile(r"[\[(]\s*\d+\s*(?:points?|pts?|marks?)\s*[\])]|^\s*\[\d+\]", re.IGNORECASE)
 _DELIMITER = re.compile(r"\\?\$|(?<!\\)\\[()\[\]]")
 _EMPTY_GROUP = re.compile(r"[_^]\s*\{\s*\}")
@@ -82,7 +92,8 @@ _NUMBER_WORDS = dict(
 )
 _SYNONYMS = {
     **dict.fromkeys(("maximal", "largest", "greatest", "biggest", "highest"), "maximum"),
-    **dict.fromkeys(("minimal", "smallest", "lowest", "fewest"), "minimum"),
+    **dict.fromkeys(("minimal", "smallest", "lowest", "fewest", "least"), "minimum"),
+    **{"one": "unit", "vertice": "vertex", "precisely": "exactly"},  # a spelt number is "#1" by then
     **{name: "\\" + name for name in "sin cos tan cot sec csc log ln gcd lcm max min".split()},
     **{r"\times": "*", r"\cdot": "*", r"\ast": "*", r"\mid": "|", r"\prime": "'", r"\to": r"\rightarrow"},
 }
@@ -90,14 +101,25 @@ _SYNONYMS = {
 _DECIDING = frozenset(
     "maximum minimum odd even not no none neither never less fewer greater more nonzero nonnegative negative without"
     " increasing decreasing inscribed circumscribed clockwise counterclockwise distinguishable indistinguishable"
-    r" consecutive \sin \cos \tan \cot \sec \csc \log \ln \max \min \cup \cap \sum \prod \gcd \lcm".split()
+    " consecutive atleast atmost imaginary irrational"
+    r" \sin \cos \tan \cot \sec \csc \log \ln \max \min \cup \cap \sum \prod \gcd \lcm".split()
 )
+# In Chinese words are not parted: such a word is looked for in the text.
+_DECIDING_CHINESE = (
+    "最大 最小 最多 最少 奇数 偶数 至少 至多 不超过 不少于 恰好 恰有 递增 递减 正弦 余弦 正切 实部 虚部 顶点 棱"
+    " 面积 周长 体积 表面积 之前 之后 有放回 不放回 个位 十位 百位 平行 垂直 内切 外接 充分 必要"
+    " 长轴 短轴 无理 有理 质数 合数 负 之和 之积 之差 平均数 中位数 众数 男 女 顺时针 逆时针"
+).split()
 _STOP = frozenset(
+    "已知 求 的值 若 且 则 等于多少 等于 设 满足 如果 那么 是多少 为 的 和 与 计算 试求 值 多少 求值 有 其中 当"
+    " 时".split()
+) | frozenset(
     "a an the of is are be to in on at by for and that which this these those it its as with from so such if then let"
     " suppose given find determine compute calculate evaluate what how many there please value where each all any has"
     " have can who when into their they he she his her your answer do does i we you but will also equal shown figure"
     " below diagram following assume consider".split()
 )
+_FIRST_CHINESE = "\u2e80"  # and of what else is written without letters: one character may be a word
 BRACKETS = frozenset("(){}_")
 
 
@@ -160,18 +182,26 @@ def read(statement: str) -> Statement:
     last = len(tokens) - tokens[::-1].index("find") if "find" in tokens else len(tokens)
     asked = frozenset(token for token in _content(tokens[last : last + 8]) if is_prose(token))
     numbers, deciding = frozenset(filter(is_number, tokens)), _DECIDING & content.keys()
+    deciding |= frozenset(word for word in _DECIDING_CHINESE if word in rest) if not rest.isascii() else frozenset()
     extra = _tokens(" ".join(left_out)) if len(content) < SHORT else ()
     return Statement(tokens, numbers, frozenset(filter(is_number, content)), deciding, asked, extra, content)
 
 
 def _tokens(text: str) -> tuple[str, ...]:
+    text = _PUT.sub(" ", _LABEL.sub(" ", text))
     text = _EMPTY_GROUP.sub("", _DELIMITER.sub(" ", _SCORE.sub(" ", _LIST_MARK.sub(" ", text))))
+    text = _BOUND.sub(_bound, text)
     text = _NOT_A_FORMULA.sub(" ", _ANSWER_FORM.sub(" ", plain(normalise(text))))
     text = _FRACTION.sub(r"\\frac{\1}{\2}", _BOUNDS.sub(r"\1\3\2", text))
     text = _SINGLE_BRACED.sub(r" \1 ", text)
     for _ in range(2):  # braces within braces
         text = _IDLE_BRACES.sub(lambda found: found[0] if found[1] else f" {found[2]} ", text)
     return tuple(map(_settled, _TOKEN.findall(INSTRUCTION.sub("find", text))))
+
+
+def _bound(found: re.Match[str]) -> str:
+    """"At least" and "at most" as one word each."""
+    return " atmost " if found[0].lower().endswith("most") or "more" in found[0].lower() else " atleast "
 
 
 @lru_cache(maxsize=1 << 16)  # spares memory, too: equal tokens are one object
@@ -198,4 +228,6 @@ def is_number(token: str) -> bool:
 
 
 def is_prose(token: str) -> bool:
-    return token[0] == "#" or len(token) > 1 and token[0] != "\\" and token[0].isalpha() and not token.isupper()
+    if token[0] == "#" or token[0] >= _FIRST_CHINESE:
+        return True
+    return len(token) > 1 and token[0] != "\\" and token[0].isalpha() and not token.isupper()

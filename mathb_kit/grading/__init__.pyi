@@ -1,5 +1,6 @@
+from .conventions import CONVENTIONS as CONVENTIONS
+from .explanation import Explanation as Explanation, explain as explain
 from .extraction import (
-    EXTRACTOR_VERSION as EXTRACTOR_VERSION,
     POLICIES as POLICIES,
     Extraction as Extraction,
     extract as extract,
@@ -7,10 +8,10 @@ from .extraction import (
 )
 from .files import grade_file as grade_file
 from .grader import (
-    GRADER_VERSION as GRADER_VERSION,
-    VERDICTS as VERDICTS,
     Grade as Grade,
     Grader as Grader,
     grade as grade,
 )
+from .model_judge import ModelJudge as ModelJudge
 from .stored import read_verdicts as read_verdicts
+from .versions import EXTRACTOR_VERSION as EXTRACTOR_VERSION, GRADER_VERSION as GRADER_VERSION

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from mathb_kit.grading.polynomials import (
     Quotient,
+    Undefined,
     Unreadable,
     add,
     constant,
@@ -25,7 +26,7 @@ from mathb_kit.grading.polynomials import (
     rational,
     symbol,
 )
-from mathb_kit.grading.powers import power
+from mathb_kit.grading.powers import known_value, power
 
 _MAX_CHARACTERS = 400
 _MAX_DEPTH = 30
@@ -48,20 +49,35 @@ _SYMBOL = re.compile(
     r"(?![A-Za-z]).*"
 )
 _WORD = re.compile(rf"(?<![A-Za-z\\])(?!(?:{_FUNCTIONS})(?![A-Za-z]))[A-Za-z]{{4,}}")
+_D = r"\{\s*(?:d|\\partial)(?:\s*\^\s*\{?\d\}?)?\s*"
+_DERIVATIVE = re.compile(rf"\\frac\s*{_D}[^{{}}]*\}}\s*{_D}[a-z]\s*(?:\^\s*\d)?\s*\}}")
+_POWER_BEFORE = re.compile(r"\^\s*(?:\{\s*\d{1,4}\s*\}\s*|\d{1,4}\s+)$")
+_INFINITE = re.compile(r"\s*[-+]?\s*\\infty\s*")
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
 
 
-@lru_cache(maxsize=4096)
 def read_expression(text: str) -> Quotient | None:
     """The normal form of a normalised text, None where it is not plainly an expression of moderate size."""
-    if not text or len(text) > _MAX_CHARACTERS or _WORD.search(text):
-        return None
+    return _read(text)[0]
+
+
+def is_undefined(text: str) -> bool:
+    """Whether a normalised text is plainly an expression without a value, such as a division by zero."""
+    return _read(text)[1]
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> tuple[Quotient | None, bool]:
+    if not text or len(text) > _MAX_CHARACTERS or _WORD.search(text) or _DERIVATIVE.search(text):
+        return None, False
     try:
         parser = _Parser(text)
         value = parser.sum()
-        return None if parser.kind else value
+        return (None if parser.kind else value), False
+    except Undefined:
+        return None, True
     except (Unreadable, RecursionError):
-        return None
+        return None, False
 
 
 class _Parser:
@@ -118,7 +134,7 @@ class _Parser:
             elif self.accept("/"):
                 divided = not (numeral and self.kind == "number")
                 total, numeral = divide(total, self.signed(self.factor)), False
-            elif self.begins_factor() and not divided:
+            elif not divided and (self.begins_factor() or self.begins_power()):
                 total, numeral = multiply(total, self.factor()), False
             elif self.begins_factor() or self.kind == "number":
                 raise Unreadable
@@ -129,6 +145,12 @@ class _Parser:
         if self.kind == "sign":
             return self.token in _CLOSING or (self.token == "|" and not self._bars[-1])
         return self.kind in ("name", "function")
+
+    def begins_power(self) -> bool:
+        """Whether a numeral with an exponent follows a power: ``2^6 3^5``."""
+        return self.kind == "number" and bool(_POWER_BEFORE.search(self._text, 0, self._end - len(self.token))) and (
+            self._text[self._end :].lstrip()[:1] == "^"
+        )
 
     def factor(self) -> Quotient:
         if self.kind == "function":
@@ -157,7 +179,9 @@ class _Parser:
                 return self.construction(name)
             if self.token == "(" and _FUNCTION_NAME.fullmatch(name):
                 return opaque(name, *self.arguments())
-            if not _SYMBOL.fullmatch(name):
+            if name == "C" and self.token == "(":
+                return self.combinations()
+            if not _SYMBOL.fullmatch(name) or (name == r"\infty" and not _INFINITE.fullmatch(self._text)):
                 raise Unreadable
             return symbol(re.sub(r"[{}]", "", name))
         if self.accept("|"):
@@ -225,6 +249,16 @@ class _Parser:
             return opaque("binom", first, second)
         return constant(comb(int(n), int(k)))
 
+    def combinations(self) -> Quotient:
+        """``C(10, 5)``; of anything else than two such integers it is no product either."""
+        numbers = [rational(value) for value in self.arguments()]
+        if len(numbers) != 2 or None in numbers or any(number.denominator > 1 for number in numbers):
+            raise Unreadable
+        n, k = map(int, numbers)
+        if not 0 <= k <= n <= 1000:
+            raise Unreadable
+        return constant(comb(n, k))
+
     def factorial(self, value: Quotient) -> Quotient:
         if self.token == "!":
             raise Unreadable
@@ -260,6 +294,7 @@ class _Parser:
                 argument = multiply(argument, self.factor())
             if self.token == "/" or self.kind == "number":
                 raise Unreadable
-        value = power(symbol("e"), argument) if name == "exp" else opaque(name, argument, *index)
+        value = power(symbol("e"), argument) if name == "exp" else known_value(name, argument) if not index else None
+        value = opaque(name, argument, *index) if value is None else value
         return value if exponent is None else power(value, exponent)
 

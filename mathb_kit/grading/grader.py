@@ -3,45 +3,25 @@
 from __future__ import annotations
 
 import atexit
-import hashlib
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache, partial
+from numbers import Integral, Real
 from typing import NamedTuple, Protocol
 
 import pandas as pd
 
 from mathb_kit.errors import MathbError
+from mathb_kit.grading.conventions import checked, under
 from mathb_kit.grading.equivalence import decide
 from mathb_kit.grading.extraction import extract
+from mathb_kit.grading.versions import GRADER_VERSION
 from mathb_kit.grading.workers import Workers
 from mathb_kit.progress import Progress, progress
-
-CORRECT, WRONG, NO_ANSWER, GRADER_FAILED = VERDICTS = ("correct", "wrong", "no_answer", "grader_failed")
-
-# Every source of this package decides verdicts but these, which only carry texts and verdicts about.
-_CARRIERS = ("__init__.py", "files.py", "stored.py")
-_PINS = ("math-verify", "latex2sympy2_extended", "sympy", "antlr4-python3-runtime")
-
-
-def _version() -> str:
-    digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        if source.name not in _CARRIERS:
-            digest.update(source.read_bytes())
-    for name in _PINS:
-        try:
-            digest.update(f"{name}=={version(name)}".encode())
-        except PackageNotFoundError:
-            raise MathbError(f"Grading needs the package {name}; install what constraints.txt names.") from None
-    return digest.hexdigest()[:12]
-
-
-GRADER_VERSION = _version()
-"""12 hex digits over the grading sources and the versions of the libraries that the symbolic rung asks."""
+from mathb_kit.verdicts import Verdict
 
 _SHORT = 100  # characters; the ladder is climbed in a worker, under its clock and memory limit, if a text is longer
 _MANY = 10_000  # pairs; deciding fewer takes no time worth a progress bar
@@ -101,11 +81,11 @@ class Grader:
         Returns:
             One row per distinct pair, in order of appearance: gold, answer, verdict, rung.
         """
-        distinct = pairs[["gold", "answer"]].drop_duplicates(ignore_index=True)
+        distinct = _as_texts(pairs)[["gold", "answer"]].drop_duplicates(ignore_index=True)
         answered = distinct["answer"].notna()
         keys = list(zip(distinct.loc[answered, "gold"].tolist(), distinct.loc[answered, "answer"].tolist()))
         decisions = self.grade_all(keys)
-        verdict = pd.Series(NO_ANSWER, index=distinct.index)
+        verdict = pd.Series(Verdict.NO_ANSWER, index=distinct.index)
         rung = pd.Series("extraction", index=distinct.index)
         verdict[answered] = [decisions[key][0] for key in keys]
         rung[answered] = [decisions[key][1] for key in keys]
@@ -113,8 +93,9 @@ class Grader:
 
     def grade_answers(self, answers: pd.DataFrame) -> pd.DataFrame:
         """``answers`` (columns gold, answer, any others) with the columns verdict and rung; rows and index as given."""
-        merged = answers.merge(self.grade_pairs(answers), on=["gold", "answer"], how="left")
-        return merged.set_index(answers.index)
+        texts = _as_texts(answers)[["gold", "answer"]]
+        merged = texts.merge(self.grade_pairs(texts), on=["gold", "answer"], how="left").set_index(answers.index)
+        return answers.assign(verdict=merged["verdict"], rung=merged["rung"])
 
     def grade_all(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, str]]:
         """(verdict, rung) of each pair of texts."""
@@ -176,27 +157,65 @@ class Grader:
         return None if equal is None else (_verdict(equal), rung)
 
 
+def _as_texts(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Columns of numbers, as golds of AIME are, as texts."""
+    kinds = {name: pd.api.types.infer_dtype(pairs[name], skipna=True) for name in ("gold", "answer")}
+    columns = {
+        name: pairs[name].astype(object).map(partial(as_text, name=name), na_action="ignore")
+        for name, kind in kinds.items()
+        if kind not in ("string", "empty")
+    }
+    return pairs.assign(**columns) if columns else pairs
+
+
 def _verdict(equal: bool | None) -> str:
-    return GRADER_FAILED if equal is None else CORRECT if equal else WRONG
+    return Verdict.GRADER_FAILED if equal is None else Verdict.CORRECT if equal else Verdict.WRONG
 
 
 def _bar(count: int, label: str, least: int) -> AbstractContextManager[Progress | None]:
     return progress(count, label, "pairs") if count >= least else nullcontext()
 
 
-def grade(gold: str, prediction: str, kind: str = "response", *, stop: Iterable[str] = ()) -> Grade:
+def as_text(value: str | float, name: str) -> str:
+    """A text as it is, a number (of numpy's too) as it is written.
+
+    Raises:
+        MathbError: neither; ``name`` says what it was to be.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, (Real, Decimal)) and not isinstance(value, bool):
+        return str(value) if isinstance(value, (Fraction, Decimal)) else repr(float(value))
+    raise MathbError(f"The {name} is {value!r}, of type {type(value).__name__}; give a text or a number.")
+
+
+def grade(
+    gold: str | float,
+    prediction: str | float,
+    kind: str = "response",
+    *,
+    stop: Iterable[str] = (),
+    conventions: Iterable[str] = (),
+) -> Grade:
     """Grade one text; workers are shared by all calls and end with the interpreter.
 
     Args:
-        gold: reference answer, bare LaTeX.
+        gold: reference answer, bare LaTeX or a number.
         prediction: a completion, or with ``kind="answer"`` a bare answer.
         kind: ``response`` or ``answer``.
         stop: the model's stop strings.
+        conventions: switches where users differ, see `mathb_kit.grading.conventions`.
+
+    Raises:
+        MathbError: an unknown kind or convention, or what is neither a text nor a number.
     """
+    gold, prediction, conventions = as_text(gold, "gold"), as_text(prediction, "prediction"), checked(conventions)
     answer = extract(prediction, kind=kind, stop=stop).answer
     if answer is None:
-        return Grade(NO_ANSWER, None, "extraction")
-    verdict, rung = _shared().grade_all([(gold, answer)])[gold, answer]
+        return Grade(Verdict.NO_ANSWER, None, "extraction")
+    verdict, rung = under(conventions, gold, answer, _shared().grade_all([(gold, answer)])[gold, answer])
     return Grade(verdict, answer, rung)
 
 

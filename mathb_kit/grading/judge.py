@@ -18,6 +18,8 @@ from mathb_kit.grading.symbolic import compare
 # What the symbolic rung says -> (equal, rung).
 _SYMBOLIC = {
     "equal": (True, "symbolic"),
+    "values": (True, "values"),
+    "positive names": (True, "positive names"),
     "different": (False, "symbolic"),
     "vetoed": (False, "numeric veto"),
     "unreadable": (False, "unreadable"),

@@ -64,7 +64,8 @@ _COMMANDS = _compiled(
     (rf"\\varnothing{_END}|\\\{{\s*\\\}}", r"\\emptyset"),
     (r"\\log\s*_\s*(\d)", r"\\log_{\1}"),
     (r"\\sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
-    (r"\\sqrt\s*(\[[^\[\]]*\])?\s*(\\[A-Za-z]+|\d|[A-Za-z])", r"\\sqrt\1{\2}"),
+    (r"(?<=\\frac)\s*\\sqrt\s*(\\[A-Za-z]+|\d|[A-Za-z])", r"\\sqrt{\1}"),
+    (r"\\sqrt\s*(\[[^\[\]]*\])?\s*(\\[A-Za-z]+|\d+|[A-Za-z])", r"\\sqrt\1{\2}"),
     (rf"\\frac\s*{_ARGUMENT}", r"\\frac{\1}"),
     (rf"(\\frac\s*{_GROUP})\s*{_ARGUMENT}", r"\1{\2}"),
     (r"\\binom\s*(\w)\s*(\w)", r"\\binom{\1}{\2}"),
@@ -85,6 +86,7 @@ _COMMANDS = _compiled(
 _SIGNS = _compiled(
     (r"\s*\{\s*,\s*\}\s*", ","),
     (r"~", " "),
+    (r"\{:\}", ":"),
     (r"_\s*(\d)(?=\s)", r"_{\1}"),
     (r"(?<![A-Za-z\\])sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
     (r"(?<![A-Za-z\\])sqrt\s*(\d+)", r"\\sqrt{\1}"),
@@ -93,6 +95,9 @@ _SIGNS = _compiled(
     (r"(?<!\d)!=", r" \\neq "),
     (r"(?<![A-Za-z\\])(?:infinity|inf|oo)(?![A-Za-z])", r"\\infty"),
 )
+# Alternatives between two formulas, in the languages in which answers are declared.
+_BETWEEN_FORMULAS = re.compile(r"(?<=\$)\s*,?\s*(?:or|oder|ou|o|u|или|或者?|または|또는)\s*(?=\$)")
+_BOTH_FORMULAS = re.compile(r"(?<=\$)\s*,?\s*(?:and|und|et|y|e|и|和|与|及|、|と)\s*(?=\$)")
 # For answers only: in the prose of a problem the same signs may mean something else.
 _ANSWER_SIGNS = _compiled(
     (rf"\\(?:langle|lparen){_END}", "("),
@@ -102,9 +107,12 @@ _ANSWER_SIGNS = _compiled(
     (r"\.\.\.+", r"\\ldots "),
     (r"(?<![A-Za-z\\])pi(?![A-Za-z])", r"\\pi"),
     (r"(?<=[)\]}])\s*U\s*(?=[(\[{\\])", r" \\cup "),
+    (r"(?<![A-Za-z\\])C\s*_\s*(?:\{\s*(\d+)\s*\}|(\d))\s*\^\s*(?:\{\s*(\d+)\s*\}|(\d))", r"\\binom{\1\2}{\3\4}"),
+    (r"(?:\{\s*\})?[_^]\s*(?:\{\s*(\d+)\s*\}|(\d+))\s*C\s*_\s*(?:\{\s*(\d+)\s*\}|(\d+))", r"\\binom{\1\2}{\3\4}"),
     (r"\\(?:mathbf|mathit|bm)\s*\{\s*([a-z])\s*\}|\\mathrm\s*\{\s*([ei])\s*\}", r"\1\2"),
 )
 _ONGOING_DECIMAL = re.compile(r"(\.\d{3,})\s*(?:\.\.\.+|\u2026)")
+_OPEN_END = re.compile(r",\s*(?:\.\.\.+|\u2026|etc\.?|and so on|等)[\s$.\\)\]]*$")
 _DELIMITERS = re.compile(r"\\?\$|(?<!\\)\\[()\[\]]")
 _TEXT = re.compile(
     r"\\(?:text|textbf|textit|textrm|textnormal|textsf|mathrm|mathbf|mathit|mbox|operatorname)\s*\{([^{}]*)\}"
@@ -130,7 +138,12 @@ def normalise(text: str) -> str:
 
 def normalise_answer(text: str) -> str:
     """``normalise``, with one spelling too of dots, of angle brackets and of signs typed as letters."""
-    text = normalise(_ONGOING_DECIMAL.sub(r"\1\\ldots ", text))
+    if r"\mathbf{j}" in text:  # beside j, a bold i is a unit vector and no imaginary unit
+        text = re.sub(r"\\mathbf\{([ijk])\}", r"\\vec{\1}", text)
+    if "$" in text:
+        text = _BOTH_FORMULAS.sub(" and ", _BETWEEN_FORMULAS.sub(" or ", text))
+    text = _OPEN_END.sub(r",\\ldots ", _ONGOING_DECIMAL.sub(r"\1\\ldots ", text))
+    text = normalise(text)
     for pattern, replacement in _ANSWER_SIGNS:
         text = pattern.sub(replacement, text)
     return text.strip()

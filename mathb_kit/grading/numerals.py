@@ -34,7 +34,7 @@ _REPEATING = re.compile(
 _DOTTED = re.compile(r"(?P<whole>-?\d{0,20})\.(?P<fixed>\d{0,20}?)(?P<repeated>\d{1,6}?)(?P=repeated){2,20}\s*\\ldots")
 _BASED = re.compile(r"(?P<digits>-?[0-9A-Fa-f]+)_(?:\{\s*\(?(?P<braced>\d{1,2})\)?\s*\}|(?P<digit>\d))")
 
-_PERCENT = re.compile(r"\s*(?:%|\b(?:percent(?:age)?|pct)\b)\s*(?:points?)?$")
+_PERCENT = re.compile(r"\s*(?:%|(?<![A-Za-z])(?:percent(?:age)?|pct)\b)\s*(?:points?)?$")
 _ORDINAL = re.compile(r"(?<=\d)\s*\^?\s*\{?\s*(?:\\(?:text\w*|mathrm)\s*\{\s*)?(?:st|nd|rd|th)\s*\}?\s*\}?$")
 
 _CLOCK = re.compile(r"(\d{1,2})(?::([0-5]\d))?\s*(?:(?:\\text\w*\s*\{)?\s*([ap])\.?\s*m\.?\s*\}?)?", re.I)
@@ -196,6 +196,25 @@ def same_ratio(gold: str, answer: str) -> bool | None:
     return len(terms) == 2 and _fraction(number.value) == (terms[0] / terms[1] if terms[1] else None)
 
 
+_POWER = re.compile(r"(?P<base>\d{1,9})\s*\^\s*\{?\s*(?P<exponent>\d{1,5})\s*\}?")
+_MAX_POWER_DIGITS = 20_000
+
+
+def same_power(gold: str, answer: str) -> bool | None:
+    """``10^{5000}`` beside its 5,001 digits; None for anything else."""
+    for power, digits in ((gold, answer), (answer, gold)):
+        if len(digits) > 300 and digits.isdecimal() and digits.isascii() and (found := _POWER.fullmatch(power)):
+            base, exponent = int(found["base"]), int(found["exponent"])
+            if max(len(digits), base.bit_length() * exponent * 0.31) > _MAX_POWER_DIGITS:
+                return None
+            value = 0
+            for at in range(0, len(digits), 1000):  # Python refuses to convert very long ones at once
+                part = digits[at : at + 1000]
+                value = value * 10 ** len(part) + int(part)
+            return value == base**exponent
+    return None
+
+
 def _hours(hour: str, half: str | None) -> set[int]:
     """Hours of the day that a time may mean: without a.m. or p.m. either half's, unless only a 24-hour clock has it."""
     if half:
@@ -210,4 +229,10 @@ def _same_residue(gold: str, answer: str) -> bool | None:
         modulus = int(g["modulus"])
         return modulus == int(a["modulus"]) > 0 and (int(g["residue"]) - int(a["residue"])) % modulus == 0
     number = read_number(answer if g else gold) if g or a else None
-    return None if number is None else str(number.value) == str(int((g or a)["residue"]))
+    if number is None:
+        return None
+    residue, modulus = (int((g or a)[name]) for name in ("residue", "modulus"))
+    text = gold if g else answer
+    if modulus and "equiv" not in text and "pmod" not in text and "(" not in text:  # an operation, no class of residues
+        residue %= modulus
+    return str(number.value) == str(residue)

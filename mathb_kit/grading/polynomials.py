@@ -29,6 +29,10 @@ class Unreadable(Exception):
     """Not an expression that this module reads."""
 
 
+class Undefined(Unreadable):
+    """An expression without a value."""
+
+
 class Quotient(NamedTuple):
     """``numerator / denominator``; the denominator is not zero, and 1 where it would be a single term."""
 
@@ -127,7 +131,7 @@ def multiply(a: Quotient, b: Quotient) -> Quotient:
 
 def divide(a: Quotient, b: Quotient) -> Quotient:
     if not b.numerator:
-        raise Unreadable
+        raise Undefined
     return _quotient(_product(a.numerator, b.denominator), _product(a.denominator, b.numerator))
 
 

@@ -9,6 +9,7 @@ from mathb_kit.grading.polynomials import (
     MAX_BITS,
     ONE,
     Quotient,
+    Undefined,
     Unreadable,
     add,
     bits_of,
@@ -122,6 +123,46 @@ def _root(number: Fraction, index: int) -> Quotient:
         factor += 1
     scale = constant(Fraction(outside, number.denominator))
     return scale if radicand == 1 else multiply(scale, opaque("root", constant(radicand), constant(index)))
+
+
+def known_value(function: str, argument: Quotient) -> Quotient | None:
+    """Sines and their kin at multiples of 30 and 45 degrees, logarithms of 1 and e, at 0 too; None elsewhere.
+
+    Raises:
+        Undefined: the function has no value there.
+    """
+    if function in ("ln", "log", "lg"):
+        number = rational(argument)
+        if number == 0:
+            raise Undefined
+        if number == 1:
+            return constant(0)
+        return constant(1) if function == "ln" and argument == symbol("e") else None
+    if function not in ("sin", "cos", "tan", "cot", "sec", "csc") or argument.denominator != ONE:
+        return None
+    if argument.numerator.keys() - {((r"\pi", 1),)}:
+        return None
+    turn = argument.numerator.get(((r"\pi", 1),), Fraction(0))
+    sine, cosine = _sine(turn), _sine(turn + Fraction(1, 2))
+    if sine is None or cosine is None:
+        return None
+    one = constant(1)
+    parts = {
+        "sin": (sine, one), "cos": (cosine, one), "tan": (sine, cosine), "cot": (cosine, sine), "sec": (one, cosine),
+        "csc": (one, sine),
+    }  # fmt: skip
+    return divide(*parts[function])
+
+
+def _sine(turn: Fraction) -> Quotient | None:
+    """The sine of ``turn`` times pi at multiples of 30 and 45 degrees."""
+    if (turn * 6).denominator != 1 and (turn * 4).denominator != 1:
+        return None
+    turn %= 2
+    sign, turn = (-1, turn - 1) if turn >= 1 else (1, turn)
+    turn = min(turn, 1 - turn)
+    radicand = {Fraction(0): 0, Fraction(1, 6): 1, Fraction(1, 4): 2, Fraction(1, 3): 3, Fraction(1, 2): 4}[turn]
+    return multiply(constant(Fraction(sign, 2)), square_root(Fraction(radicand)))
 
 
 def quadratic(value: Quotient) -> tuple[str, Fraction, list[Quotient]] | None:

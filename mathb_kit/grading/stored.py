@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from mathb_kit.errors import MathbError
-from mathb_kit.grading.extraction import EXTRACTOR_VERSION, POLICIES, extract, extract_all
+from mathb_kit.grading.extraction import POLICIES, extract, extract_all
 from mathb_kit.grading.grader import Grader
+from mathb_kit.grading.versions import EXTRACTOR_VERSION
 from mathb_kit.progress import progress
 from mathb_kit.store.draw import StoredDraw
 from mathb_kit.verdicts import Verdict

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from mathb_kit.grading.expressions import read_expression
 from mathb_kit.grading.latex import split_top
 from mathb_kit.grading.numerals import read_number
+from mathb_kit.grading.sides import AND, SEPARATOR, value_of
+from mathb_kit.grading.units import read_words
 
 INTEGER = "ℓ"
 """Stands for the integer of "k pi for all integers k", whatever its name."""
@@ -18,11 +19,8 @@ _FOR_ALL_INTEGERS = re.compile(
     r"(?P<name>[a-z])\s*\\in\s*\\mathbb\{Z\}|(?:\\text\s*\{\s*)?integers?\s*\}?\s*(?P<after>[a-z])"
     r"|(?P<before>[a-z])\s*(?:\\text\s*\{)?\s*(?:is )?an(?:y)? integer\s*\}?)\s*\)?$"
 )
-_EQUALS = re.compile(r"(?<![<>\\:])=")
-_AND = r"(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])|\\text\s*\{\s*,?\s*(?:and|or)\s*,?\s*\}|\\(?:vee|lor)\b"
-SEPARATOR = re.compile(rf",|;|{_AND}")
 # "p = 5, q = 2; p = 7, q = 2" lists two pairs: what separates more strongly than the commas.
-_STRONG_SEPARATORS = (re.compile(";"), re.compile(_AND))
+_STRONG_SEPARATORS = (re.compile(";"), re.compile(AND))
 _SYSTEM = re.compile(
     r"(?:\\?\{)?\s*\\begin\s*\{(?P<kind>array|cases)\}(?:\s*\{[clr\s]*\})?"
     r"(?P<rows>.*?)\\end\s*\{(?P=kind)\}(?:\\?\})?",
@@ -30,21 +28,28 @@ _SYSTEM = re.compile(
 )
 _ROW = re.compile(r"\\\\")
 _IN_FINITE_SET = re.compile(r"\s*\\?[A-Za-z]+(?:_\{?\w\}?)?\s*\\in(?![A-Za-z])\s*(\\\{[^<>|:]*\\\})")
+_ONE_OR_MORE = r"\}?\s*[A-Za-z](?:\s*(?:,|and)\s*[A-Za-z])*\s*"
+_REAL = r"(?:\s*\\in\s*\\mathbb\{R\})"
+_ANY_CONSTANT = re.compile(
+    r"\s*[,;]?\s*(?:\\text\s*\{\s*)?[,\s]*(?:where|for|with|and)?\s*(?:"
+    r"(?:any|some|all|every|an?)\s+(?:arbitrary\s+)?(?:real\s+)?(?:constants?|numbers?|(?<=real )(?=[a-zA-Z]\b))"
+    rf"\s*\}}?\s*[A-Za-z]?{_REAL}?"
+    rf"|{_ONE_OR_MORE}(?:\\text\s*\{{\s*)?\s*(?:is|are)\s+(?:(?:any|an?)\s+)?(?:arbitrary\s+)?(?:real\s+)?constants?"
+    rf"|\}}?\s*[A-Za-z]{_REAL}"
+    rf"|(?<=for )all\s*(?:real\s*)?(?:numbers?\s*)?\}}?\s*[A-Za-z]{_REAL}?)\s*\}}?\.?$"
+)
+_MAY_HAVE_CLAUSE = re.compile(r"constant|\\mathbb\{R\}|for all|for any")
+_INTERVAL = re.compile(r"(?P<open>[\[\]])(?P<ends>[^\[\]()]*[,;][^\[\]()]*)(?P<close>[\[\]])")
+_BASE_IN_WORDS = re.compile(
+    r"(?P<digits>[0-9A-Fa-f]+)(?:\s*_\s*\{\s*(?:\\text\w*\s*\{\s*)?(?:base[\s-]*)?(?:\}\s*)?(?P<word>\w+)\s*(?:\}\s*)?\}"
+    r"|\s*,?\s*\(?\s*(?:\\text\w*\s*\{\s*)?\(?(?:in\s+)?base[\s-]*\}?\s*(?P<after>\w+)\s*\}?\s*\)?\}?)"
+)
+_SAID_TWICE = re.compile(r"(?P<number>[\d,]+)\s*\((?P<words>[a-z\s-]+)\)")
 _MAX_WRAPPINGS = 5
 _WRAPPED = re.compile(r"(?:\(|\\?\{)\s*(\S.*?)\s*(?:\)|\\?\})", re.S)
 _NOT_SINGLE = re.compile(r"\\(?:emptyset|ldots|pm|mp|mid|in|cup|\{)(?![A-Za-z])|[<>|:]|\\[lgn]eq(?![A-Za-z])")
-_LETTER = re.compile(r"(?<![A-Za-z\\])[A-Za-z]")
-_NAME_ALONE = re.compile(r"[A-Za-z]")
 _PLUS_MINUS = re.compile(r"\\(?:pm|mp)(?![A-Za-z])")
 _BASE_NAME = re.compile(r"\s*([A-Za-z]+|\\[A-Za-z]+)(?:_\{?\w+\}?)?\s*=")
-# What may stand left of the equals sign that introduces a value: names, not something to be solved.
-NAME = re.compile(
-    r"(?:(?<=[A-Za-z}])\([^()]*+\)|[^\W\d_]|\\(?!(?:frac|sqrt|log|ln|sum|prod|int)\b)[A-Za-z]++|\^\{-1\}(?=\()"
-    r"|\\frac\{d\w?\}\{d\w\}|_\{?\w++\}?|[(){}|,:'\s])++"
-)
-_SUM_OF_NAMES = re.compile(r"(?:[A-Za-z]|\\[A-Za-z]++|_\{?\w++\}?|\^\{?\d\}?|[+\-|\s])++")
-_POWER_OF_NAME = re.compile(r"\s*\\?[A-Za-z]++(?:_\{?\w++\}?)?\s*\^\{?\d\}?\s*")
-_ARITHMETIC = re.compile(r"(?:[\d.,+\-*/^(){}\s]|\\(?:times|cdot|div|frac))++")
 
 
 def named_integer(text: str) -> str:
@@ -54,6 +59,37 @@ def named_integer(text: str) -> str:
         return text
     name = clause["name"] or clause["after"] or clause["before"]
     return re.sub(rf"(?<![A-Za-z\\]){name}(?![A-Za-z])", INTEGER, text[: clause.start()].strip())
+
+
+def without_constant_clause(text: str) -> str:
+    r"""``x + c`` of "x + c for any constant c": the clause says what a reader assumes of the letter."""
+    clause = _ANY_CONSTANT.search(text) if _MAY_HAVE_CLAUSE.search(text) else None
+    return text[: clause.start()].strip() if clause and text[: clause.start()].strip() else text
+
+
+def respelt(text: str) -> str:
+    r"""Spellings that say what a common one says: ``]1, 2[``, ``25_{\text{eight}}``, ``7 (seven)``, idle braces."""
+    if text[:2] == "{{":
+        core = text.strip("{}")
+        depth = min(len(text) - len(text.lstrip("{")), len(text) - len(text.rstrip("}")))
+        text = core if not set(core) & set("{}") else text[depth - 1 : len(text) - depth + 1]
+    if text[:1] == "]" or text[-1:] == "[" or "[ " in text:
+        text = _INTERVAL.sub(_usual_brackets, text)
+    if ("base" in text or "_{" in text) and (based := _BASE_IN_WORDS.fullmatch(text)):
+        word = based["word"] or based["after"]
+        base = int(word) if word.isdigit() else read_words(word)
+        text = f"{based['digits']}_{{{base}}}" if base else text
+    if text.endswith(")") and (twice := _SAID_TWICE.fullmatch(text)):
+        words = read_words(twice["words"].strip())
+        if words is not None and str(words) == twice["number"].replace(",", ""):
+            text = twice["number"]
+    return text
+
+
+def _usual_brackets(found: re.Match[str]) -> str:
+    """``]a, b[`` as ``(a, b)``."""
+    opening = "(" if found["open"] == "]" else found["open"]
+    return f"{opening}{found['ends']}{')' if found['close'] == '[' else found['close']}"
 
 
 def opened(text: str) -> str:
@@ -140,39 +176,3 @@ def wraps(text: str) -> bool:
         if depth == 0:
             return i == len(text) - 1
     return False
-
-
-def value_of(text: str, *, other_is_number: bool = False) -> str:
-    """The right side of ``name = value``; of ``3 + 4 = 7`` too; anything else as it is.
-
-    ``other_is_number``: what it is compared with is a number, so that ``m + n = 5`` states 5, not an equation.
-    """
-    if "=" not in text:
-        return text
-    *left, value = sides(text)
-    if not value or not left or ("," in left[0] and not SEPARATOR.search(value)):
-        return text
-    if any(len(split_top(side, SEPARATOR)) > 1 for side in left[1:]):
-        return text  # x = a or x = b
-    if len(left) == 1 and _NAME_ALONE.fullmatch(value) and read_number(left[0]):
-        return left[0]  # 3 = x
-    return value if all(_introduces(side, other_is_number) for side in left) else text
-
-
-def _introduces(side: str, other_is_number: bool) -> bool:
-    if not side or NAME.fullmatch(side) or _ARITHMETIC.fullmatch(side):
-        return True
-    computed = None if _LETTER.search(side) else read_expression(side)
-    if computed is not None and all("(" in name for name in computed.names()):
-        return True  # \log_2 8 = 3
-    return other_is_number and bool(_SUM_OF_NAMES.fullmatch(side)) and not _POWER_OF_NAME.fullmatch(side)
-
-
-def is_equation(text: str) -> bool:
-    """Whether a normalised text has an equals sign outside all brackets."""
-    return "=" in text and len(sides(text)) > 1
-
-
-def sides(text: str) -> list[str]:
-    """What the equals signs outside all brackets part."""
-    return split_top(text, _EQUALS)

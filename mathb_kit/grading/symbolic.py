@@ -11,24 +11,34 @@ import re
 from fractions import Fraction
 from typing import Any
 
+from mathb_kit.grading.closed_forms import equal_by_value
 from mathb_kit.grading.equivalence import climb, list_rung
+from mathb_kit.grading.latex import plain
 from mathb_kit.grading.matrices import table_rung
 from mathb_kit.grading.numerals import read_number
 from mathb_kit.grading.refutation import certainly_different
-from mathb_kit.grading.structures import is_equation, value_of
+from mathb_kit.grading.sides import is_equation, value_of
 from mathb_kit.grading.units import without_unit
+
+EQUAL = ("equal", "values", "positive names")
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?|\\frac\{[^{}]*\}\{[^{}]*\})\s*%")
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
 _DEGREES = re.compile(r"(\d+(?:\.\d+)?)\s*\^\\circ")
 _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
+_OF_NAMES = re.compile(r"\\frac\s*\{\s*(?:d|\\partial)\s*[A-Za-z]\s*\}\s*\{\s*(?:d|\\partial)\s*[A-Za-z]\s*\}")
 _FACTORIAL_POWER = re.compile(r"(\w|\([^()]*\))!\s*\^")
 # math-verify reads "5 6" as 11, "1011_2" as 1011 and f' as f.
 _MISREAD = re.compile(r"\d\s+\d|\d\s*_|'")
+# It multiplies the letters of a word, whose order does not matter then.
+_WORDS = re.compile(
+    r"(?<![A-Za-z\\])(?!(?:sqrt|sin|cos|tan|cot|sec|csc|log|exp|mod|gcd|lcm|max|min|[bpvBV]?matrix|array|cases)"
+    r"(?![A-Za-z]))[A-Za-z]{3,}"
+)
 
 
 def compare(gold: str, answer: str) -> str:
-    """``equal``, ``different``, ``vetoed`` (math-verify's "equal" is refuted) or ``unreadable``.
+    """One of ``EQUAL``, or ``different``, ``vetoed`` (math-verify's "equal" is refuted) or ``unreadable``.
 
     Lists and matrices that the cheap rungs could not decide are compared part by part.
 
@@ -43,7 +53,7 @@ def compare(gold: str, answer: str) -> str:
         if equal is None:
             outcome = _compare_one(g, a)
             outcomes.add(outcome)
-            equal = None if outcome == "unreadable" else outcome == "equal"
+            equal = None if outcome == "unreadable" else outcome in EQUAL
         return equal
 
     equal = table_rung(gold, answer, same)
@@ -57,19 +67,23 @@ def _compare_one(gold: str, answer: str) -> str:
     from math_verify import verify
 
     if not is_equation(gold):
-        answer = value_of(answer)
+        answer = value_of(answer, strict=True)
     if not is_equation(answer):
         gold = value_of(gold)
     if is_equation(gold) != is_equation(answer):
         return "different"
-    if _MISREAD.search(gold) or _MISREAD.search(answer):
+    if any(map(_is_misread, (gold, answer))):
         return "unreadable"
     g, a = _parse(gold), _parse(answer)
     if g is None or a is None:
         return "unreadable"
     if not verify(g, a, allow_set_relation_comp=True, timeout_seconds=None):
-        return "different"
+        return equal_by_value(g, a) or "different"
     return "vetoed" if certainly_different(g, a) else "equal"
+
+
+def _is_misread(text: str) -> bool:
+    return bool(_MISREAD.search(text) or _OF_NAMES.search(text) or _WORDS.search(plain(without_unit(text))))
 
 
 def _parse(text: str) -> Any:

@@ -142,6 +142,16 @@ def read_quantity(text: str) -> Quantity:
     return Quantity(text[: found.start()].strip(), scale, unit)
 
 
+_LETTER_UNIT = re.compile(r"-?[\d.,]+\s+(?P<unit>[A-Za-z])\.?(?:\^\{?[23]\}?)?")
+
+
+def letter_unit(text: str, like: Unit) -> Unit | None:
+    """The unit of "1 m", which could be a product, where it is of the same kind as ``like``."""
+    found = _LETTER_UNIT.fullmatch(text)
+    unit = read_unit(text[found.start("unit") :]) if found else None
+    return unit if unit and unit.dimensions == like.dimensions else None
+
+
 def _is_counted(words: str, text: str, found: re.Match[str]) -> bool:
     """Whether words that are no unit name what is counted ("12 apples")."""
     each = re.findall(r"[^\W\d_]+", words)
@@ -196,7 +206,7 @@ def read_words(text: str) -> Fraction | None:
             return Fraction(total + current, part) if seen else None
         elif word in ("and", "a", "an"):
             continue
-        elif seen and i == len(words) - 1 and word.isalpha() and word not in _NOT_UNITS:
+        elif seen and i == len(words) - 1 and word.isalpha() and not {word, words[i - 1]} & (_NOT_UNITS | {"a", "an"}):
             break  # what is counted
         else:
             return None

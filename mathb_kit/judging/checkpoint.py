@@ -25,6 +25,7 @@ from mathb_kit.statistics import (
     reach,
 )
 from mathb_kit.store import Store
+from mathb_kit.verdicts import Verdict
 
 _SOURCE_FIELDS = ("data_source", "source", "component", "family")
 
@@ -100,7 +101,7 @@ class CheckpointJudgement:
         table = self.gains.rename(columns={"base_c": "redrawn_c", "base_n": "redrawn_n"})
         table = table[table["tuned_c"] > 0].sort_values("gain_p", kind="stable").head(most)
         right = self.tuned_attempts.verdicts
-        right = right[(right["verdict"] == "correct") & right["problem"].isin(table["problem"])]
+        right = right[(right["verdict"] == Verdict.CORRECT) & right["problem"].isin(table["problem"])]
         first = right.groupby("problem")["index"].min()
         texts = self.tuned_attempts.draw.attempts(table["problem"], ["problem", "index", "text"])
         completions = texts.set_index(["problem", "index"])["text"]

@@ -89,7 +89,7 @@ def export_solutions(evaluation: Evaluation, problems: Sequence[Problem], path: 
     """
     if path.exists():
         raise MathbError(f"{path} is there already; remove it or name another file.")
-    right = evaluation.verdicts[evaluation.verdicts["verdict"] == "correct"].sort_values(["problem", "index"])
+    right = evaluation.verdicts[evaluation.verdicts["verdict"] == Verdict.CORRECT].sort_values(["problem", "index"])
     chosen = right.groupby("problem").head(most)[["problem", "index"]]
     if chosen.empty:
         raise MathbError(f"{evaluation.model.name} solved none of these problems, so there is no solution to write.")

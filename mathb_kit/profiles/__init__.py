@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from mathb_kit.errors import MathbError
-from mathb_kit.models import Model, get_model
+from mathb_kit.models import Model, asked, get_model
 from mathb_kit.models.entries import hub_models
 from mathb_kit.plan import Plan
 from mathb_kit.problems import ProblemSet, load_problems
@@ -36,6 +36,19 @@ class Cost(Settings):
     origin: str = "measured"
 
 
+class Asked(Settings):
+    """Settings of a study in place of a checkpoint's own; what is None stays. See `mathb_kit.models.asked`."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    max_tokens: int | None = None
+    system: str | None = None
+    prompt: str | None = None
+    dtype: str | None = None
+
+
 class Published(Settings):
     """What a paper says its sampling cost: ``hours`` on ``on`` for ``attempts`` at each problem by each model."""
 
@@ -55,6 +68,9 @@ class Profile(Settings):
         about: one line for people.
         bases: names of the base models.
         sets: names of the problem sets that every base is evaluated on.
+        limit: by set, only its first problems, where the whole would take too long.
+        asked: by model, settings of ours in place of the checkpoint's, as `mathb_kit.models.asked` takes them; ``all``
+            holds those of every model.
         plan: rounds, stop count and chunk size.
         ks: values of k at which pass@k is drawn.
         tuned: tuned models, each with the name of its base.
@@ -78,6 +94,8 @@ class Profile(Settings):
     sets: tuple[str, ...]
     plan: Annotated[Plan, only_fields_of(Plan)]
     ks: tuple[int, ...]
+    limit: dict[str, int] = {}
+    asked: dict[str, Asked] = {}
     tuned: dict[str, str] = {}
     partial: tuple[str, ...] = ()
     chance: int = 256
@@ -114,11 +132,17 @@ class Profile(Settings):
 
     def model(self, name: str) -> Model:
         """The model of that name, or in a rehearsal the miniature checkpoint that stands in under the name."""
-        return self.rehearsal.model(name) if self.rehearsal else get_model(name)
+        if self.rehearsal:
+            return self.rehearsal.model(name)
+        own = [self.asked[each].model_dump(exclude_none=True) for each in ("all", name) if each in self.asked]
+        return asked(get_model(name), **{key: value for settings in own for key, value in settings.items()})
 
     def problems(self, name: str) -> ProblemSet:
         """The set of that name, or in a rehearsal a few of its problems or of a miniature set in its place."""
-        return self.rehearsal.problems(name, self.bases) if self.rehearsal else load_problems(name)
+        if self.rehearsal:
+            return self.rehearsal.problems(name, self.bases)
+        problems = load_problems(name)
+        return problems[: self.limit[name]] if self.limit.get(name, len(problems)) < len(problems) else problems
 
 
 def profile_names() -> list[str]:

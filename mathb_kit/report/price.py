@@ -135,7 +135,8 @@ def _beside_the_paper(profile: Profile, table: pd.DataFrame) -> list[str]:
 def _size(profile: Profile, name: str) -> int:
     """The size of a set, from the registry where it says so: a price needs no download."""
     entry = None if profile.rehearsal else registry().get(name)
-    return entry.rows if entry and entry.rows else len(profile.problems(name))
+    rows = entry.rows if entry and entry.rows else len(profile.problems(name))
+    return rows if profile.rehearsal else min(rows, profile.limit.get(name, rows))
 
 
 @cache

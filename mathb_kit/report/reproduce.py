@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from mathb_kit.lab.make import make_missing
+from mathb_kit.models.fetch import fetch_small
 from mathb_kit.places import run_root, store_root
 from mathb_kit.profiles import load_profile
 from mathb_kit.progress import clock
@@ -41,6 +42,8 @@ def reproduce(
     profile = load_profile(call, quick, rehearse)
     scripts = [find_notebook(name) for name in profile.notebooks]
     print(profile.note if rehearse else price(profile), flush=True)
+    if not rehearse:
+        fetch_small([*profile.bases, *profile.tuned])
     if from_scratch:
         _train_miniature(run_root(profile.name) / "checkpoints")
     started = time.monotonic()

@@ -18,6 +18,7 @@ from mathb_kit.outcomes import KEY, require_columns
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.intervals import BOOTSTRAP, mean_interval
 from mathb_kit.statistics.pass_at_k import pass_at_k
+from mathb_kit.verdicts import Verdict
 
 
 def uniform_chance(values: int, k: ArrayLike) -> float | np.ndarray:
@@ -112,7 +113,7 @@ def chance_by_problem(
     # Golds that several problems share count once per problem, but are graded once.
     crossed = given[["stratum", "answer"]].drop_duplicates().merge(others[["stratum", "gold"]].drop_duplicates())
     verdicts = grade_pairs(crossed[["gold", "answer"]].drop_duplicates(ignore_index=True))
-    right = verdicts.loc[verdicts["verdict"] == "correct", ["gold", "answer"]]
+    right = verdicts.loc[verdicts["verdict"] == Verdict.CORRECT, ["gold", "answer"]]
     hits = given.merge(right, on="answer").groupby([*KEY, "gold"])["count"].sum().rename("c").reset_index()
 
     pairs = outcomes[[*KEY, "n"]].merge(strata[["problem", "stratum", "value"]], on="problem")

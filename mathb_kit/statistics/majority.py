@@ -19,6 +19,7 @@ from mathb_kit.outcomes import KEY
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.chance import counts_of, require_fixed
 from mathb_kit.statistics.intervals import BOOTSTRAP, mean_interval, proportion_interval
+from mathb_kit.verdicts import Verdict
 
 EXACT_UP_TO = 64  # maj@k beyond this k, and below n, is averaged over random subsets
 
@@ -45,7 +46,7 @@ def majority_by_problem(
     require_fixed(outcomes, max(ks, default=0), "maj@k")
     votes = counts_of(outcomes, counts)
     votes["votes_for"] = np.select(
-        [votes["verdict"] == "correct", votes["answer"].isna()], ["correct", "none"], "other"
+        [votes["verdict"] == Verdict.CORRECT, votes["answer"].isna()], ["correct", "none"], "other"
     )
     grouped = {key: rows for key, rows in votes.groupby(KEY, sort=False)}
     rows = []

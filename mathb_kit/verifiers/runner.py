@@ -14,6 +14,7 @@ from typing import Any, Protocol, TextIO
 from mathb_kit.children import Child, Died, NotReady
 from mathb_kit.errors import MathbError
 from mathb_kit.progress import progress
+from mathb_kit.verdicts import Verdict
 
 ROW_SECONDS = 35.0
 """Wall clock of one row; longer than the longest limit that a framework sets itself (verl's 30 s)."""
@@ -154,10 +155,10 @@ class OurGrader:
 
         started = time.perf_counter()
         answer = extract(completion).answer
-        verdict = "no_answer" if answer is None else self._grader.grade_all([(gold, answer)])[gold, answer][0]
+        verdict = Verdict.NO_ANSWER if answer is None else self._grader.grade_all([(gold, answer)])[gold, answer][0]
         seconds = round(time.perf_counter() - started, 6)
-        failed = verdict == "grader_failed"
-        return {"correct": None if failed else verdict == "correct", "error": verdict if failed else None,
+        failed = verdict == Verdict.GRADER_FAILED
+        return {"correct": None if failed else verdict == Verdict.CORRECT, "error": verdict if failed else None,
                 "seconds": seconds}  # fmt: skip
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 from mathb_kit.evaluation import Evaluation
 from mathb_kit.grading import POLICIES
 from mathb_kit.statistics import reach
+from mathb_kit.verdicts import Verdict
 
 # Rungs of the ladder that asked math-verify.
 _SYMBOLIC = ("symbolic", "numeric veto", "unreadable")
@@ -31,7 +32,7 @@ def resting_on_one(evaluations: Mapping[tuple[str, str], Evaluation]) -> tuple[p
         counts.append((name, set_name, len(outcomes), solved, len(single), len(single) / solved if solved else None))
         if len(single):
             verdicts = evaluation.verdicts
-            hits = verdicts[verdicts["problem"].isin(single) & (verdicts["verdict"] == "correct")]
+            hits = verdicts[verdicts["problem"].isin(single) & (verdicts["verdict"] == Verdict.CORRECT)]
             texts = evaluation.draw.attempts(set(single), ["problem", "index", "text"])
             single_hits = hits.merge(texts, on=["problem", "index"]).assign(name=name, set=set_name)
             completions.append(single_hits[["name", "set", "problem", "gold", "answer", "rung", "text"]])

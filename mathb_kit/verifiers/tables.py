@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from mathb_kit.verdicts import Verdict
 from mathb_kit.verifiers.failure_modes import load_failure_modes, mode_titles
 from mathb_kit.verifiers.runner import row_key
 
@@ -59,9 +60,9 @@ def framework_table(verdicts: pd.DataFrame, reasons: Mapping[str, str]) -> pd.Da
         for mode in mode_titles():
             cases = table[table["mode"] == mode]
             right, verdict = cases["reader"] == "right", cases[verifier]
-            agrees = int(((right & (verdict == "correct")) | (~right & (verdict == "wrong"))).sum())
+            agrees = int(((right & (verdict == Verdict.CORRECT)) | (~right & (verdict == Verdict.WRONG))).sum())
             of = int((verdict != "not run").sum())
-            false_equals = int((~right & (verdict == "correct")).sum())
+            false_equals = int((~right & (verdict == Verdict.CORRECT)).sum())
             false_differences = int((right & ~verdict.isin(["correct", "not run"])).sum())
             cell = f"{agrees}/{of}" if of else "not run"
             rows.append((verifier, mode, agrees, of, false_equals, false_differences, cell, reasons.get(verifier, "")))

@@ -1,0 +1,109 @@
+"""The README and the page of results tell what the committed tables say, and the README's commands exist."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from mathb_kit.cli import app
+from mathb_kit.construction import load_construction, refuse_evaluated
+from mathb_kit.models.registry import as_registered
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = (ROOT / "docs" / "what-the-miniature-shows.md").read_text(encoding="utf-8")
+TABLES = ROOT / "figures" / "mini"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def test_the_expansions_on_the_page_of_results_are_those_of_the_committed_table():
+    for row in pd.read_csv(TABLES / "03_reach.csv").to_dict("records"):
+        rate, low, high = (percent(row[name]) for name in ("rate", "low", "high"))
+        counts = f"| {row['tuned']} | {row['count']} of {row['of']} | {rate} % ({low} to {high}) |"
+        assert counts in RESULTS, counts
+
+
+def test_the_retest_and_the_saturation_on_the_page_of_results_are_those_of_the_committed_tables():
+    for row in pd.read_csv(TABLES / "02_retest.csv").itertuples(index=False):
+        assert f"{row[2]} of {row[1]}" in RESULTS
+    curves = pd.read_csv(TABLES / "01_base_saturation.csv")
+    for (_, name), rows in curves[curves["k"].isin([1, 1024])].groupby(["set", "name"]):
+        for row in rows.itertuples():
+            assert f"{percent(row.estimate)} ({percent(row.low)} to {percent(row.high)})" in RESULTS, (name, row)
+
+
+def test_what_was_foretold_guessed_and_gained_is_as_in_the_committed_tables():
+    foreseen = pd.read_csv(TABLES / "02_foreseen.csv")
+    told = [f"{row.predicted:.1f} ({row.low:.0f} to {row.high:.0f})" for row in foreseen.itertuples()]
+    assert f"{told[0]}, {told[1]} and {told[2]}" in RESULTS
+    guessed = pd.read_csv(TABLES / "01_saturation_after_chance.csv").set_index("set")["chance"]["mini-math"].iloc[0]
+    assert f"reaches {100 * guessed:.0f} % of mini-math at k = 1,024" in RESULTS
+    gains = pd.read_csv(TABLES / "03_gains.csv").groupby("tuned_model")["gained"].agg(["sum", "size"])
+    flat = " ".join(RESULTS.split())
+    for name, row in gains.iterrows():
+        said = f"{name} gained {row['sum']} of {row['size']}" if row["sum"] else "the seeds of mini-rl-1 gained none"
+        assert said in flat, said
+
+
+def test_what_the_readme_finds_is_what_the_committed_tables_say():
+    curve = pd.read_csv(TABLES / "01_base_saturation.csv").query("set == 'mini-math' and name == 'mini-base-1'")
+    one, last = (percent(curve.set_index("k")["estimate"][k]) for k in (1, 1024))
+    selected, solved, *_ = pd.read_csv(TABLES / "02_retest.csv").set_index("model").loc["mini-base-1"].astype(int)
+    reached = pd.read_csv(TABLES / "03_reach.csv").set_index("tuned")["count"]
+    seeds = [reached[name] for name in ("mini-rl-1", "mini-rl-1-seed-2", "mini-rl-1-seed-3")]
+    flat = " ".join(README.split())
+    for said in (
+        f"solves {one} % of mini-math with one attempt and {last} % with 1,024",
+        f"Of {selected} problems that mini-base-1 left unsolved in 1,024 attempts, a fresh draw of the same frozen "
+        f"model solves {solved}.",
+        f"reach {seeds[0]}, {seeds[1]} and {seeds[2]} of those {selected}",
+        f"a method that no base saw reaches {reached['mini-distilled-1']}.",
+    ):
+        assert said in flat, said
+
+
+def test_the_scoreboard_on_the_page_of_results_is_the_committed_one():
+    board = pd.read_csv(ROOT / "figures" / "scoreboard" / "08_scoreboard.csv")
+    for row in board.to_dict("records"):
+        gain, beyond = (
+            f"{row[what]:+.3f} ({row[f'{what}_low']:+.3f} to {row[f'{what}_high']:+.3f})"
+            for what in ("pass_1", "expansion_beyond")
+        )
+        expansion, shrinkage = (f"{row['problems'] * row[what]:.1f}" for what in ("expansion", "shrinkage"))
+        assert f"| {row['row']} | {gain} | {expansion} | {beyond} | {shrinkage} |" in RESULTS, row["row"]
+    rl = board[~board["row"].isin(["distillation", "mini-distilled-1"])]
+    assert (len(rl), (rl["pass_1_low"] > 0).sum(), (rl["expansion_beyond_low"] > 0).sum()) == (7, 5, 0)
+    assert "Of seven RL objectives with the same budget, five gain at one attempt" in " ".join(README.split())
+    assert "Five of the seven RL rows gain" in RESULTS
+    control = pd.read_csv(ROOT / "figures" / "scoreboard" / "08_composition.csv").set_index("row")["reach"]
+    ours, null = (f"{24 * control[name]:.1f}" for name in ("grpo", "composition-base"))
+    assert f"GRPO reaches {ours} of 24 problems and a frozen base {null}" in " ".join(RESULTS.split())
+
+
+def test_the_construction_from_real_pools_in_the_documentation_is_one_that_can_be_read(tmp_path):
+    page = (ROOT / "docs" / "how-do-i.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```toml my-real-set.toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "my-real-set.toml").write_text(block)
+    settings = load_construction(tmp_path / "my-real-set.toml")
+    assert settings.name == "my-real-set" and settings.attempts == 1024
+    refuse_evaluated(map(as_registered, settings.verifiers), map(as_registered, (*settings.models, settings.screen)))
+
+
+def test_every_file_that_the_readme_links_to_is_there():
+    for target in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / target).is_file(), target
+
+
+@pytest.mark.parametrize("line", [line for line in README.split("\n") if line.startswith("mathb ")])
+def test_every_command_of_the_readme_is_one_that_mathb_knows(line):
+    words = line.split("#")[0].split()
+    verb = words[1:3] if words[1] in ("lab", "store") else words[1:2]
+    shown = CliRunner().invoke(app, [*verb, "--help"])
+    assert shown.exit_code == 0
+    for option in (word for word in words if word.startswith("-")):
+        assert option in shown.output, option
