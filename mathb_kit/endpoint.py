@@ -216,7 +216,7 @@ class Endpoint:
         within: float | None,
     ) -> Result:
         over = getattr(self._thread, "over", None) or threading.Event()
-        left = within or _TOTAL * self.seconds
+        left = most = within or _TOTAL * self.seconds
         pause, failure = 0.0, None
         with self._silence:
             for attempt in range(tries):
@@ -224,7 +224,7 @@ class Endpoint:
                 wait = max(pause, quiet + self.pause * random.random() if quiet > 0 else 0.0)
                 left -= min(wait, pause)
                 if left <= 0:
-                    raise _gave_up(failure, f"after {attempt} tries and more than {within or _TOTAL * self.seconds:g} s")
+                    raise _gave_up(failure, f"after {attempt} tries and more than {most:g} s")
                 if wait:
                     why = failure or "the server asks all requests to wait"
                     self._silence.tell(without_key(f"{why}; the next try is in {wait:,.0f} s"), wait)

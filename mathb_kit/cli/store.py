@@ -105,7 +105,7 @@ def store_export(
 @stored.command("forget")
 def store_forget(
     cut: Annotated[bool, typer.Option("--cut", help="Chunks with attempts that a server never finished.")] = False,
-    model: Annotated[str | None, typer.Option("--model", metavar="MODEL", help="Only this model's: name or key.")] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="MODEL", help="Only this model's.")] = None,
     draw: Annotated[str | None, typer.Option("--draw", metavar="NAME", help="Only this draw.")] = None,
     on: Annotated[
         str | None,
@@ -137,6 +137,6 @@ def store_forget(
         return
     attempts, chunks = sum(record["attempts"] for record in gone), sum(len(record["chunks"]) for record in gone)
     print(
-        f"{attempts:,} attempts in {chunks:,} chunks ({sum(record['cut'] for record in gone):,} of them cut) and {replies:,} "
-        f"kept replies {'would be' if dry_run else 'are'} forgotten."
+        f"{attempts:,} attempts in {chunks:,} chunks ({sum(record['cut'] for record in gone):,} of them cut) and "
+        f"{replies:,} kept replies {'would be' if dry_run else 'are'} forgotten."
     )

@@ -255,7 +255,8 @@ class ServerEngine:
         """Ask for one token of something else: if that cannot be had either, the request is not at fault."""
         prompt = {"messages": [{"role": "user", "content": "1"}]} if self._is_chat else {"prompt": "1"}
         small = body | prompt | {"n": 1, "max_tokens": 1}
-        read = partial(read_completions, asked=1, settings=replace(self.model.sampling, max_tokens=1), count=self._count)
+        settings = replace(self.model.sampling, max_tokens=1)
+        read = partial(read_completions, asked=1, settings=settings, count=self._count)
         try:
             self.endpoint.post(self._path, small, read, keep=False, within=self._first_seconds)
         except Unreadable as fault:
@@ -273,8 +274,8 @@ class ServerEngine:
 
     def _unreadable(self, failure: Unreadable) -> MathbError:
         return MathbError(
-            f"the server at {self.endpoint.url} answers with {failure}; nothing of it is recorded, what was finished is "
-            "kept. Mend the server's settings or ask another, then run again."
+            f"the server at {self.endpoint.url} answers with {failure}; nothing of it is recorded, what was finished "
+            "is kept. Mend the server's settings or ask another, then run again."
         )
 
     def _count(self, text: str) -> int | None:

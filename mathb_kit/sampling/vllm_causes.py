@@ -15,27 +15,27 @@ _CAUSES = [
     ),
     (
         r"User-specified max_model_len \((\d+)\) is greater than the derived max_model_len \(\w+=(\d+)",
-        "max_model_len={0} is more than the {1} tokens of the model's own context; ask for less by -E max_model_len=...",
+        "max_model_len={0} is more than the {1} tokens of the model's own context; ask for less by -E max_model_len=...",  # noqa: E501
     ),
     (
-        r"max seq len \((\d+)\),? \(?([\d.]+ GiB) KV cache is needed, which is larger than the available KV cache memory "
+        r"max seq len \((\d+)\),? \(?([\d.]+ GiB) KV cache is needed, which is larger than the available KV cache memory "  # noqa: E501
         r"\(([\d.]+ GiB)\)(?:.*?estimated maximum model length is (\d+))?",
         "memory is left for {2} of KV cache, and one sequence of {0} tokens needs {1}; ask for a shorter context by "
         "-E max_model_len={3}, or give vLLM more memory by -E gpu_memory_utilization=...",
     ),
     (
         r"No available memory for the cache blocks",
-        "the weights leave no memory for the KV cache; give vLLM more by -E gpu_memory_utilization=0.95, share the model "
+        "the weights leave no memory for the KV cache; give vLLM more by -E gpu_memory_utilization=0.95, share the model "  # noqa: E501
         "between GPUs by -E tensor_parallel=2, or take a smaller model",
     ),
     (
         r"Free memory on device[^(]*\(([\d.]+)/([\d.]+) GiB\) on startup is less than desired GPU memory utilization "
         r"\(([\d.]+)",
-        "{0} of {1} GiB of the GPU are free and vLLM wants a share of {2}; end what else runs there (nvidia-smi), or ask "
+        "{0} of {1} GiB of the GPU are free and vLLM wants a share of {2}; end what else runs there (nvidia-smi), or ask "  # noqa: E501
         "for less by -E gpu_memory_utilization=0.6",
     ),
     (
-        r"Available memory on node \S+ \(([\d.]+)/([\d.]+) GiB\) on startup is less than desired CPU memory utilization "
+        r"Available memory on node \S+ \(([\d.]+)/([\d.]+) GiB\) on startup is less than desired CPU memory utilization "  # noqa: E501
         r"\(([\d.]+)",
         "{0} of {1} GiB of this machine's memory are free and vLLM wants a share of {2}; ask for less by "
         "-E gpu_memory_utilization=0.4 (it means main memory in a build for CPUs)",

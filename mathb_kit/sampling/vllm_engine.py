@@ -185,7 +185,7 @@ class _VllmChild(Child):
 
 
 def _lora_args(model: Model) -> dict[str, Any]:
-    """What vLLM must know beforehand of an adapter: that there is one, and its rank (rsLoRA and patterns by module, too)."""
+    """What vLLM must know beforehand of an adapter: that there is one, and its rank."""
     if not model.adapter:
         return {}
     settings = read_json(Path(model.adapter) / "adapter_config.json")

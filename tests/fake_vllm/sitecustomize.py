@@ -75,7 +75,7 @@ class LLMEngine:
         number = self.order.choice(sorted(self.requests))
         params = self.requests.pop(number)
         outputs = [
-            SimpleNamespace(index=i, text=f"{params.word}seed {params.seed + i}", token_ids=[7, 8, 2], finish_reason="stop")
+            SimpleNamespace(index=i, text=f"{params.word}seed {params.seed + i}", token_ids=[7, 8, 2], finish_reason="stop")  # noqa: E501
             for i in range(params.n)
         ]
         return [SimpleNamespace(request_id=number, finished=True, outputs=outputs[::-1])]

@@ -244,31 +244,31 @@ CAUSES = {
         "maximum model length is 1152. Try increasing `gpu_memory_utilization`",
         "memory is left for 0.03 GiB of KV cache, and one sequence of 8192 tokens needs 0.18 GiB; .*max_model_len=1152",
     ),
-    "no cache": (FAILED, "ValueError: No available memory for the cache blocks. Try", "leave no memory for the KV cache"),
+    "no cache": (FAILED, "ValueError: No available memory for the cache blocks. Try", "leave no memory for the KV cache"),  # noqa: E501
     "memory of a GPU": (
         FAILED,
-        "ValueError: Free memory on device cuda:0 (11.2/23.64 GiB) on startup is less than desired GPU memory utilization "
+        "ValueError: Free memory on device cuda:0 (11.2/23.64 GiB) on startup is less than desired GPU memory utilization "  # noqa: E501
         "(0.9, 21.28 GiB). Decrease GPU memory utilization or reduce GPU memory used by other processes.",
         "11.2 of 23.64 GiB of the GPU are free and vLLM wants a share of 0.9; .*gpu_memory_utilization=0.6",
     ),
     "memory of a CPU": (
         FAILED,
-        "ValueError: Available memory on node 0 (13.24/17.84 GiB) on startup is less than desired CPU memory utilization "
+        "ValueError: Available memory on node 0 (13.24/17.84 GiB) on startup is less than desired CPU memory utilization "  # noqa: E501
         "(0.99, 17.66 GiB). On the CPU backend, the `--gpu-memory-utilization` flag controls",
         "13.24 of 17.84 GiB of this machine's memory are free .*gpu_memory_utilization=0.4",
     ),
     "out of memory": (
         FAILED,
-        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 23.64 GiB",
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 23.64 GiB",  # noqa: E501
         "the GPU's memory is too small .*tensor_parallel=2",
     ),
     "architecture": (
-        "ValidationError: 1 validation error for ModelConfig\n  Value error, Model architectures ['NopeForCausalLM'] are "
+        "ValidationError: 1 validation error for ModelConfig\n  Value error, Model architectures ['NopeForCausalLM'] are "  # noqa: E501
         "not supported for now. Supported architectures: dict_keys(['AfmoeForCausalLM'])",
         "", r"does not know the model's architecture \(NopeForCausalLM\)",
     ),
     "model type": (
-        "Value error, The checkpoint you are trying to load has model type `nopetype` but Transformers does not recognize "
+        "Value error, The checkpoint you are trying to load has model type `nopetype` but Transformers does not recognize "  # noqa: E501
         "this architecture.",
         "", r"architecture \(nopetype\)",
     ),
@@ -283,7 +283,7 @@ CAUSES = {
     ),
     "no GPU": ("RuntimeError: Failed to infer device type, please set", "", "no GPU is to be seen"),
     "driver": (FAILED, "RuntimeError: No CUDA GPUs are available", "no GPU is to be seen"),
-    "rank": (FAILED, "ValueError: LoRA rank 64 is greater than max_lora_rank 16.", "rank 64; allow it by -E max_lora_rank=64"),
+    "rank": (FAILED, "ValueError: LoRA rank 64 is greater than max_lora_rank 16.", "rank 64; allow it by -E max_lora_rank=64"),  # noqa: E501
     "not known": ("vLLM's engine process died", "KeyError: 'a new one'", "engine process died; KeyError: 'a new one'"),
     "not known, said whole": ("ValueError: odd\n words", "KeyError: 'noise'", "^ValueError: odd words$"),
 }  # fmt: skip

@@ -46,7 +46,7 @@ def test_chunks_with_cut_attempts_go_and_nothing_else_does(tmp_path, packed):
     gone = forget_cut(store, draw="main")
     assert sorted(chunk for record in gone for chunk in record["chunks"]) == [["s/a", 4], ["s/b", 0]]
     assert sum(record["cut"] for record in gone) == 5
-    assert indices(store) == {"s/a": {0, 1, 2, 3}, "s/b": {4, 5, 6, 7}} and indices(store, "other") == {"s/b": {0, 1, 2, 3}}
+    assert indices(store) == {"s/a": {0, 1, 2, 3}, "s/b": {4, 5, 6, 7}} and indices(store, "other") == {"s/b": {0, 1, 2, 3}}  # noqa: E501
     after = store.read_attempts("modelkey", "main")
     kept = before.merge(after[["problem", "index"]])
     assert after.equals(kept) and store.engines("modelkey", "main") == {"server": 8}
