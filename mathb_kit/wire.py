@@ -26,7 +26,7 @@ class Lost(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """Status and its reason, seconds that a Retry-After header asks for, and the body: little over `LARGEST` at most."""
+    """Status and its reason, seconds that a Retry-After header asks for, and the body (about `LARGEST` at most)."""
 
     status: int
     reason: str

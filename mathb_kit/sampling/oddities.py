@@ -47,7 +47,8 @@ class Oddities:
             why = f" ({why_cut})" if why_cut else ""
             said.append(
                 f"{self.cut:,} of {self.attempts:,} attempts are recorded as cut: the server gave up on them or "
-                f"filtered them{why}. They count as unanswered; `mathb store forget --cut` lets the next run sample them again."
+                f"filtered them{why}. They count as unanswered; `mathb store forget --cut` "
+                "lets the next run sample them again."
             )
         if self.blank > _BLANK_SHARE * self.attempts:
             said.append(f"{self.blank:,} of {self.attempts:,} attempts are blank: the server ended them without text.")

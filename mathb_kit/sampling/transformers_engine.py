@@ -141,13 +141,10 @@ class TransformersEngine:
         """See `Engine.sample`."""
         for chunk, rows, reasons in self.sample_tokens(chunks):
             texts = self.tokenizer.batch_decode([row[:-1] if row[-1] in self._ends else row for row in rows])
-            yield (
-                chunk,
-                [
-                    Completion(self.model.sampling.cut(text), len(row), reason)
-                    for text, row, reason in zip(texts, rows, reasons)
-                ],
-            )
+            yield chunk, [
+                Completion(self.model.sampling.cut(text), len(row), reason)
+                for text, row, reason in zip(texts, rows, reasons)
+            ]
 
     def sample_tokens(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[list[int]], list[str]]]:
         """Like `sample`, as token ids with the end token; similar prompt lengths are batched together."""
@@ -248,3 +245,5 @@ class TransformersEngine:
         self._tokens_reported += new
         if new and self.on_tokens:
             self.on_tokens(new)
+
+
