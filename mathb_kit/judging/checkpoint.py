@@ -119,7 +119,7 @@ class CheckpointJudgement:
         """What tuning did on ordinary sets: pass@1, pass@k and Shrinkage, with what two draws of the base differ by.
 
         Returns:
-            set, problems, k, base_pass_1, tuned_pass_1, difference, low, high (of the difference at one attempt, BCa
+            set, problems, k, base_pass_1, tuned_pass_1, difference, low, high (of the difference at one attempt,
             over problems), base_pass_k, tuned_pass_k, shrinkage (problems reached by the base alone), shrinkage_low,
             shrinkage_high (of its share), null_k, null (problems that one draw of ``null_k`` attempts of the frozen
             base reaches and another misses, in expectation: the split-half null).
@@ -209,8 +209,10 @@ def judge_checkpoint(
 ) -> CheckpointJudgement:
     """Sample, grade and compare; what the store has is read.
 
-    Where the set has a column ``<base>_unsolved``, that selection is the denominator. Else the base selects here and
-    now: it tries every problem under a draw of its own, and what it never solves the tuned model is judged on.
+    Where the set has a column ``<base>_unsolved``, from at least as many attempts as the plan's and by the base under
+    the settings of ``pair``, that selection is the denominator. Else the base selects here and now: it tries every
+    problem under a draw of its own, and what it never solves the tuned model is judged on. A base under the settings of
+    another (``matched``) is another model, and a re-draw of it is none of the model that a column speaks of.
 
     Args:
         pair: tuned model and base (`mathb_kit.models.matched`).
@@ -228,13 +230,14 @@ def judge_checkpoint(
     def attempts(model: Model, problems: Sequence[Problem], plan: Plan = plan, draw: str = "main") -> Evaluation:
         return evaluate(model, problems, plan, draw=draw, store=store, engine=engine_for)
 
-    if on.is_sieved_with(base.name):
+    by_column = on.is_sieved_with(base.name) and pair.own_base and (on.selected_in or 0) >= plan.n_max
+    if by_column:
         chosen = on.unsolved_by(base.name)
         selection = f"the column {unsolved_column(base.name)} of {on.name}"
     else:
         outcomes = attempts(base, on, replace(plan, stop=1), DRAW).outcomes
         missed = set(outcomes.loc[outcomes["c"] == 0, "problem"])
-        chosen = on.where(lambda problem: problem.key in missed)
+        chosen = replace(on.where(lambda problem: problem.key in missed), selected_in=plan.n_max)
         selection = f"{plan.n_max:,} attempts of {base.name} at all {len(on)} problems (draw {DRAW!r}), made here"
     if not chosen:
         raise MathbError(

@@ -65,7 +65,7 @@ def comparisons(result: Result, stage: str = "final") -> pd.DataFrame:
         it when all comparisons of the board are to be right at once (`simultaneous_factor`); ``word_seeds``: what the
         runs alone say, on these very problems (Welch's t; empty where there is one run or no spread); ``shows_half``
         and ``shows_mostly``: the effect that such an interval leaves out 0 for in one of two boards, and in four of
-        five (1.96 and 2.80 standard errors, the interval's half width taken for 1.96).
+        five (`visible_effect`).
     """
     table, runs = score_table(result, stage), by_run(result)
     widen, rows = simultaneous_factor(len(table) * len(QUESTIONS)), []
@@ -75,15 +75,45 @@ def comparisons(result: Result, stage: str = "final") -> pd.DataFrame:
         for column, question in QUESTIONS.items():
             of = column if column == "pass_1" else f"{column}_beyond"
             value, low, high = line[of], line[f"{of}_low"], line[f"{of}_high"]
-            half = (high - low) / 2
+            shown = visible_effect(line["problems"] if column != "pass_1" else None, value, (high - low) / 2)
             rows.append({
                 "row": line["row"], "question": question, "seeds": line["seeds"], "k": result.board.plan.n_max,
                 "difference": value, "low": low, "high": high, "word": _word(low, high),
                 "word_all": _word(value - widen * (value - low), value + widen * (high - value)),
                 "word_seeds": _word_of_runs(ours[column].to_numpy(), base[column].to_numpy()),
-                "shows_half": half, "shows_mostly": half * (1.96 + 0.84) / 1.96,
+                "shows_half": shown[0], "shows_mostly": shown[1],
             })  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def visible_effect(problems: int | None, value: float, half: float) -> tuple[float, float]:
+    """Effects that an interval over problems leaves out 0 for in one board of two, and in four of five.
+
+    An effect widens the interval that is to show it: that of a row that differs from a frozen base in d of the problems
+    has a variance of d (1 - d) / problems more than that of one that does not. So the effect solves d = 1.96 times the
+    error with it, plus 0.84 errors of the runs for four of five. (Without that term +3 problems seemed to show in one
+    board of two, where simulated boards of 60 problems show them in one of eight.)
+
+    Args:
+        problems: of the board, for questions on which a problem counts or does not; None for a mean of rates, where
+            nobody knows how many problems an effect is spread over, so that it is 1.96 and 2.80 errors as they are.
+        value: the difference that was seen.
+        half: half the width of its interval.
+    """
+    from scipy.optimize import brentq
+
+    error = half / 1.96
+    if problems is None:
+        return half, 2.80 * error
+    alone = np.sqrt(max(0.0, error**2 - abs(value) * (1 - abs(value)) / problems))
+
+    def effect(power: float) -> float:
+        def lacks(d: float) -> float:
+            return d - 1.96 * np.sqrt(alone**2 + d * (1 - d) / problems) - power * alone
+
+        return float(brentq(lacks, 1e-9, 1.0)) if lacks(1.0) > 0 else 1.0
+
+    return effect(0.0), effect(0.84)
 
 
 def simultaneous_factor(count: int) -> float:

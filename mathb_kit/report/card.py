@@ -146,7 +146,7 @@ def _ordinary(judged: CheckpointJudgement) -> Table:
         )
     return Table.of(
         pd.DataFrame(rows),
-        "Means over problems, 95 % intervals (BCa bootstrap over problems; Clopper-Pearson). Last column, the null of "
+        "Means over problems, 95 % intervals (problems as a sample; Clopper-Pearson). Last column, the null of "
         "Shrinkage: problems that one draw of the frozen base reaches and another misses, in expectation.",
     )
 

@@ -17,7 +17,7 @@ from mathb_kit.sentences.judging import (
     reach_with_interval,
     verdict_sentence,
 )
-from mathb_kit.sentences.planning import plan_sentence, saved_sentence
+from mathb_kit.sentences.planning import gain_power_sentence, plan_sentence, saved_sentence
 from mathb_kit.sentences.sets import (
     changes_sentence,
     counts_sentence,
@@ -39,6 +39,7 @@ __all__ = [
     "ends_sentence",
     "foreseen_sentence",
     "funnel_sentence",
+    "gain_power_sentence",
     "gains_sentence",
     "judgement_sentence",
     "last_step_sentence",

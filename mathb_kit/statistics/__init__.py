@@ -13,11 +13,13 @@ from mathb_kit.statistics.curves import attempts_saved, paired_difference, pass_
 from mathb_kit.statistics.forecast import most_savings, plan_cost
 from mathb_kit.statistics.fresh_attempts import fresh_attempts_interval, redraw_interval
 from mathb_kit.statistics.frozen_null import FrozenNull, frozen_null, frozen_null_runs
-from mathb_kit.statistics.gains import gains_by_problem
+from mathb_kit.statistics.gains import detectable_gain, gain_power, gains_by_problem
 from mathb_kit.statistics.intervals import (
     Bootstrap,
     bootstrap_mean_interval,
+    difference_interval,
     difference_over_runs,
+    mean_interval,
     proportion_interval,
 )
 from mathb_kit.statistics.majority import cover, g_pass_at_k, majority_by_problem, mean_g_pass_at_k, neighbours
@@ -60,6 +62,8 @@ __all__ = [
     "choose_plan",
     "compare_reach",
     "cover",
+    "detectable_gain",
+    "difference_interval",
     "difference_over_runs",
     "estimate_pass_at_k",
     "exact_at_least",
@@ -71,11 +75,13 @@ __all__ = [
     "frozen_null",
     "frozen_null_runs",
     "g_pass_at_k",
+    "gain_power",
     "gains_by_problem",
     "magnitude_strata",
     "majority_by_problem",
     "mcnemar",
     "mean_g_pass_at_k",
+    "mean_interval",
     "most_savings",
     "neighbours",
     "newly_reached",

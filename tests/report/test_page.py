@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plain = [{"problem": f"Compute $a=1{i}+2$. Find $a$.", "answer": 12 + i} for i in range(4)]
     hard = [
         {"problem": f"Let $a=12{i}\\cdot 7$. Find $a$.", "answer": 7 * (120 + i), "mini-base-1_unsolved": i != 2,
-         "mini-base-2_unsolved": i == 2}
+         "mini-base-2_unsolved": i == 2, "selected_in": 8}
         for i in range(4)
     ]  # fmt: skip
     for name, rows in (("plain", plain), ("hard", hard)):
