@@ -18,7 +18,7 @@ from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling import CommittingEngine, Engine, EngineFactory
-from mathb_kit.sampling.engines import opened
+from mathb_kit.sampling.engines import open_engine
 from mathb_kit.store import Store
 
 
@@ -107,7 +107,7 @@ def evaluate(
     drawn = Draw(store or Store(), model, draw)
     low, new_tokens, going_on = 0, 0, problems
     ended: list[pd.DataFrame] = []  # verdicts of the problems that each round ended
-    with Grader(drawn.store) as grader, opened(engine, model) as sampler:
+    with Grader(drawn.store) as grader, open_engine(engine, model) as sampler:
         # A round's verdicts decide which problems go on to the next. Those are verdicts of all attempts in the store,
         # from a larger plan perhaps: `outcomes` replays this plan on them, so that each problem ends where it would.
         for high in plan.rounds:

@@ -106,8 +106,8 @@ def grade(
         print(to_json(cost._asdict()) if as_json else price)
         return
     counts = mb.grade_file(file, output, skip_bad=skip_bad, conventions=convention, judge=chosen)
-    told = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
-    print(to_json(counts)) if as_json else print(told, file=sys.stderr)
+    summary = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
+    print(to_json(counts)) if as_json else print(summary, file=sys.stderr)
 
 
 @app.command(rich_help_panel=NUMBERS)
@@ -208,8 +208,8 @@ def plan(
     choice = planning.choose_plan(rates, request, target_width=width, budget=budget)
     power = gain_power_sentence(choice.plan, problems)
     if as_json:
-        told = {"plan": str(choice.plan), "sentence": plan_sentence(choice), "power": power}
-        print(to_json(told | {"costs": choice.costs, "candidates": choice.table}))
+        record = {"plan": str(choice.plan), "sentence": plan_sentence(choice), "power": power}
+        print(to_json(record | {"costs": choice.costs, "candidates": choice.table}))
         return
     shown = {"index": False, "float_format": "{:.4f}".format, "formatters": dict.fromkeys(
         ("attempts", "tokens", "fixed_n"), "{:,.0f}".format)}  # fmt: skip

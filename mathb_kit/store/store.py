@@ -33,7 +33,7 @@ from mathb_kit.store.shards import (
     as_array,
     as_table,
     new_shard_name,
-    read_table,
+    read_shard,
     write_atomically,
     write_table,
 )
@@ -169,7 +169,7 @@ class Store:
             for path, shards in with_shards(folder, lambda places: list(by_file(places))):
                 if wanted := [(name, place) for name, place in shards if name in pending]:
                     try:
-                        table = read_table(path, ATTEMPTS, ATTEMPTS.names)
+                        table = read_shard(path, ATTEMPTS, ATTEMPTS.names)
                     except ShardGone:  # packed meanwhile: look where it is now
                         break
                     for name, place in wanted:
@@ -267,7 +267,7 @@ class Store:
             folder,
             lambda places: read_places(
                 [place for name, place in places.items() if shards is None or name in shards],
-                lambda path: read_table(path, schema, columns),
+                lambda path: read_shard(path, schema, columns),
                 kept,
             ),
         )
