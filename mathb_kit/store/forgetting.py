@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from mathb_kit.errors import MathbError
 from mathb_kit.provenance import provenance
 from mathb_kit.store.packs import PACK_PREFIX, Place, by_file, locate, sources, write_pack
-from mathb_kit.store.shards import new_shard_name, read_table, write_atomically, write_table
+from mathb_kit.store.shards import new_shard_name, read_shard, write_atomically, write_table
 from mathb_kit.store.store import ATTEMPTS, Store
 
 
@@ -65,7 +65,7 @@ def _forget_in(store: Store, folder: Path, problems: Collection[str] | None, dry
     records = []
     for path, shards in by_file(locate(folder)):
         cut: dict[str, tuple[pa.Table, pa.Array]] = {}
-        table = read_table(path, ATTEMPTS, ATTEMPTS.names)
+        table = read_shard(path, ATTEMPTS, ATTEMPTS.names)
         for name, place in shards:
             rows = table.slice(place.first, place.rows)
             goes = _in_cut_chunks(rows, problems)
