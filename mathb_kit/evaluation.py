@@ -13,13 +13,15 @@ import pandas as pd
 
 from mathb_kit.draw import Draw
 from mathb_kit.errors import MathbError
-from mathb_kit.grading import Grader
+from mathb_kit.grading.stored import grader_of
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling import CommittingEngine, Engine, EngineFactory
+from mathb_kit.sampling.driver import watch_over
 from mathb_kit.sampling.engines import open_engine
 from mathb_kit.store import Store
+from mathb_kit.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Evaluation:
             policy: ``last_box``, ``first_box`` or ``any_box``, see `mathb_kit.grading.extraction`.
         """
         golds = self.verdicts.drop_duplicates("problem").set_index("problem")["gold"].to_dict()
-        with Grader(self.draw.store) as grader:
+        with grader_of(self.draw.store) as grader:
             verdicts = self.draw.verdicts(golds, grader, policy)
         sets = self.outcomes.set_index("problem")["set"].to_dict()
         outcomes = _outcomes(self.draw, verdicts, self.plan, sets)
@@ -105,16 +107,22 @@ def evaluate(
     if blank := next((problem for problem in problems if not problem.gold.strip()), None):
         raise MathbError(f"Problem {blank.key} has no gold, so no attempt at it can be graded; leave it out.")
     drawn = Draw(store or Store(), model, draw)
-    low, new_tokens, going_on = 0, 0, problems
+    low, new_tokens, spent, going_on = 0, 0, 0, problems
     ended: list[pd.DataFrame] = []  # verdicts of the problems that each round ended
-    with Grader(drawn.store) as grader, open_engine(engine, model) as sampler:
+    with (
+        grader_of(drawn.store) as grader,
+        open_engine(engine, model) as sampler,
+        watch_over(drawn, len(problems) * plan.n_max) as watch,
+    ):
         # A round's verdicts decide which problems go on to the next. Those are verdicts of all attempts in the store,
         # from a larger plan perhaps: `outcomes` replays this plan on them, so that each problem ends where it would.
         for high in plan.rounds:
-            new_tokens += drawn.sample(sampler, going_on, plan, low=low, high=high).tokens
+            new_tokens += drawn.sample(sampler, going_on, plan, attempts=range(low, high), watch=watch).tokens
             verdicts = drawn.verdicts({problem.key: problem.gold for problem in going_on}, grader)
             outcomes = drawn.outcomes(verdicts, plan)
             open_keys = set(outcomes.loc[~outcomes["complete"], "problem"])
+            spent += (len(going_on) - len(open_keys)) * high
+            watch.expect(spent + len(open_keys) * plan.n_max, _pass_at_1(verdicts, high) if low == 0 else "")
             going_on, low = [problem for problem in going_on if problem.key in open_keys], high
             if not going_on or high == plan.n_max:
                 ended.append(verdicts)
@@ -124,6 +132,12 @@ def evaluate(
         verdicts = pd.concat(ended).sort_values(["problem", "index"], ignore_index=True)
     outcomes = _outcomes(drawn, verdicts, plan, {problem.key: problem.set for problem in problems})
     return Evaluation(drawn, plan, outcomes, _counted(verdicts, outcomes), new_tokens, tuple(problems))
+
+
+def _pass_at_1(verdicts: pd.DataFrame, n: int) -> str:
+    """pass@1 after the first round: there all problems have as many attempts, so the share of all is the mean."""
+    share = (verdicts.loc[verdicts["index"] < n, "verdict"] == Verdict.CORRECT).mean()
+    return f"pass@1 so far {share:.1%}"
 
 
 def _counted(verdicts: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from tqdm import tqdm
 
@@ -20,6 +20,7 @@ _LINE_EVERY = 10.0
 _WORTH_A_LINE = 2.0
 _REDRAW_EVERY = 0.5  # seconds, in a notebook: every redrawing is a message to the browser
 _NOTES_KEPT = 20
+_TRUST_AFTER = 5.0  # seconds from the first finished unit until its rate says anything about the time left
 
 
 class Progress(Protocol):
@@ -27,6 +28,14 @@ class Progress(Protocol):
 
     def update(self, n: int = 1) -> None:
         """``n`` more units are done."""
+        ...
+
+    def found(self, n: int) -> None:
+        """``n`` more units turn out to be done already; they do not count towards the rate."""
+        ...
+
+    def show(self, remark: str, total: int | None = None) -> None:
+        """Put a remark behind the numbers and, if given, another total."""
         ...
 
     def note(self, text: str) -> None:
@@ -38,10 +47,11 @@ class Progress(Protocol):
 def progress(total: int | None, label: str, unit: str = "attempts", initial: int = 0) -> Iterator[Progress]:
     """Show how far a job is, its rate and the time left, on stderr.
 
-    A terminal gets a bar; a notebook that somebody looks at gets one output that is redrawn in place, if the job takes
-    more than 2 s; anything else (a pipe, a log, CI, a terminal that cannot move its cursor, a notebook that is only
-    recorded) gets a plain line at most every 10 s, and one at the end if the job took more than 2 s. Nothing is
-    coloured, and only a bar uses carriage returns. ``MATHB_PROGRESS=bar``, ``plain`` or ``off`` overrides.
+    A terminal gets a bar; a notebook that somebody looks at gets one output that is redrawn in place, if the job
+    takes more than 2 s; anything else (a pipe, a log, CI, a terminal that cannot move its cursor, a notebook that
+    is only recorded) gets a plain line at most every 10 s, and one at the end if the job took more than 2 s. No
+    time left is shown before 5 s have passed since the first unit. Nothing is coloured, and only a bar uses
+    carriage returns. ``MATHB_PROGRESS=bar``, ``plain`` or ``off`` overrides.
 
     Args:
         total: units in the whole job, or None where unknown.
@@ -85,6 +95,10 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
+def _trusted(first_unit: float | None) -> bool:
+    return first_unit is not None and time.monotonic() - first_unit >= _TRUST_AFTER
+
+
 def _somebody_looks() -> bool:
     if _in_notebook():
         return os.environ.get("MATHB_WIDGETS") != "off"
@@ -100,6 +114,12 @@ class _Silent:
     def update(self, n: int = 1) -> None:
         pass
 
+    def found(self, n: int) -> None:
+        pass
+
+    def show(self, remark: str, total: int | None = None) -> None:
+        pass
+
     def note(self, text: str) -> None:
         pass
 
@@ -111,6 +131,27 @@ class _Bar(tqdm):
         super().__init__(
             total=total, desc=label, unit=f" {unit}", initial=initial, leave=None, smoothing=0.05, dynamic_ncols=True
         )
+        self._first_unit: float | None = None
+
+    def update(self, n: int = 1) -> bool | None:
+        if self._first_unit is None:
+            self._first_unit = time.monotonic()
+        return super().update(n)
+
+    def found(self, n: int) -> None:
+        self.initial, self.n, self.last_print_n = self.initial + n, self.n + n, self.last_print_n + n
+        self.refresh()
+
+    def show(self, remark: str, total: int | None = None) -> None:
+        self.total = self.total if total is None else total
+        self.set_postfix_str(remark)
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        numbers = super().format_dict
+        if self.total is not None and not _trusted(getattr(self, "_first_unit", None)):
+            numbers["bar_format"] = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
+        return numbers
 
     def note(self, text: str) -> None:
         self.write(text, file=sys.stderr)
@@ -120,10 +161,24 @@ class _Lines:
     def __init__(self, total: int | None, label: str, unit: str, initial: int) -> None:
         self.total, self.label, self.unit, self.initial = total, label, unit, initial
         self.done = initial
+        self.remark = ""
         self.started = self.last_line = time.monotonic()
+        self._first_unit: float | None = None
 
     def update(self, n: int = 1) -> None:
+        if self._first_unit is None:
+            self._first_unit = time.monotonic()
         self.done += n
+        self._tick()
+
+    def found(self, n: int) -> None:
+        self.initial, self.done = self.initial + n, self.done + n
+
+    def show(self, remark: str, total: int | None = None) -> None:
+        self.remark, self.total = remark, self.total if total is None else total
+        self._tick()
+
+    def _tick(self) -> None:
         if time.monotonic() - self.last_line >= _LINE_EVERY:
             self.last_line = time.monotonic()
             self.note(self.text(left=True))
@@ -140,9 +195,9 @@ class _Lines:
         rate = (self.done - self.initial) / seconds if seconds > 0 else 0.0
         count = f"{self.done:,}" + (f" of {self.total:,}" if self.total is not None else "")
         text = f"{self.label}: {count} {self.unit}, {rate:,.1f}/s, {tqdm.format_interval(seconds)}"
-        if left and self.total is not None and rate > 0:
+        if left and self.total is not None and rate > 0 and _trusted(self._first_unit):
             text += f", {tqdm.format_interval((self.total - self.done) / rate)} left"
-        return text
+        return f"{text}, {self.remark}" if self.remark else text
 
 
 class _Redrawn(_Lines):
@@ -155,8 +210,7 @@ class _Redrawn(_Lines):
         self.display_id, self.notes = "", []
         self.running.append(self)
 
-    def update(self, n: int = 1) -> None:
-        self.done += n
+    def _tick(self) -> None:
         now = time.monotonic()
         if now - self.last_line >= _REDRAW_EVERY and now - self.running[0].started > _WORTH_A_LINE:
             self._draw_all()

@@ -217,7 +217,7 @@ times = agreement.pivot(index="verifier", columns="source", values="seconds")
 times = times.loc[agreement["verifier"].unique(), agreement["source"].unique()]
 times = times.assign(hangs=agreement.groupby("verifier")["hangs"].sum())
 times.to_csv(folder / "04_seconds.csv", lineterminator="\n", float_format="%.4g")
-times.style.format(precision=2)
+show_table(times.reset_index(), digits=2)
 
 # %%
 total = times.drop(columns="hangs").sum(axis=1)
@@ -277,7 +277,7 @@ sentences.you_should_see(
 # %%
 rungs = verifiers.rung_shares(evaluations)
 top = rungs.loc[rungs["attempts"].idxmax()]
-rungs.style.hide(axis="index").format({"share": "{:.3%}"}, escape="html")
+show_table(rungs, digits=5)
 
 # %%
 total = rungs["attempts"].sum()

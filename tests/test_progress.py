@@ -154,7 +154,7 @@ def test_a_notebook_gets_one_output_that_is_redrawn_twice_a_second_at_most(noteb
     assert 10 <= len(texts) <= 2 * 10 + 2, "10 s in all, the first 2 s without a word"
     assert len(set(ids)) == 1 and replaced == (False,) + (True,) * (len(texts) - 1)
     assert texts[0].splitlines()[0].startswith("░" * 20 + " models: 0 of 2 models, 0.0/s, 00:02")
-    assert texts[0].splitlines()[1] == "█" * 8 + "░" * 12 + " coin: 33 of 80 attempts, 16.0/s, 00:02, 00:02 left"
+    assert texts[0].splitlines()[1] == "█" * 8 + "░" * 12 + " coin: 33 of 80 attempts, 16.0/s, 00:02"
     assert texts[-1].splitlines() == ["all there", "models: 2 of 2 models, 0.2/s, 00:10"]
     assert capsys.readouterr().err == ""
 

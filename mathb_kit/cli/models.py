@@ -8,24 +8,13 @@ import typer
 
 import mathb_kit as mb
 from mathb_kit.cli.app import JUDGE, Json, app, complete_models
-from mathb_kit.cli.asking import (
-    Dtype,
-    MaxTokens,
-    MinP,
-    Plain,
-    Prompt,
-    Revision,
-    SystemTurn,
-    Temperature,
-    TopK,
-    TopP,
-    asked_model,
-)  # fmt: skip
+from mathb_kit.cli.asking import asked_model, with_flags
 from mathb_kit.errors import MathbError
 from mathb_kit.report.records import to_json
 
 
 @app.command(rich_help_panel=JUDGE)
+@with_flags
 def models(
     names: Annotated[
         list[str] | None,
@@ -35,17 +24,9 @@ def models(
             autocompletion=complete_models,
         ),
     ] = None,
-    temperature: Temperature = None,
-    top_p: TopP = None,
-    top_k: TopK = None,
-    min_p: MinP = None,
-    max_tokens: MaxTokens = None,
-    system: SystemTurn = None,
-    prompt: Prompt = None,
-    plain: Plain = False,
-    dtype: Dtype = None,
-    revision: Revision = None,
     as_json: Json = False,
+    *,
+    flags: dict[str, Any],
 ) -> None:
     """List the models, show how one would be asked, or fetch real ones.
 
@@ -69,11 +50,7 @@ def models(
             lines = fetch_models(chosen)
             print(to_json(lines) if as_json else "\n".join(lines))
         case [name]:
-            model = asked_model(
-                name, revision=revision, temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p,
-                max_tokens=max_tokens, system=system, prompt=prompt, plain=plain, dtype=dtype,
-            )  # fmt: skip
-            _show(model, as_json)
+            _show(asked_model(name, **flags), as_json)
         case _:
             raise MathbError("Name one model to look into, or write fetch before several.")
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,11 +17,39 @@ from mathb_kit.grading.extraction import POLICIES, extract, extract_all
 from mathb_kit.grading.grader import Grader
 from mathb_kit.grading.versions import EXTRACTOR_VERSION
 from mathb_kit.progress import progress
+from mathb_kit.store import Store
 from mathb_kit.store.draw import StoredDraw
 from mathb_kit.verdicts import Verdict
 
 # Of several answers to one attempt the verdict is the first of these that any of them has.
 _RANK = {Verdict.CORRECT: 0, Verdict.GRADER_FAILED: 1, Verdict.WRONG: 2, Verdict.NO_ANSWER: 3}
+
+
+_GRADERS: dict[Path, Grader] = {}
+_USERS: Counter[Path] = Counter()
+_LOCK = threading.Lock()
+
+
+@contextmanager
+def grader_of(store: Store) -> Iterator[Grader]:
+    """The one grader that this process has for a store: what it once read or decided is known at its next use.
+
+    Reading the verdicts of a study anew for each of its evaluations took longer than anything else about them. The
+    workers end with the last user, and a store whose folder is gone is forgotten.
+    """
+    root = store.root.resolve()
+    with _LOCK:
+        if not root.is_dir():
+            _GRADERS.pop(root, None)
+        grader = _GRADERS.setdefault(root, Grader(Store(root)))
+        _USERS[root] += 1
+    try:
+        yield grader
+    finally:
+        with _LOCK:
+            _USERS[root] -= 1
+            if not _USERS[root]:
+                grader.close()
 
 
 def read_verdicts(draw: StoredDraw, golds: Mapping[str, str], grader: Grader, policy: str = "last_box") -> pd.DataFrame:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import pandas as pd
 
 from mathb_kit.construction import DRAW, contamination, letters_and_digits
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
-from mathb_kit.judging.judgement import Judgement, change_by_problem, judge_on
+from mathb_kit.grading import GRADER_VERSION
+from mathb_kit.judging.health import Health, health_of
+from mathb_kit.judging.judgement import OTHERWISE, REDRAWN, Judgement, change_by_problem, judge_on
+from mathb_kit.judging.selection import Selection, other_base, refuse_one_model, selection_by_column
 from mathb_kit.models import Model, Pair, settings_table
 from mathb_kit.plan import Plan
-from mathb_kit.problems import Problem, ProblemSet, load_problems, unsolved_column
+from mathb_kit.problems import Problem, ProblemSet, load_problems
 from mathb_kit.sampling import EngineFactory
 from mathb_kit.statistics import (
     compare_reach,
@@ -38,7 +41,7 @@ class CheckpointJudgement:
         pair: the models, under the settings they were compared with.
         on: the problem set.
         plan: rounds and stop count of every evaluation.
-        selection: in words, which attempts of the base chose the problems judged on.
+        selection: which attempts of the base chose the problems judged on.
         problems: those: what the base had left unsolved.
         tuned_attempts, redrawn_attempts: evaluations of the tuned model and of a fresh draw of the base on them.
         saturated: by name of an ordinary set, evaluations of base and tuned model on the whole of it.
@@ -47,7 +50,7 @@ class CheckpointJudgement:
     pair: Pair
     on: ProblemSet
     plan: Plan
-    selection: str
+    selection: Selection
     problems: ProblemSet
     tuned_attempts: Evaluation
     redrawn_attempts: Evaluation
@@ -66,7 +69,24 @@ class CheckpointJudgement:
     @cached_property
     def judgement(self) -> Judgement:
         """Expansion of the tuned model and of the re-drawn base at the plan's last attempt."""
-        return judge_on(self.tuned_attempts, self.redrawn_attempts, self.problems, self.plan.n_max)
+        called = REDRAWN if self.selection.same_model else OTHERWISE
+        return judge_on(self.tuned_attempts, self.redrawn_attempts, self.problems, self.plan.n_max, called)
+
+    @cached_property
+    def other_base(self) -> str | None:
+        """The base that the tuned model is registered with, where it is judged beside another one."""
+        return other_base(self.pair)
+
+    @cached_property
+    def health(self) -> dict[str, Health]:
+        """By what was evaluated, what became of its attempts besides right and wrong."""
+        evaluations = {
+            f"{self.tuned.name} on {self.on.name}": self.tuned_attempts,
+            f"{self.base.name}, {self.judgement.redrawn}": self.redrawn_attempts,
+        }
+        for name, pair in self.saturated.items():
+            evaluations |= {f"{each.model.name} on {name}": each for each in pair}
+        return {what: health_of(each) for what, each in evaluations.items()}
 
     @cached_property
     def gains(self) -> pd.DataFrame:
@@ -198,47 +218,61 @@ def seen_in_training(
     return set(contamination(problems, training).dropped["problem"]), "by statement"
 
 
+class Kept(TypedDict, total=False):
+    """Where the attempts of a judgement are kept."""
+
+    store: Store | None
+    draw: str
+
+
 def judge_checkpoint(
     pair: Pair,
     on: ProblemSet,
     plan: Plan = Plan(),
     *,
     ordinary: Sequence[ProblemSet] = (),
-    store: Store | None = None,
     engine_for: EngineFactory | None = None,
+    **kept: Unpack[Kept],
 ) -> CheckpointJudgement:
     """Sample, grade and compare; what the store has is read.
 
     Where the set has a column ``<base>_unsolved``, from at least as many attempts as the plan's and by the base under
-    the settings of ``pair``, that selection is the denominator. Else the base selects here and now: it tries every
-    problem under a draw of its own, and what it never solves the tuned model is judged on. A base under the settings of
-    another (``matched``) is another model, and a re-draw of it is none of the model that a column speaks of.
+    the settings of ``pair``, that selection is the denominator, and the base's attempts are a re-draw if it is asked as
+    it was then (`mathb_kit.judging.selection`). Else the base selects here and now: it tries every problem under a draw
+    of its own, and what it never solves the tuned model is judged on. A base under the settings of another
+    (``matched``) is another model, and a re-draw of it is none of the model that a column speaks of.
 
     Args:
         pair: tuned model and base (`mathb_kit.models.matched`).
         on: the hard set.
         plan: rounds and stop count; reach is compared at its last attempt.
         ordinary: sets on which the base does well, to see what was lost.
-        store: where attempts are kept.
         engine_for: gives the engine for a model (`mathb_kit.sampling.engine_factory`); the default engine if absent.
+        kept: ``store``, where attempts are kept, and ``draw``, the name of the draws that are compared; not that of the
+            selection.
 
     Raises:
-        MathbError: nothing is left unsolved by the base, or what sampling and grading report.
+        MathbError: both are the same model, nothing is left unsolved by the base, or what sampling and grading report.
     """
     base, tuned = pair.base, pair.tuned
+    store, draw = kept.get("store"), kept.get("draw", "main")
+    refuse_one_model(pair)
+    if draw == DRAW:
+        raise MathbError(f"The draw {DRAW!r} chooses the problems; compare by a draw of another name.")
 
-    def attempts(model: Model, problems: Sequence[Problem], plan: Plan = plan, draw: str = "main") -> Evaluation:
+    def attempts(model: Model, problems: Sequence[Problem], plan: Plan = plan, draw: str = draw) -> Evaluation:
         return evaluate(model, problems, plan, draw=draw, store=store, engine=engine_for)
 
     by_column = on.is_sieved_with(base.name) and pair.own_base and (on.selected_in or 0) >= plan.n_max
     if by_column:
         chosen = on.unsolved_by(base.name)
-        selection = f"the column {unsolved_column(base.name)} of {on.name}"
+        selection = selection_by_column(on, base)
     else:
         outcomes = attempts(base, on, replace(plan, stop=1), DRAW).outcomes
         missed = set(outcomes.loc[outcomes["c"] == 0, "problem"])
         chosen = replace(on.where(lambda problem: problem.key in missed), selected_in=plan.n_max)
-        selection = f"{plan.n_max:,} attempts of {base.name} at all {len(on)} problems (draw {DRAW!r}), made here"
+        words = f"{plan.n_max:,} attempts of {base.name} at all {len(on)} problems (draw {DRAW!r}), made here"
+        selection = Selection(words, base.key(), (GRADER_VERSION,))
     if not chosen:
         raise MathbError(
             f"{base.name} left nothing of {on.name} unsolved in {plan.n_max:,} attempts, so there is nothing to reach; "

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mathb_kit.evaluation import Evaluation
-from mathb_kit.grading import Grader
+from mathb_kit.grading.stored import grader_of
 from mathb_kit.outcomes import answer_counts
 from mathb_kit.problems.problem import Problem
 from mathb_kit.statistics import chance_by_problem, chance_curve, uniform_chance
@@ -31,7 +31,7 @@ def chance_of(evaluation: Evaluation, problems: Sequence[Problem], ks: Sequence[
     """
     golds = {problem.key: problem.gold for problem in problems}
     counts = answer_counts(evaluation.verdicts)
-    with Grader(evaluation.draw.store) as grader:
+    with grader_of(evaluation.draw.store) as grader:
         table = chance_by_problem(evaluation.outcomes, counts, golds, ks, grader.grade_pairs)
     table.insert(0, "name", evaluation.model.name)
     return table

@@ -58,7 +58,10 @@ def matched(base: Model, tuned: Model, how: str = "vendor") -> Pair:
     sampling = replace(giver.sampling, max_tokens=min([giver.sampling.max_tokens, *contexts]))
     template = _template(giver) if giver.prompt == "chat" else None
 
+    names = ("prompt", "user", "system", "thinking", "template", *vars(sampling))
+
     def under_its_settings(model: Model) -> Model:
+        origins = dict.fromkeys(names, f"as {giver.name}") if model is not giver else {}
         return replace(
             model,
             prompt=giver.prompt,
@@ -67,6 +70,7 @@ def matched(base: Model, tuned: Model, how: str = "vendor") -> Pair:
             thinking=giver.thinking,
             template=giver.template if model is giver else template,
             sampling=sampling,
+            origins={**model.origins, **origins},
         )
 
     changed = under_its_settings(base)

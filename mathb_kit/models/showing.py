@@ -36,6 +36,12 @@ def asked_text(model: Model) -> str:
     return "\n".join(f"{name:{widths[0]}}  {value:{widths[1]}}  {origin}".rstrip() for name, value, origin in rows)
 
 
+def given_text(model: Model) -> str:
+    """One line of what was asked for otherwise than a model is registered or its checkpoint says."""
+    given = [f"{row['setting']} {_value(row['value'])}" for row in asked_table(model) if row["origin"] == "given"]
+    return f"{model.name} as given: {', '.join(given)}."
+
+
 def say_once(model: Model) -> None:
     """Print on stderr how a model is asked that nobody registered; once per model and process."""
     what = (model.source, model.revision, model.adapter)

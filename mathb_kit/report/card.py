@@ -7,15 +7,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mathb_kit.grading import GRADER_VERSION
 from mathb_kit.judging import CheckpointJudgement
 from mathb_kit.miniature import shipped_sets
+from mathb_kit.models.showing import asked_table
 from mathb_kit.places import cards_root
 from mathb_kit.plots import plot_pass_at_k, plot_sharpening
 from mathb_kit.provenance import provenance
+from mathb_kit.report.evaluated import health_record
 from mathb_kit.report.html import PageTable, Picture, render
 from mathb_kit.report.records import json_ready
 from mathb_kit.report.sections import identity, published_numbers
-from mathb_kit.sentences import checkpoint_sentences
+from mathb_kit.report.terminal import text_table
+from mathb_kit.sentences import (
+    checkpoint_caveats,
+    checkpoint_headline,
+    checkpoint_sentences,
+    health_sentence,
+    health_warnings,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +46,8 @@ def write_card(judged: CheckpointJudgement, folder: Path | None = None) -> tuple
     """
     folder = folder or cards_root()
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{judged.tuned.name}-over-{judged.base.name}-on-{judged.on.name}"
+    names = (judged.tuned.name, judged.base.name, judged.on.name)
+    stem = "{}-over-{}-on-{}".format(*(name.replace("/", "--") for name in names))
     record = card_record(judged)
     data, page = folder / f"{stem}.json", folder / f"{stem}.html"
     data.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
@@ -48,11 +59,19 @@ def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
     """Everything on the card as JSON-ready values; NaN becomes null."""
     evaluations = [judged.tuned_attempts, judged.redrawn_attempts, *sum(judged.saturated.values(), ())]
     return {
+        "headline": checkpoint_headline(judged),
+        "caveats": checkpoint_caveats(judged),
+        "warnings": card_warnings(judged),
         **dict(zip(("verdict", "problem_by_problem"), checkpoint_sentences(judged))),
         "tuned": identity(judged.tuned),
         "base": identity(judged.base),
         "on": {"set": judged.on.name, "source": judged.on.source, "note": judged.on.note, "problems": len(judged.on)},
-        "judged_on": {"selection": judged.selection, "problems": [problem.key for problem in judged.problems]},
+        "judged_on": {
+            "selection": judged.selection.words,
+            "selected_by": {"model_key": judged.selection.model_key, "graders": list(judged.selection.graders)},
+            "same_model": judged.selection.same_model,
+            "problems": [problem.key for problem in judged.problems],
+        },
         "plan": str(judged.plan),
         "match": judged.pair.match,
         "reach": json_ready(judged.judgement.to_frame()),
@@ -61,6 +80,9 @@ def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
         "reached_with_tuning": json_ready(judged.reached_with_tuning()),
         "ordinary_sets": json_ready(judged.ordinary()) if judged.saturated else [],
         "settings": json_ready(judged.settings()),
+        "asked": {"base": json_ready(asked_table(judged.base)), "tuned": json_ready(asked_table(judged.tuned))},
+        "grader": GRADER_VERSION,
+        "health": {what: json_ready(health_record(health)) for what, health in judged.health.items()},
         "attempts": int(sum(each.outcomes["n"].sum() for each in evaluations)),
         "tokens": int(sum(each.outcomes["tokens"].sum() for each in evaluations)),
         "provenance": provenance(),
@@ -68,22 +90,56 @@ def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
 
 
 def card_text(judged: CheckpointJudgement) -> str:
-    """The same for a terminal, without the completions."""
-    shown = {"index": False, "float_format": "{:.3f}".format}
-    lines = [
-        *checkpoint_sentences(judged),
-        f"\nJudged on: {judged.selection}.",
-        judged.judgement.to_frame().to_string(**shown),
-        "\nBy part:",
-        judged.parts().to_string(**shown),
-    ]
+    """The same for a terminal, without the completions: headline, tables, fine print."""
+    reached = [text_table(_reached_by_part(judged))]
     if judged.saturated:
-        lines += ["\nOrdinary sets:", judged.ordinary().set_index("set").T.to_string(float_format="{:.3f}".format)]
-    return "\n".join([*lines, f"\nSettings (--match {judged.pair.match}):", judged.settings().to_string(index=False)])
+        reached += ["", text_table(_ordinary_rows(judged).set_index("set").T.reset_index(names="ordinary sets"))]
+    fine = [
+        *checkpoint_sentences(judged),
+        f"Judged on: {judged.selection.words}{_graders(judged)}; plan: {judged.plan}.",
+        *(f"{what}: {health_sentence(health)}" for what, health in judged.health.items()),
+    ]
+    settings = f"Settings (--match {judged.pair.match}), and where they come from:"
+    return "\n".join(
+        [checkpoint_headline(judged), "", *reached, "", *fine, "", settings, text_table(_settings(judged))]
+    )
+
+
+def card_warnings(judged: CheckpointJudgement) -> list[str]:
+    """What makes the numbers doubtful, every sentence once; mostly nothing."""
+    return list(dict.fromkeys(warning for health in judged.health.values() for warning in health_warnings(health)))
+
+
+def _reached_by_part(judged: CheckpointJudgement) -> pd.DataFrame:
+    """`CheckpointJudgement.parts` with intervals in words."""
+    table = judged.parts().query("problems > 0").copy()
+    columns = {"tuned": judged.tuned.name, "redrawn": f"{judged.base.name} {judged.judgement.redrawn}"}
+    for who, column in columns.items():
+        shares = zip(table[who], table[f"{who}_low"], table[f"{who}_high"])
+        table[column] = [f"{count} ({100 * low:.1f} to {100 * high:.1f} %)" for count, low, high in shares]
+    return table[["part", "problems", *columns.values()]].rename(columns={"part": "reached of"})
+
+
+def _settings(judged: CheckpointJudgement) -> pd.DataFrame:
+    """`CheckpointJudgement.settings` with where each value comes from, in place of whether the two differ."""
+    table = judged.settings().drop(columns="")
+    for place, model in ((2, judged.base), (4, judged.tuned)):
+        origins = {row["setting"]: row["origin"] for row in asked_table(model)}
+        table.insert(place, " " * place, [origins.get(name, "") for name in table["setting"]])
+    return table
+
+
+def _graders(judged: CheckpointJudgement) -> str:
+    """A word on the grader where the selection was made by another version than today's."""
+    made_by = judged.selection.graders
+    if not made_by or GRADER_VERSION in made_by:
+        return ""
+    return f" (graded by version {', '.join(made_by)} then, by {GRADER_VERSION} now)"
 
 
 def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
     tuned, base, on = judged.tuned.name, judged.base.name, judged.on.name
+    otherwise = "" if judged.selection.same_model else f" {judged.judgement.redrawn}"
     curves = judged.judgement.curves(_powers_of_two(judged.plan.n_max))
     figure = plot_pass_at_k(curves, by="who", y_label=f"Expansion (share of {len(judged.problems)} problems)")
     synthetic = _SYNTHETIC if on in shipped_sets() else ""
@@ -93,10 +149,13 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
         "card.html",
         title=f"{tuned} beside {base} on {on}",
         judged=judged, tuned=tuned, base=base, on=on, synthetic=synthetic, record=record,
+        headline=checkpoint_headline(judged),
+        warnings=card_warnings(judged),
         sentences=checkpoint_sentences(judged),
+        selection=f"{judged.selection.words}{_graders(judged)}",
         expansion=Picture.of(
             figure,
-            f"Expansion against the attempts allowed, of {tuned} and of a fresh draw of {base}, on {on}"
+            f"Expansion against the attempts allowed, of {tuned} and of a fresh draw of {base}{otherwise}, on {on}"
             f"{f' ({synthetic})' if synthetic else ''}. Bands: 95 % {curves['interval'].iloc[0]}.",
         ),
         parts=PageTable.of(parts, "Problems reached, with 95 % Clopper-Pearson intervals of their share"),
@@ -106,7 +165,8 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
         published=(
             published_numbers("Table 2", "problems in D", "reached", "expansion (%)") if on in _PAPERS_SETS else None
         ),
-        settings=PageTable.of(judged.settings().rename(columns={"": "remark"}), f"Whose settings: {judged.pair.match}"),
+        settings=PageTable.of(_settings(judged), f"Whose settings: {judged.pair.match}. Beside each value, its origin"),
+        health=[f"{what}: {health_sentence(health)}" for what, health in judged.health.items()],
         by_problem=PageTable.of(_by_problem(judged), "What tuning changed, one row a problem", sortable=True),
         provenance=json.dumps(record["provenance"], indent=1),
     )  # fmt: skip
@@ -117,16 +177,22 @@ def _reached(judged: CheckpointJudgement) -> list[dict[str, Any]]:
     problems = []
     for row in judged.reached_with_tuning().itertuples():
         mark = "gained" if row.gained else "reached, not distinguishable from luck"
-        summary = (
-            f"{row.problem}: {mark}; {row.tuned_c} of {row.tuned_n:,} correct, re-drawn base {row.redrawn_c} of "
-            f"{row.redrawn_n:,}; gold {row.gold}"
-        )
+        beside = f"{judged.base.name} {judged.judgement.redrawn} {row.redrawn_c} of {row.redrawn_n:,}"
+        summary = f"{row.problem}: {mark}; {row.tuned_c} of {row.tuned_n:,} correct, {beside}; gold {row.gold}"
         problems.append({"summary": summary, "statement": row.statement, "index": row.index,
                          "completion": row.completion})  # fmt: skip
     return problems
 
 
 def _ordinary(judged: CheckpointJudgement) -> PageTable:
+    return PageTable.of(
+        _ordinary_rows(judged),
+        "Means over problems, 95 % intervals (problems as a sample; Clopper-Pearson). Last column, the null of "
+        "Shrinkage: problems that one draw of the frozen base reaches and another misses, in expectation.",
+    )
+
+
+def _ordinary_rows(judged: CheckpointJudgement) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
@@ -144,17 +210,13 @@ def _ordinary(judged: CheckpointJudgement) -> PageTable:
                 f"frozen base, two draws of {row.null_k:,}": f"{row.null:.2g}",
             }
         )
-    return PageTable.of(
-        pd.DataFrame(rows),
-        "Means over problems, 95 % intervals (problems as a sample; Clopper-Pearson). Last column, the null of "
-        "Shrinkage: problems that one draw of the frozen base reaches and another misses, in expectation.",
-    )
+    return pd.DataFrame(rows)
 
 
 def _by_problem(judged: CheckpointJudgement) -> pd.DataFrame:
     columns = {
-        "problem": "problem", "redrawn": "re-drawn base", "tuned": "tuned", "gain_p": "p (gain)",
-        "gain_adjusted": "adjusted", "gained": "gained", "lost": "lost",
+        "problem": "problem", "redrawn": f"{judged.base.name} {judged.judgement.redrawn}", "tuned": "tuned",
+        "gain_p": "p (gain)", "gain_adjusted": "adjusted", "gained": "gained", "lost": "lost",
     }  # fmt: skip
     table = judged.gains.assign(
         problem=[key.partition("@")[0] for key in judged.gains["problem"]],

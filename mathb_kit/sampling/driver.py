@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import groupby
@@ -13,10 +14,10 @@ from typing import Any
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
-from mathb_kit.progress import progress
 from mathb_kit.provenance import provenance
 from mathb_kit.sampling.engine import Chunk, CommittingEngine, Completion, Engine, chunk_seed
 from mathb_kit.sampling.prompts import template_hash
+from mathb_kit.sampling.watch import Watch
 from mathb_kit.store.draw import StoredDraw
 
 # A kill loses at most what was finished since the last shard; many small shards would make reading slow.
@@ -49,12 +50,12 @@ def sample(
     problems: Sequence[Problem],
     plan: Plan | int,
     *,
-    low: int = 0,
-    high: int | None = None,
+    attempts: range | None = None,
+    watch: Watch | None = None,
 ) -> SampleReport:
-    """Bring every problem to attempts ``low`` to ``high - 1`` in the store.
+    """Bring every problem to these attempts in the store.
 
-    An adaptive evaluation calls it once per round, with the problems that go on and ``high`` at the round's end. On
+    An adaptive evaluation calls it once per round, with the problems that go on and the round's attempts. On
     Ctrl-C, an engine error or a failed check, the chunks finished by then are committed before the exception goes on
     (under Ray each worker may lose its last seconds).
 
@@ -62,33 +63,44 @@ def sample(
         draw: where the attempts belong.
         engine: what turns chunks into completions; not touched if nothing is missing.
         problems: the problems, sampled in this order; one listed twice is sampled once.
-        plan: gives the chunk size and the default ``high``; an int stands for that many attempts each.
-        low: first attempt index wanted.
-        high: end of the attempt indices wanted (rounded up to whole chunks); ``plan.n_max`` by default.
+        plan: gives the chunk size; an int stands for that many attempts each.
+        attempts: indices wanted, e.g. ``range(16, 64)`` (the end is rounded up to whole chunks); the plan's by default.
+        watch: the bar of the evaluation that this call is a part of; one of its own by default.
 
     Raises:
         MathbError: bad range or draw, a damaged or full store, a draw that another engine began, or an engine that
             breaks its contract.
     """
     started = time.perf_counter()
-    chunks = missing_chunks(draw, problems, plan, low, high)
     plan = _as_plan(plan)
-    planned = plan.chunks(low, plan.n_max if high is None else high)
+    attempts = range(plan.n_max) if attempts is None else attempts
+    chunks = missing_chunks(draw, problems, plan, attempts.start, attempts.stop)
+    planned = plan.chunks(attempts.start, attempts.stop)
     asked = len({problem.key for problem in problems}) * sum(size for _, size in planned)
     new_attempts = sum(chunk.size for chunk in chunks)
     skipped = asked - new_attempts
+    if watch:
+        watch.found(skipped)
     if not chunks:
         return SampleReport(0, 0, time.perf_counter() - started, skipped)
 
     commit = engine.commit if isinstance(engine, CommittingEngine) else partial(commit_chunks, engine)
-    label = draw.model.name if draw.name == "main" else f"{draw.model.name} ({draw.name})"
     tokens = 0
-    # Closed, not merely left: on Ctrl-C the generator would otherwise commit what it has only when it is collected.
-    with progress(asked, label, "attempts", initial=skipped) as bar, closing(commit(chunks, draw)) as commits:
-        for attempts, their_tokens in commits:
-            bar.update(attempts)
-            tokens += their_tokens
+    with nullcontext(watch) if watch else watch_over(draw, asked) as bar, bar.following(engine):
+        if not watch:
+            bar.found(skipped)
+        bar.begin()
+        # Closed, not merely left: on Ctrl-C the generator would otherwise commit what it has only when it is collected.
+        with closing(commit(chunks, draw)) as commits:
+            for count, their_tokens in commits:
+                bar.finished(count, their_tokens)
+                tokens += their_tokens
     return SampleReport(new_attempts, tokens, time.perf_counter() - started, skipped)
+
+
+def watch_over(draw: StoredDraw, most: int) -> Watch:
+    """A bar for a draw that may get this many attempts."""
+    return Watch(draw.model.name if draw.name == "main" else f"{draw.model.name} ({draw.name})", most)
 
 
 def commit_chunks(
@@ -196,7 +208,7 @@ class _Writer:
     def __init__(self, draw: StoredDraw, record: dict[str, Any]) -> None:
         self.draw, self.record = draw, record
         self.rows: list[tuple[str, int, int, int, str, int, str]] = []
-        self.last_flush = time.monotonic()
+        self.last_flush = -math.inf  # the first chunk goes to disk at once: a run that is killed often gets on, too
         self.alone = False
 
     def add(self, chunk: Chunk, completions: Sequence[Completion]) -> None:

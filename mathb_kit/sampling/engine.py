@@ -51,7 +51,11 @@ class Completion:
 
 
 class Engine(Protocol):
-    """Turns chunks into completions."""
+    """Turns chunks into completions.
+
+    One that has an attribute ``on_tokens`` (None, or a function of a number of new tokens) calls it now and then while
+    chunks are under way, in the thread that iterates over `sample`.
+    """
 
     def sample(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[Completion]]]:
         """Yield each chunk once with its ``chunk.size`` completions, in any order, as soon as it is finished.

@@ -31,6 +31,7 @@ class LazyEngine:
     def __init__(self, open_engine: Callable[[], Engine]) -> None:
         self._open = open_engine
         self._engine: Engine | None = None
+        self.on_tokens: Callable[[int], None] | None = None
 
     @property
     def opened(self) -> Engine:
@@ -39,7 +40,10 @@ class LazyEngine:
         return self._engine
 
     def sample(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[Completion]]]:
-        return self.opened.sample(chunks)
+        engine = self.opened
+        if hasattr(engine, "on_tokens"):
+            engine.on_tokens = self.on_tokens
+        return engine.sample(chunks)
 
     def describe(self) -> dict[str, Any]:
         return self.opened.describe()

@@ -9,8 +9,11 @@ from mathb_kit.sentences.curves import (
     widths_sentence,
 )
 from mathb_kit.sentences.formats import percent, percent_range, percent_with_interval, you_should_see
+from mathb_kit.sentences.health import health_sentence, health_warnings
 from mathb_kit.sentences.judging import (
     at_least_sentence,
+    checkpoint_caveats,
+    checkpoint_headline,
     checkpoint_sentences,
     gains_sentence,
     judgement_sentence,

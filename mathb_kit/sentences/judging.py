@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def judgement_sentence(judgement: Judgement) -> str:
     """The verdict on a tuned model, as a plain sentence."""
-    k, verdict = judgement.comparison.k, verdict_sentence(judgement.comparison, judgement.null)
+    k, verdict = judgement.comparison.k, verdict_sentence(judgement.comparison, judgement.null, judgement.redrawn)
     return f"{judgement.tuned} on what {judgement.base} did not solve of {judgement.on}, k = {k:,}: {verdict}."
 
 
@@ -25,7 +25,46 @@ def checkpoint_sentences(judged: CheckpointJudgement) -> tuple[str, str]:
     return judgement_sentence(judged.judgement), f"Problem by problem: {gains_sentence(judged.gains)}."
 
 
-def verdict_sentence(comparison: ReachComparison, null: ReachComparison) -> str:
+def checkpoint_headline(judged: CheckpointJudgement) -> str:
+    """One line: sharper or not, expansion or not, the two numbers behind it, and what forbids to read it so.
+
+    ``Sharper, no evidence of expansion: pass@1 +23.5 points (15.0 to 31.5); reach 0 of 26, a frozen base 2``
+    """
+    comparison, null = judged.judgement.comparison, judged.judgement.null
+    test = against_redraw(comparison, null)
+    frozen = judged.selection.same_model
+    beyond = "no evidence of expansion"
+    if test.distinguishable:
+        beyond = "expansion" if test.only_tuned > test.only_redrawn else "reaches less than its base"
+        beyond += "" if frozen else " (or other settings)"
+    numbers = f"reach {comparison.expansion.count} of {comparison.expansion.of}, " + (
+        f"a frozen base {null.expansion.count}" if frozen else f"another model {null.expansion.count}"
+    )
+    if judged.saturated:
+        first = judged.ordinary().iloc[0]
+        words = "Sharper" if first["low"] > 0 else "Blunter" if first["high"] < 0 else "Neither sharper nor blunter"
+        beyond, at = f"{words}, {beyond}", f" on {first['set']}" if len(judged.saturated) > 1 else ""
+        points = "{:+.1f} points ({:.1f} to {:.1f})".format(
+            *(100 * first[name] for name in ("difference", "low", "high"))
+        )
+        numbers = f"pass@1{at} {points}; {numbers}"
+    return "; ".join([f"{beyond[0].upper()}{beyond[1:]}: {numbers}", *checkpoint_caveats(judged)])
+
+
+def checkpoint_caveats(judged: CheckpointJudgement) -> list[str]:
+    """What stands in the way of reading a judgement as one of base and tuned model; mostly nothing."""
+    base, said = judged.base.name, []
+    if judged.other_base:
+        said.append(f"{base} is not the base of {judged.tuned.name}, which is {judged.other_base}")
+    if not judged.selection.same_model:
+        said.append(
+            f"{base} is not asked as it was when it chose these problems, so it is another model and no null; leave "
+            "out --match and the flags, or let it choose anew from a set without its column"
+        )
+    return said
+
+
+def verdict_sentence(comparison: ReachComparison, null: ReachComparison, redrawn: str = "re-drawn") -> str:
     """The tuned model's reach beside that of a re-drawn base, and whether the two can be told apart at 5 %.
 
     Where they cannot, the sentence says what could have been: how many problems reached only with tuning would have
@@ -34,6 +73,7 @@ def verdict_sentence(comparison: ReachComparison, null: ReachComparison) -> str:
     Args:
         comparison: base against tuned.
         null: the same base draw against a fresh draw of the base, on the same D and k.
+        redrawn: what that draw is called, as in `mathb_kit.judging.Judgement`.
 
     Raises:
         MathbError: the two comparisons do not belong together, or the null re-uses the draw that chose D.
@@ -41,15 +81,18 @@ def verdict_sentence(comparison: ReachComparison, null: ReachComparison) -> str:
     test = against_redraw(comparison, null)
     if not comparison.problems:
         return "there is nothing to reach: the problem set is empty"
+    a_base, the_base = "a re-drawn base", "the re-drawn base"
+    if redrawn != "re-drawn":
+        a_base = the_base = f"the base {redrawn}"
     outcome = "not distinguishable"
     if test.distinguishable:
         outcome = f"distinguishable, {'more' if test.only_tuned > test.only_redrawn else 'fewer'}"
     detectable = "" if test.distinguishable else f"; {_detectable(test)}"
     return (
-        f"reached {reach_with_interval(comparison.tuned_reach)}; a re-drawn base reaches "
+        f"reached {reach_with_interval(comparison.tuned_reach)}; {a_base} reaches "
         f"{reach_with_interval(null.tuned_reach)}: {outcome} "
-        f"(exact McNemar test, {test.only_tuned} problems only with tuning and {test.only_redrawn} only by the "
-        f"re-drawn base, p = {test.p:.2g}"
+        f"(exact McNemar test, {test.only_tuned} problems only with tuning and {test.only_redrawn} only by "
+        f"{the_base}, p = {test.p:.2g}"
         f"{detectable}; 95 % intervals: problems as a sample, {comparison.method})"
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mathb_kit.models.model import Model
-from mathb_kit.store.store import Store
+from mathb_kit.store.store import Store, checked_name
 
 # One run seed for the whole project unless a caller asks for another.
 RUN_SEED = 20251113
@@ -35,6 +35,9 @@ class StoredDraw:
     run_seed: int = RUN_SEED
     mix_engines: bool = False
 
+    def __post_init__(self) -> None:
+        checked_name(self.name)  # before anything is loaded or sampled
+
     @cached_property
     def model_key(self) -> str:
         """``model.key()``, made once: for a local model it is a hash of all weights."""
@@ -47,6 +50,10 @@ class StoredDraw:
     def attempts(self, problems: Collection[str] | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """See `Store.read_attempts`."""
         return self.store.read_attempts(self.model_key, self.name, problems, columns)
+
+    def text_hashes(self, problems: Collection[str] | None = None) -> pd.DataFrame:
+        """See `Store.read_text_hashes`."""
+        return self.store.read_text_hashes(self.model_key, self.name, problems)
 
     def engines(self) -> dict[str | None, int]:
         """See `Store.engines`."""

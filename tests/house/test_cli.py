@@ -127,8 +127,8 @@ def test_the_help_gives_every_verb_a_whole_sentence_under_a_heading_of_what_it_i
 )
 def test_every_example_of_the_help_runs(line, own_problems, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("predictions.jsonl").write_text(json.dumps({"gold": "4", "prediction": r"\boxed{4}"}) + "\n")
-    Path("counts.csv").write_text("n,c\n" + "".join(f"16,{c}\n" for c in range(9)))
+    Path("predictions.jsonl").write_text(12 * (json.dumps({"gold": "4", "prediction": r"\boxed{4}"}) + "\n"))
+    Path("counts.csv").write_text("problem,n,c\n" + "".join(f"p{c},16,{c}\n" for c in range(9)))
     Path("my-set.toml").write_text(
         f'pool = ["{own_problems}"]\nmodels = ["mini-base-1"]\nattempts = 4\nlicence = "mit"\n'
     )
@@ -314,12 +314,39 @@ def test_what_was_sampled_and_graded_as_json_adds_up(own_problems, tmp_path):
     assert judged["attempts"] == 24 and judged["tokens"] == first["tokens"] and judged["new_tokens"] == 0
     assert one["k"] == 1 and one["estimate"] == pytest.approx(judged["correct"] / 24, rel=1e-13)
     assert eight["k"] == 8 and eight["problems"] == 3
+    assert judged["warnings"] == [] and judged["health"]["attempts"] == 24 and judged["headline"].count("pass@") == 2
     (row,) = as_json("store", "counts", "--on", own_problems)
     assert (row["attempts"], row["correct"]) == (24, judged["correct"])
     assert as_json("store", "export", tmp_path / "out.jsonl")["attempts"] == 24
     source = tmp_path / "in.jsonl"
     source.write_text('{"gold": "4", "prediction": "4", "kind": "answer"}\n{"gold": "4", "prediction": "no"}\n')
     assert as_json("grade", source, "-o", tmp_path / "graded.jsonl") == {"correct": 1, "no_answer": 1}
+
+
+def test_flags_ask_otherwise_and_a_limit_takes_the_first_problems_and_says_so(own_problems, capfd):
+    whole = as_json("evaluate", "mini-base-1", "--on", own_problems, "--attempts", 8)
+    part = ["mini-base-1", "--on", own_problems, "--attempts", 8, "--limit", 2, "--max-tokens", 3, "--draw", "short"]
+    cut = as_json("evaluate", *part)
+    assert cut["model_key"] == mb.get_model("mini-base-1").with_sampling(max_tokens=3).key() != whole["model_key"]
+    assert (cut["attempts"], cut["part"], cut["draw"]) == (16, "2 of 3", "short")
+    assert "(2 of 3 problems)" in cut["headline"]
+    asked = {row["setting"]: (row["value"], row["origin"]) for row in cut["asked"]}
+    assert asked["max_tokens"] == (3, "given") and asked["temperature"][1].startswith("registered")
+    assert cut["health"]["truncated"] > 0.1 and "end at the token limit" in cut["warnings"][0]
+    assert as_json("sample", *part)["skipped"] == 16
+
+
+def test_with_a_base_flags_are_for_both_and_the_same_model_is_refused(own_problems):
+    on = ["--base", "mini-base-1", "--on", own_problems, "--attempts", 2]
+    with_flags = ["mini-base-2", *on, "--temperature", 1.5, "--max-tokens", 4]
+    said = as_json("evaluate", *with_flags)
+    for asked in said["asked"].values():
+        assert {"setting": "temperature", "value": 1.5, "origin": "given"} in asked
+    assert re.match(r"No evidence of expansion: reach \d of 3, a frozen base \d$", said["headline"])
+    assert said["judged_on"]["selected_by"]["model_key"] == said["base"]["key"]
+    text = run("evaluate", *with_flags)
+    assert text.startswith(said["headline"]) and "nan" not in text.lower()
+    assert "the same model" in run("evaluate", "mini-base-1", *on, status=2)
 
 
 def test_piped_output_holds_no_bars_and_no_colours_and_only_json_on_stdout(own_problems):

@@ -55,7 +55,7 @@ def test_the_base_selects_by_column_or_else_by_a_draw_of_its_own(tmp_path):
     table = Store(tmp_path / "store").read_attempts(BASE.key(), "sieve", [p.key for p in bare], ["problem", "text"])
     right = set(table.loc[table["text"].str.contains("boxed{1}", regex=False), "problem"])
     assert {problem.key for problem in by_draw.problems} == {problem.key for problem in bare} - right
-    assert by_draw.redrawn_attempts.draw.name == "main" and "made here" in by_draw.selection
+    assert by_draw.redrawn_attempts.draw.name == "main" and "made here" in by_draw.selection.words
     with pytest.raises(MathbError, match="left nothing of hard unsolved"):
         judge_checkpoint(
             matched(BASE, TUNED), bare, PLAN, store=Store(tmp_path / "x"), engine_for=lambda _: CoinEngine(1.0)
@@ -65,7 +65,7 @@ def test_the_base_selects_by_column_or_else_by_a_draw_of_its_own(tmp_path):
 def test_a_column_from_fewer_attempts_or_by_a_base_under_other_settings_selects_nothing(tmp_path):
     by_column = judged(tmp_path).problems
     fewer = judged(tmp_path / "fewer", replace(HARD, selected_in=8))
-    assert "made here" in fewer.selection and fewer.problems.selected_in == 32
+    assert "made here" in fewer.selection.words and fewer.problems.selected_in == 32
     cooler = replace(TUNED, sampling=replace(TUNED.sampling, temperature=0.3))
     pair = matched(BASE, cooler, "tuned")
     store = Store(tmp_path / "store")

@@ -1,0 +1,92 @@
+"""Who selected the problems that a tuned model is judged on, and whether the base beside it is that model.
+
+A selection is bound to the model's key (weights, prompt, sampling settings), not to a name: a base asked otherwise is
+another model, and what it reaches is no re-draw.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from mathb_kit.errors import MathbError
+from mathb_kit.miniature.sets import FOLDER
+from mathb_kit.models import Model, Pair, get_model
+from mathb_kit.models.model import Sampling
+from mathb_kit.models.registry import model_names
+from mathb_kit.problems import ProblemSet, unsolved_column
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which attempts chose the problems.
+
+    Attributes:
+        words: the same in words.
+        model_key: key of the model that made them; None where nobody recorded it.
+        graders: grader versions that judged them; empty where nobody recorded it.
+        same_model: whether the base as it is asked now is that model: only then is its fresh draw a null. Where no key
+            is on record, the base asked as it is registered is taken for it.
+    """
+
+    words: str
+    model_key: str | None = None
+    graders: tuple[str, ...] = ()
+    same_model: bool = True
+
+
+def selection_by_column(on: ProblemSet, base: Model) -> Selection:
+    """The selection that a sieved set's column holds, with what its record (``.provenance.json``) says of it."""
+    words, record = f"the column {unsolved_column(base.name)} of {on.name}", _record(on)
+    key = record.get("models", {}).get(base.name)
+    graders = tuple(record.get("grader", ()))
+    same = key == base.key() if key else _asked_as_registered(base)
+    return Selection(words, key, graders, same)
+
+
+def refuse_one_model(pair: Pair) -> None:
+    """MathbError where base and tuned model are one model, by whatever names."""
+    if pair.base.key() == pair.tuned.key():
+        raise MathbError(
+            f"{pair.tuned.name} and its base {pair.base.name} are the same model under the same settings (key "
+            f"{pair.base.key()}), so there is nothing to compare; name the checkpoint that it was tuned from as --base."
+        )
+
+
+def other_base(pair: Pair) -> str | None:
+    """The base that the tuned model is registered with, where the one named is another; else None."""
+    registered = pair.tuned.base
+    if registered is None or registered == pair.base.name:
+        return None
+    try:
+        known = get_model(registered)
+    except MathbError:  # its weights or its hub are out of reach: the name is all there is
+        return registered
+    return None if known.source == pair.base.source or _weights(known) == _weights(pair.base) else registered
+
+
+def _asked_as_registered(base: Model) -> bool:
+    """Whether a model is asked as its name, or else its checkpoint, says; the hub is not asked for it."""
+    if not base.is_local and base.name not in model_names():
+        return not any(origin == "given" or origin.startswith("as ") for origin in base.origins.values())
+    known = get_model(base.source if base.is_local else base.name)
+    return known == base or known.key() == base.key()
+
+
+def _weights(model: Model) -> str:
+    """A key of the weights alone."""
+    return Model("", model.source, revision=model.revision, adapter=model.adapter, sampling=Sampling()).key()
+
+
+def _record(on: ProblemSet) -> dict:
+    """What stands beside a frozen set about its selection; empty where nothing does."""
+    source = FOLDER / f"{on.name}.jsonl" if on.source == "built in" else Path(on.source)
+    beside = source.with_suffix(".provenance.json") if source.name else None  # a set made in memory has no source
+    if beside is None or not beside.is_file():
+        return {}
+    try:
+        record = json.loads(beside.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise MathbError(f"{beside} is not JSON ({error}); construct the set again, or take the file away.") from error
+    return record if isinstance(record, dict) else {}

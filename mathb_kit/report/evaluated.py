@@ -1,0 +1,82 @@
+"""One evaluation for a terminal and for scripts: finding, curve, what became of the attempts, how it was asked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mathb_kit.judging import Health, health_of
+from mathb_kit.models.showing import asked_table
+from mathb_kit.report.terminal import text_table
+from mathb_kit.sentences import health_sentence, health_warnings, percent_with_interval
+from mathb_kit.statistics import pass_at_k_curve
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mathb_kit.evaluation import Evaluation
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What is said of one evaluation.
+
+    Attributes:
+        evaluation: the evaluation.
+        on: name of the set, with the part of it that was tried, e.g. ``gsm8k (40 of 1,319 problems)``.
+    """
+
+    evaluation: Evaluation
+    on: str
+
+    @cached_property
+    def health(self) -> Health:
+        return health_of(self.evaluation)
+
+    @cached_property
+    def curve(self) -> pd.DataFrame:
+        """pass@k at 1 and at the ends of the plan's rounds (``pass_at_k_curve``)."""
+        return pass_at_k_curve(self.evaluation.outcomes, sorted({1, *self.evaluation.plan.rounds}))
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences about what makes the numbers doubtful; mostly none."""
+        return health_warnings(self.health)
+
+    @property
+    def headline(self) -> str:
+        """``mini-base-1 on mini-aime: pass@1 12.0 % (8.1 to 16.9), pass@256 95.0 % (80.0 to 100.0)``."""
+        ends = self.curve.iloc[[0, -1] if len(self.curve) > 1 else [0]]
+        points = [
+            f"pass@{row.k:,} {percent_with_interval(row.estimate, row.low, row.high)}" for row in ends.itertuples()
+        ]
+        return f"{self.evaluation.model.name} on {self.on}: {', '.join(points)}"
+
+    def text(self) -> str:
+        """For a terminal: headline, table, fine print."""
+        curve = self.curve
+        shown = curve[["k", "estimate", "low", "high"]].rename(columns={"estimate": "pass@k"})
+        problems, plan = f"{len(self.evaluation.outcomes):,} problems", f"plan: {self.evaluation.plan}"
+        draw, interval = f"draw: {self.evaluation.draw.name}", f"low to high: 95 %, {curve['interval'].iloc[0]}"
+        notes = [f"{problems}; {plan}; {draw}; {interval}.", health_sentence(self.health)]
+        return "\n".join([self.headline, "", text_table(shown, digits=4), "", *notes])
+
+    def record(self) -> dict[str, Any]:
+        """The same and more for scripts."""
+        evaluation = self.evaluation
+        attempts, correct, tokens = (int(evaluation.outcomes[name].sum()) for name in ("n", "c", "tokens"))
+        return {
+            "headline": self.headline, "warnings": self.warnings,
+            "model": evaluation.model.name, "model_key": evaluation.draw.model_key, "draw": evaluation.draw.name,
+            "plan": str(evaluation.plan), "attempts": attempts, "correct": correct, "tokens": tokens,
+            "new_tokens": evaluation.new_tokens, "interval": self.curve["interval"].iloc[0],
+            "pass_at_k": self.curve[["k", "estimate", "low", "high", "problems"]],
+            "health": health_record(self.health), "asked": asked_table(evaluation.model),
+        }  # fmt: skip
+
+
+def health_record(health: Health) -> dict[str, Any]:
+    """A `Health` for scripts, its bounds by name."""
+    record = asdict(health)
+    return record | {name: getattr(health, name)._asdict() for name in ("pass_at_1", "solved")}

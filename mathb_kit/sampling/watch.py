@@ -1,0 +1,94 @@
+"""One progress bar over everything that an evaluation samples, round after round."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from mathb_kit.progress import Progress, progress
+from mathb_kit.sampling.engine import CommittingEngine, Engine
+
+
+class Watch:
+    """A context manager whose bar appears with the first attempt that the store lacks.
+
+    The bar counts attempts, of which ``most`` are expected at most, and shows tokens per second: of an engine with
+    ``on_tokens`` while a batch is under way, of any other as chunks are finished.
+
+    Args:
+        label: what is sampled.
+        most: attempts of all rounds, if no problem stops early.
+    """
+
+    def __init__(self, label: str, most: int) -> None:
+        self._label, self._most = label, most
+        self._there = 0
+        self._bar: Progress | None = None
+        self._open = ExitStack()
+        self._live = False  # whether the engine reports its tokens itself
+        self._tokens = 0
+        self._first: tuple[float, int] | None = None  # when tokens were first reported, and how many had come by then
+        self._remark = ""
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
+
+    def found(self, attempts: int) -> None:
+        """So many more were in the store."""
+        self._there += attempts
+        if self._bar:
+            self._bar.found(attempts)
+
+    def begin(self) -> None:
+        """Something is missing: the bar appears, if it is not there yet."""
+        if self._bar is None:
+            self._bar = self._open.enter_context(progress(self._most, self._label, "attempts", initial=self._there))
+
+    def expect(self, most: int, remark: str = "") -> None:
+        """Less can come than was thought; ``remark`` stands behind the numbers from now on."""
+        self._most, self._remark = most, remark or self._remark
+        self._show()
+
+    def finished(self, attempts: int, tokens: int) -> None:
+        """So many attempts are committed, with so many tokens."""
+        if not self._live:
+            self._count(tokens)
+        if self._bar:
+            self._bar.update(attempts)
+
+    @contextmanager
+    def following(self, engine: Engine | CommittingEngine) -> Iterator[None]:
+        """Hear of the engine's tokens, unless somebody else does."""
+        if getattr(engine, "on_tokens", self) is not None:
+            yield
+            return
+        engine.on_tokens = self._report
+        try:
+            yield
+        finally:
+            engine.on_tokens = None
+
+    def _report(self, tokens: int) -> None:
+        self._live = True
+        self._count(tokens)
+
+    def _count(self, tokens: int) -> None:
+        self._tokens += tokens
+        if self._first is None:
+            self._first = time.monotonic(), self._tokens
+        self._show()
+
+    def _show(self) -> None:
+        if self._bar:
+            remarks = [self._speed(), self._remark]
+            self._bar.show(", ".join(filter(None, remarks)), self._most)
+
+    def _speed(self) -> str:
+        """Tokens per second since the first were reported: loading the weights is not sampling."""
+        if self._first is None or self._tokens == self._first[1]:
+            return ""
+        return f"{(self._tokens - self._first[1]) / (time.monotonic() - self._first[0]):,.0f} tokens/s"
