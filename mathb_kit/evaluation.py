@@ -19,7 +19,7 @@ from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling import CommittingEngine, Engine, EngineFactory
 from mathb_kit.sampling.driver import watch_over
-from mathb_kit.sampling.engines import opened
+from mathb_kit.sampling.engines import open_engine
 from mathb_kit.store import Store
 from mathb_kit.verdicts import Verdict
 
@@ -111,13 +111,13 @@ def evaluate(
     ended: list[pd.DataFrame] = []  # verdicts of the problems that each round ended
     with (
         grader_of(drawn.store) as grader,
-        opened(engine, model) as sampler,
+        open_engine(engine, model) as sampler,
         watch_over(drawn, len(problems) * plan.n_max) as watch,
     ):
         # A round's verdicts decide which problems go on to the next. Those are verdicts of all attempts in the store,
         # from a larger plan perhaps: `outcomes` replays this plan on them, so that each problem ends where it would.
         for high in plan.rounds:
-            new_tokens += drawn.sample(sampler, going_on, plan, low=low, high=high, watch=watch).tokens
+            new_tokens += drawn.sample(sampler, going_on, plan, attempts=range(low, high), watch=watch).tokens
             verdicts = drawn.verdicts({problem.key: problem.gold for problem in going_on}, grader)
             outcomes = drawn.outcomes(verdicts, plan)
             open_keys = set(outcomes.loc[~outcomes["complete"], "problem"])

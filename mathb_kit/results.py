@@ -17,18 +17,16 @@ from mathb_kit.evaluation import Evaluation, evaluate
 from mathb_kit.judging import (
     UNIFORM,
     Judgement,
-    NotStored,
-    StoredOnly,
     chance_lines,
     change_by_problem,
     expansion_beside_redrawn,
     judge,
-    problems_met,
 )
-from mathb_kit.lab.modes import mode_shares
+from mathb_kit.lab.result import mode_shares
 from mathb_kit.plan import Plan
 from mathb_kit.problems import ProblemSet
 from mathb_kit.profiles import Profile
+from mathb_kit.sampling import NotStored, StoredOnly
 from mathb_kit.statistics import (
     attempts_saved,
     chance_corrected,
@@ -78,7 +76,7 @@ class StudyResults:
     def hard_problems(self) -> ProblemSet:
         return self.study.problems(self.study.hard_set)
 
-    def stored(self) -> dict[tuple[str, str], Evaluation]:
+    def evaluations(self) -> dict[tuple[str, str], Evaluation]:
         """By (model, set), all of the study's evaluations that can be had, the pool left out."""
         try:
             return self._evaluated([(model, name) for model, name in self.study.evaluations if name != self.study.pool])
@@ -94,7 +92,7 @@ class StudyResults:
         there = {}
         for model, name in pairs:
             if (model, name) not in self._kept:
-                problems = problems_met(self.study, model, name)
+                problems = self.study.problems_met(model, name)
                 try:
                     each = evaluate(self.study.model(model), problems, self.study.plan, engine=self._engine)
                 except NotStored:

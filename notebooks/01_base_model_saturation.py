@@ -128,7 +128,7 @@ sentences.you_should_see(f"In the lead, from k = 1 to {max(study.ks):,}: {', the
 # %% [markdown]
 # ## Two intervals for two questions
 # The ends of the curves as numbers, with the intervals of both questions: had the *problems* been others of their kind
-# (a bootstrap: problems drawn again and again from these), and had *exactly these problems* been attempted afresh.
+# (a sample of problems), and had *exactly these problems* been attempted afresh.
 
 # %%
 ends = results.saturation_ends  # the second kind by interval="attempts"

@@ -46,7 +46,7 @@ print(f"{study.note}\nplan: {study.plan}\n{study.hard_set}: {len(problems)} prob
 
 # %%
 names = [*study.bases, *study.tuned]
-on_hard = results.on_hard_set  # by model: mb.evaluate on mb.judging.problems_met(study, model, study.hard_set)
+on_hard = results.on_hard_set  # by model: mb.evaluate on study.problems_met(model, study.hard_set)
 outcomes = pd.concat([e.outcomes for name, e in on_hard.items() if name not in study.partial])
 
 # %% [markdown]

@@ -40,9 +40,9 @@ print(f"{study.note}\nfigures and tables: {folder}")
 # Monsters are answers that keep a computer algebra system busy.
 
 # %%
-evaluations = mb.judging.study_evaluations(study)
+evaluations = mb.results.StudyResults(study).evaluations()
 rows = verifiers.comparison_rows(evaluations, few=quick)
-show_table(verifiers.count_rows(rows))
+show_table(verifiers.rows_by_source(rows))
 
 # %%
 sentences.you_should_see(

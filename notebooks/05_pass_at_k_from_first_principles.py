@@ -74,10 +74,10 @@ you_should_see(
 # attempts it solves it at least once with probability $1 - (1 - p)^k$: on a logarithmic axis every problem draws the
 # same S, further right the smaller its $p$. The curve of a set is the mean of many such S.
 #
-# **The band** is a 95 % interval for the mean over *problems as a sample*: had they been others of their kind. It is
-# made by drawing the problems again with replacement thousands of times (a *bootstrap*); *BCa*, bias-corrected and
-# accelerated, shifts the percentiles that are read off, because such means are skewed where most problems are near 0
-# or 1.
+# **The band** is a 95 % interval for the mean over *problems as a sample*: had they been others of their kind. A share
+# of yes-no problems would have Clopper and Pearson's exact interval; a mean of values between gets the same for as many
+# problems as would leave a share equally uncertain (*at equal variance*). Such intervals are lopsided near 0 and 1, as
+# they must be. The band's ends never fall: pass@k cannot.
 
 # %% [markdown]
 # Real counts, where they are at hand: 800 problems with 128 attempts each by one language model.

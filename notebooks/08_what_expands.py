@@ -30,6 +30,15 @@ from mathb_kit.lab.objectives import Objective
 from mathb_kit.lab.result import finished_or_quick
 from mathb_kit.plots.scoreboard import plot_learning_rates, plot_plane, plot_scores
 from mathb_kit.sentences import percent, you_should_see
+from mathb_kit.sentences.scoreboard import (
+    composition_sentences,
+    distillation_sentence,
+    limits_sentences,
+    matched_sentence,
+    scoreboard_sentences,
+    verdicts_sentence,
+    yardstick_sentence,
+)
 
 result = finished_or_quick(quick)
 board, k = result.board, result.board.plan.n_max
@@ -82,7 +91,7 @@ mb.save_figure(figure, final, folder, "08_scoreboard", caption)
 print(caption)
 
 # %%
-you_should_see(*reading.sentences(result))
+you_should_see(*scoreboard_sentences(result))
 
 # %% [markdown]
 # "More than" and "less than" are said only where the 95 % interval of the difference from the null leaves out 0. That
@@ -118,14 +127,14 @@ mb.save_figure(figure, told, folder, "08_beside_frozen_base", caption)
 print(caption)
 
 # %%
-you_should_see(reading.verdicts_sentence(result))
+you_should_see(verdicts_sentence(result))
 
 # %% [markdown]
 # "Not told apart" is no result about the objective as long as nobody says which effect *would* have shown. That follows
 # from the number of problems, seeds, draws and comparisons:
 
 # %%
-you_should_see(*reading.limits(result))
+you_should_see(*limits_sentences(result))
 
 # %%
 shows = told[told["question"] != "pass@1"].pivot(index="row", columns="question", values="shows_mostly")
@@ -160,7 +169,7 @@ columns = [name for name in against if name != "interval"]
 against[columns].style.hide(axis="index").format(precision=3)
 
 # %%
-you_should_see(*(reading.yardstick_sentence(result, row) for row in against["row"]))
+you_should_see(*(yardstick_sentence(result, row) for row in against["row"]))
 
 # %% [markdown]
 # ## 5. At matched pass@1
@@ -175,11 +184,11 @@ if len(matched):
 # %%
 trained = final[~final["row"].isin(board.beside)]
 you_should_see(
-    reading.matched_sentence(result),
+    matched_sentence(result),
     f"Gains of pass@1 on the held-out problems lie between {matched['pass_1'].min():+.3f} and "
     f"{matched['pass_1'].max():+.3f} there, and between {trained['pass_1'].min():+.3f} and "
     f"{trained['pass_1'].max():+.3f} at the end: so far the matching worked." if len(matched) else "Nothing is left.",
-    *(reading.sentences(result, "matched") if len(matched) else ()),
+    *(scoreboard_sentences(result, "matched") if len(matched) else ()),
 )  # fmt: skip
 
 # %% [markdown]
@@ -245,7 +254,7 @@ you_should_see(
 # first: models taught a method that no base saw, by *distillation* (training on written solutions).
 
 # %%
-you_should_see(reading.distillation_sentence(result))
+you_should_see(distillation_sentence(result))
 
 # %% [markdown]
 # The second: a world where RL itself should expand. The choice between careful and quick is made anew at every step,
@@ -258,7 +267,7 @@ control.to_csv(folder / "08_composition.csv", index=False, lineterminator="\n", 
 control.style.hide(axis="index").format(precision=3)
 
 # %%
-you_should_see(*reading.composition_sentences(result))
+you_should_see(*composition_sentences(result))
 
 # %% [markdown]
 # What is sharpening for one step is Expansion for who counts whole problems: if p is the chance of a careful step,
@@ -281,7 +290,7 @@ you_should_see(*reading.composition_sentences(result))
 
 # %%
 if "grpo-early" in set(final["row"]):
-    you_should_see(*(reading.yardstick_sentence(result, "grpo-early", stage) for stage in scores.STAGES))
+    you_should_see(*(yardstick_sentence(result, "grpo-early", stage) for stage in scores.STAGES))
 else:
     print("This scoreboard has no row grpo-early.")
 
@@ -318,7 +327,7 @@ table[table["row"].isin([mine.name, board.yardstick])][[*shown, "shrinkage_null"
 
 # %%
 you_should_see(
-    reading.yardstick_sentence(with_mine, mine.name),
+    yardstick_sentence(with_mine, mine.name),
     f"That is one run beside {len(board.seeds)}: another seed may say otherwise.",
 )
 
@@ -332,7 +341,7 @@ you_should_see(
 # more:
 # ```python
 # wide = reading.with_objective(result, Objective("rare-first-wide", rare_first), prompts=2, group=4 * board.group)
-# print(reading.yardstick_sentence(wide, "rare-first-wide"))
+# print(yardstick_sentence(wide, "rare-first-wide"))
 # ```
 # </details>
 

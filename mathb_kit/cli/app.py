@@ -70,11 +70,11 @@ def _one_sentence(ctx: Any) -> Iterator[None]:
     except MathbError as error:
         _end(f"mathb: {error}", 2)
     except _UsageError as error:
-        said = error.format_message()
-        if said.startswith("Usage:"):  # the help of a group that was called without a verb
+        message = error.format_message()
+        if message.startswith("Usage:"):  # the help of a group that was called without a verb
             raise
         called = error.ctx.command_path if error.ctx else f"{ctx.command_path} {ctx.invoked_subcommand}"
-        _end(f"mathb: {said}{'' if said[-1] in '.?' else '.'} See {called} --help.", 2)
+        _end(f"mathb: {message}{'' if message[-1] in '.?' else '.'} See {called} --help.", 2)
     except KeyboardInterrupt:
         _end("mathb: interrupted; what was finished is kept, the same command goes on from there.", 130)
     except OSError as error:

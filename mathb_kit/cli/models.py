@@ -47,8 +47,8 @@ def models(
         case ["fetch", *chosen]:
             from mathb_kit.models.fetch import fetch_models
 
-            told = fetch_models(chosen)
-            print(to_json(told) if as_json else "\n".join(told))
+            lines = fetch_models(chosen)
+            print(to_json(lines) if as_json else "\n".join(lines))
         case [name]:
             _show(asked_model(name, **flags), as_json)
         case _:
@@ -59,16 +59,16 @@ def _show(model: mb.Model, as_json: bool) -> None:
     from mathb_kit.models import describe_model
     from mathb_kit.models.showing import asked_table, asked_text, shown_prompt
 
-    told: dict[str, Any] = describe_model(model)
+    facts: dict[str, Any] = describe_model(model)
     try:
         rendered = shown_prompt(model)
     except MathbError as error:  # e.g. a registered model whose tokenizer is on a hub out of reach
         rendered = {"prompt": None, "tokens": None, "end_tokens": {}, "why": str(error)}
     if as_json:
-        print(to_json(told | {"asked": asked_table(model), "rendered": rendered}))
+        print(to_json(facts | {"asked": asked_table(model), "rendered": rendered}))
         return
     shown = {setting["setting"] for setting in asked_table(model)} | {"user", "sampling", "origins", "ends"}
-    for key, value in told.items():
+    for key, value in facts.items():
         if key not in shown and value not in (None, (), ""):
             print(f"{key:17} {value if isinstance(value, str) else repr(value)}")
     print(f"\n{asked_text(model)}")

@@ -106,8 +106,8 @@ def grade(
         print(to_json(cost._asdict()) if as_json else price)
         return
     counts = mb.grade_file(file, output, skip_bad=skip_bad, conventions=convention, judge=chosen)
-    told = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
-    print(to_json(counts)) if as_json else print(told, file=sys.stderr)
+    summary = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
+    print(to_json(counts)) if as_json else print(summary, file=sys.stderr)
 
 
 @app.command(rich_help_panel=NUMBERS)
@@ -191,7 +191,7 @@ def plan(
     Example: mathb plan --beta 0.3 1.2 --zero 0.4 --problems 500 --width 0.05
     Example: mathb plan --pilot counts.csv --problems 500 --n-max 256
     """
-    from mathb_kit.sentences import plan_sentence
+    from mathb_kit.sentences import gain_power_sentence, plan_sentence
     from mathb_kit.statistics import planning, success_rates
     from mathb_kit.statistics.counts import read_counts
 
@@ -206,13 +206,15 @@ def plan(
         raise MathbError("Give --problems, the size of the set.")
     request = planning.PlanRequest(n_max, problems, k, question, tokens_per_attempt)
     choice = planning.choose_plan(rates, request, target_width=width, budget=budget)
+    power = gain_power_sentence(choice.plan, problems)
     if as_json:
-        told = {"plan": str(choice.plan), "sentence": plan_sentence(choice)}
-        print(to_json(told | {"costs": choice.costs, "candidates": choice.table}))
+        record = {"plan": str(choice.plan), "sentence": plan_sentence(choice), "power": power}
+        print(to_json(record | {"costs": choice.costs, "candidates": choice.table}))
         return
     shown = {"index": False, "float_format": "{:.4f}".format, "formatters": dict.fromkeys(
         ("attempts", "tokens", "fixed_n"), "{:,.0f}".format)}  # fmt: skip
     print(plan_sentence(choice))
+    print(power)
     print(f"\n{choice.plan} against fixed n of equal width:")
     print(choice.costs.drop(columns="plan").dropna(axis=1).to_string(**shown))
     print("\nIts rivals, by cost:")

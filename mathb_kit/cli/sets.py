@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import mathb_kit as mb
-from mathb_kit.cli.app import JUDGE, Json, app, complete_sets
+from mathb_kit.cli.app import BUILD, JUDGE, Json, app, complete_sets, only_result_on_stdout
 from mathb_kit.errors import MathbError
 from mathb_kit.report.records import to_json
 
+if TYPE_CHECKING:
+    import pandas as pd
 
 @app.command(rich_help_panel=JUDGE)
 def problems(
@@ -49,12 +51,54 @@ def problems(
             copies = fetch(chosen, to, revision)
             print(to_json(copies) if as_json else "\n".join(map(str, copies)))
         case [name]:
-            found = mb.load_problems(name)
+            loaded = mb.load_problems(name)
             if as_json:
-                about = {"set": found.name, "problems": len(found), "note": found.note, "source": found.source}
-                print(to_json(about | {"first": found[0]}))
+                about = {"set": loaded.name, "problems": len(loaded), "note": loaded.note, "source": loaded.source}
+                print(to_json(about | {"first": loaded[0]}))
                 return
-            print(f"{found.name}: {found.note or f'{len(found):,} problems'}, from {found.source}")
-            print(f"{found[0].key}, gold {found[0].gold}\n{found[0].statement}")
+            print(f"{loaded.name}: {loaded.note or f'{len(loaded):,} problems'}, from {loaded.source}")
+            print(f"{loaded[0].key}, gold {loaded[0].gold}\n{loaded[0].statement}")
         case _:
             raise MathbError("Name one set to look into, or write fetch before several.")
+
+
+@app.command(rich_help_panel=BUILD)
+def construct(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A .toml file: name, pool, benchmarks, models; see Construction.")
+    ],
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where the datasets repository goes.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print what it would sample at most, and stop.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Build a problem set that your models leave unsolved.
+
+    Filters, answer checks, sieve and re-test, as FILE says; the result is a `datasets` repository with its card.
+
+    \b
+    Example: mathb construct my-set.toml --plan
+    Example: mathb construct my-set.toml --to my-set
+    """
+    from mathb_kit.construction.construct import attempts_at_most, construct, load_construction
+
+    settings = load_construction(file)
+    if plan:
+        asked = attempts_at_most(settings)
+        text = f"At most, before anything is dropped or found in the store:\n{_table(asked)}"
+        print(to_json(asked) if as_json else text)
+        return
+    if to is None:
+        raise MathbError("Give --to FOLDER, where the set goes, or --plan to see what it would cost.")
+    with only_result_on_stdout(as_json):
+        result = construct(settings, to)
+    if as_json:
+        print(to_json({"set": to, "funnel": result.funnel.to_frame(), "retested": result.retested}))
+        return
+    print(_table(result.funnel.to_frame()))
+    if result.retested is not None:
+        print(f"\nWhat each model left unsolved, tried again by a fresh draw:\n{_table(result.retested)}")
+    print(f"\nThe set: {to}")
+
+
+def _table(frame: pd.DataFrame) -> str:
+    return frame.to_string(index=False, float_format="{:.3f}".format)

@@ -67,8 +67,8 @@ def store_compact(as_json: Json = False) -> None:
     from mathb_kit.store.compaction import compact
 
     before, after = compact(mb.Store())
-    told = f"{before:,} files before, {after:,} after"
-    print(to_json({"files_before": before, "files_after": after}) if as_json else told)
+    summary = f"{before:,} files before, {after:,} after"
+    print(to_json({"files_before": before, "files_after": after}) if as_json else summary)
 
 
 @stored.command("export")

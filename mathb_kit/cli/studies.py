@@ -51,27 +51,23 @@ def reproduce(
         raise MathbError("--json goes with --plan of a profile; for the rest see the .csv files beside the figures.")
     from mathb_kit.profiles import load_profile
     from mathb_kit.report import calibration
+    from mathb_kit.report import calls as other
     from mathb_kit.report import reproduce as study
     from mathb_kit.report.price import price_record
 
     if profile in ("verifiers", "scoreboard"):
-        from mathb_kit.report import scoreboard, verifiers
-
         if calibrate or from_scratch or rehearse:
             raise MathbError(f"{profile} takes --only, --quick and --plan; leave the other options out.")
         if profile == "verifiers":
-            print(verifiers.price_of_verifiers(only)) if plan else verifiers.compare_verifiers(only, quick=quick)
+            print(other.price_of_verifiers(only)) if plan else other.compare_verifiers(only, quick=quick)
         else:
-            print(scoreboard.price_of_scoreboard(only, quick=quick)) if plan else scoreboard.compare_objectives(
-                only, quick=quick
-            )
+            price = other.price_of_scoreboard
+            print(price(only, quick=quick)) if plan else other.compare_objectives(only, quick=quick)
         return
     if profile == "released":
-        from mathb_kit.report import released
-
         if quick or calibrate or from_scratch or rehearse or only:
             raise MathbError("released takes --plan only; leave the other options out.")
-        print(released.price_of_released()) if plan else released.redraw_released()
+        print(other.price_of_released()) if plan else other.redraw_released()
         return
     if only:
         raise MathbError("--only chooses among the rows of verifiers or scoreboard; leave it out.")

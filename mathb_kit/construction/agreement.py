@@ -54,7 +54,7 @@ def verified_by_solutions(
     return verified(problems, read_solutions(problems, columns, store=store), rule)
 
 
-def solve(
+def sample_solutions(
     problems: Sequence[Problem],
     solvers: Sequence[Model],
     attempts: int = 2,
@@ -92,7 +92,7 @@ def solve(
 
 
 def read_solutions(problems: Sequence[Problem], columns: Sequence[str], *, store: Store | None = None) -> pd.DataFrame:
-    """Answers and verdicts of solutions that stand in columns: the table of `solve`, ``solver`` being the column."""
+    """Solutions that stand in columns, graded: the table of `sample_solutions`, ``solver`` being the column."""
     rows = []
     for problem in problems:
         for column in columns:
@@ -109,7 +109,7 @@ def verified(problems: Sequence[Problem], solutions: pd.DataFrame, rule: Rule) -
 
     Args:
         problems: candidates.
-        solutions: problem, answer, verdict: one row per solution, as from `solve` or `read_solutions`.
+        solutions: problem, answer, verdict: one row per solution, as from `sample_solutions` or `read_solutions`.
         rule: ``any``: one of the solutions has the gold; ``all``: each of them has it.
 
     Returns:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from mathb_kit.construction.agreement import Rule, refuse_evaluated, solve, verified, verified_by_solutions
+from mathb_kit.construction.agreement import Rule, refuse_evaluated, sample_solutions, verified, verified_by_solutions
 from mathb_kit.construction.dataset_card import About
 from mathb_kit.construction.dataset_repository import export_dataset
 from mathb_kit.construction.difficulty import rate_difficulty, rated_at_least
@@ -89,20 +89,20 @@ class Construction(Settings):
     @property
     def verification(self) -> str:
         """How golds are verified, as a sentence or two."""
-        told = []
+        parts = []
         if self.exact_answers:
-            told.append("Every gold equals what an exact evaluator reads from the statement; no model took part.")
+            parts.append("Every gold equals what an exact evaluator reads from the statement; no model took part.")
         if self.solutions:
-            told.append(f"The solutions that the pool brings along ({', '.join(self.solutions)}) all have the gold.")
+            parts.append(f"The solutions that the pool brings along ({', '.join(self.solutions)}) all have the gold.")
         if self.verifiers:
             how = {
                 "any": "At least one attempt of these models reproduced the gold",
                 "all": "Every attempt of these models reproduced the gold",
             }[self.verifier_rule]
-            told.append(f"{how}: {', '.join(self.verifiers)} ({self.verifier_attempts} attempts each).")
+            parts.append(f"{how}: {', '.join(self.verifiers)} ({self.verifier_attempts} attempts each).")
         if self.solutions or self.verifiers:
-            told.append("What these could not solve is not here, whether its gold is right or wrong.")
-        return " ".join(told) or "Golds are the pool's own; nothing verified them."
+            parts.append("What these could not solve is not here, whether its gold is right or wrong.")
+        return " ".join(parts) or "Golds are the pool's own; nothing verified them."
 
 
 @dataclass(frozen=True)
@@ -129,15 +129,15 @@ class Constructed:
 
     def export(self, folder: Path | str) -> Path:
         """Write the set as a `datasets` repository; see `export_dataset`."""
-        made = self.construction
+        construction = self.construction
         about = About(
-            made.name,
-            bases=made.bases,
-            verification=made.verification,
+            construction.name,
+            bases=construction.bases,
+            verification=construction.verification,
             retested=self.retested,
             ratings=self.ratings,
-            licence=made.licence,
-            settings=made.model_dump(mode="json") | {"keys": dict(self.keys), "repaired": self.repaired},
+            licence=construction.licence,
+            settings=construction.model_dump(mode="json") | {"keys": dict(self.keys), "repaired": self.repaired},
         )
         return export_dataset(folder, self.sieve, self.funnel, about)
 
@@ -172,35 +172,38 @@ def construct(
     Raises:
         MathbError: a model that must not verify, a stage that leaves nothing, or what the stages report.
     """
-    made, engine_for = construction, engine_for or construction.engine_for
-    models, screen, verifiers = _models(made)
+    engine_for = engine_for or construction.engine_for
+    models, screen, verifiers = _models(construction)
     options: dict[str, Any] = {"store": store or Store()}
-    candidates = _candidates(made)
-    funnel = _cheap_stages(made, candidates, store)
+    candidates = _candidates(construction)
+    funnel = _cheap_stages(construction, candidates, store)
     ratings = None
-    if made.rater and made.least_difficulty is not None:
-        ratings = _rate(made, funnel.kept, engine_for, **options)
-        funnel = _then(funnel, rated_at_least(funnel.kept, ratings, made.least_difficulty))
+    if construction.rater and construction.least_difficulty is not None:
+        ratings = _rate(construction, funnel.kept, engine_for, **options)
+        funnel = _then(funnel, rated_at_least(funnel.kept, ratings, construction.least_difficulty))
     if screen:
-        screened = prescreen(funnel.kept, screen, made.screen_attempts, draw=DRAW, engine=engine_for, **options)
+        attempts = construction.screen_attempts
+        screened = prescreen(funnel.kept, screen, attempts, draw=DRAW, engine=engine_for, **options)
         funnel = _then(funnel, screened)
     if verifiers:
         evaluated = [*models, *([screen] if screen else [])]
-        solutions = solve(
-            funnel.kept, verifiers, made.verifier_attempts, evaluated=evaluated, engine_for=engine_for, **options
+        attempts = construction.verifier_attempts
+        solutions = sample_solutions(
+            funnel.kept, verifiers, attempts, evaluated=evaluated, engine_for=engine_for, **options
         )
-        funnel = _then(funnel, verified(funnel.kept, solutions, made.verifier_rule))
-    result = sieve(funnel.kept, models, made.attempts, draw=DRAW, engine_for=engine_for, **options)
+        funnel = _then(funnel, verified(funnel.kept, solutions, construction.verifier_rule))
+    result = sieve(funnel.kept, models, construction.attempts, draw=DRAW, engine_for=engine_for, **options)
     funnel = _then(funnel, result.filtered())
-    if made.rater and ratings is None:
-        ratings = _rate(made, result.union(), engine_for, **options)
+    if construction.rater and ratings is None:
+        ratings = _rate(construction, result.union(), engine_for, **options)
     retested = None
-    if made.retest_attempts:
-        plan = Plan.up_to(made.retest_attempts, stop=1)
+    if construction.retest_attempts:
+        plan = Plan.up_to(construction.retest_attempts, stop=1)
         retested = retest(result, models, plan, engine_for=engine_for, **options)
-    asked = [*models, *verifiers, *([screen] if screen else []), *([get_model(made.rater)] if made.rater else [])]
+    rater = [get_model(construction.rater)] if construction.rater else []
+    asked = [*models, *verifiers, *([screen] if screen else []), *rater]
     keys = {model.name: model.key() for model in asked}
-    constructed = Constructed(made, funnel, result, ratings, retested, keys, len(candidates.table))
+    constructed = Constructed(construction, funnel, result, ratings, retested, keys, len(candidates.table))
     if folder is not None:
         constructed.export(folder)
     return constructed
@@ -215,13 +218,13 @@ def funnel_before_models(construction: Construction, *, store: Store | None = No
     return _cheap_stages(construction, _candidates(construction), store)
 
 
-def _cheap_stages(made: Construction, candidates: Repaired, store: Store | None) -> Funnel:
-    benchmarks = [load_problems(name) for name in made.benchmarks]
-    stages = [*stages_before_sampling(benchmarks, exact_answers=made.exact_answers)]
-    if made.solutions:
-        stages.append(partial(verified_by_solutions, columns=made.solutions, store=store))
-    if made.candidates is not None:
-        stages.append(partial(subsample, size=made.candidates))
+def _cheap_stages(construction: Construction, candidates: Repaired, store: Store | None) -> Funnel:
+    benchmarks = [load_problems(name) for name in construction.benchmarks]
+    stages = [*stages_before_sampling(benchmarks, exact_answers=construction.exact_answers)]
+    if construction.solutions:
+        stages.append(partial(verified_by_solutions, columns=construction.solutions, store=store))
+    if construction.candidates is not None:
+        stages.append(partial(subsample, size=construction.candidates))
     funnel = Funnel(candidates.problems)
     for stage in stages:
         funnel = _then(funnel, stage(funnel.kept))
@@ -241,41 +244,44 @@ def attempts_at_most(construction: Construction) -> pd.DataFrame:
     Returns:
         stage, model, problems, attempts, tokens (attempts times the token limit): upper bounds, one row per model.
     """
-    made = construction
-    models, screen, verifiers = _models(made)
-    asked = [("pre-screen", model, made.screen_attempts) for model in ([screen] if screen else [])]
-    asked += [("agreement", model, made.verifier_attempts) for model in verifiers]
-    asked += [("sieve", model, made.attempts) for model in models]
-    asked += [("re-test", model, made.retest_attempts) for model in (models if made.retest_attempts else ())]
-    if made.rater:
-        asked.insert(0, ("difficulty", get_model(made.rater), made.ratings))
-    count = len(funnel_before_models(made).kept)
+    models, screen, verifiers = _models(construction)
+    asked = [("pre-screen", model, construction.screen_attempts) for model in ([screen] if screen else [])]
+    asked += [("agreement", model, construction.verifier_attempts) for model in verifiers]
+    asked += [("sieve", model, construction.attempts) for model in models]
+    if construction.retest_attempts:
+        asked += [("re-test", model, construction.retest_attempts) for model in models]
+    if construction.rater:
+        asked.insert(0, ("difficulty", get_model(construction.rater), construction.ratings))
+    count = len(funnel_before_models(construction).kept)
     rows = [(stage, m.name, count, count * each, count * each * m.sampling.max_tokens) for stage, m, each in asked]
     return pd.DataFrame(rows, columns=["stage", "model", "problems", "attempts", "tokens"])
 
 
-def _models(made: Construction) -> tuple[list[Model], Model | None, list[Model]]:
+def _models(construction: Construction) -> tuple[list[Model], Model | None, list[Model]]:
     """The sieve's models, the screen and the verifiers; faults of the settings come out before anything is sampled."""
-    models = [get_model(name) for name in made.models]
-    screen = get_model(made.screen) if made.screen else None
-    verifiers = [get_model(name) for name in made.verifiers]
+    models = [get_model(name) for name in construction.models]
+    screen = get_model(construction.screen) if construction.screen else None
+    verifiers = [get_model(name) for name in construction.verifiers]
     named = [model.name for model in models]
-    if strangers := [name for name in made.bases if name not in named]:
+    if strangers := [name for name in construction.bases if name not in named]:
         raise MathbError(f"The base {strangers[0]!r} takes no part in the sieve; these do: {', '.join(named)}.")
-    known = {*named, *(model.name for model in verifiers), made.screen, made.rater}
-    if strangers := [name for name in made.servers if name not in known]:
+    known = {*named, *(model.name for model in verifiers), construction.screen, construction.rater}
+    if strangers := [name for name in construction.servers if name not in known]:
         raise MathbError(f"servers names {strangers[0]!r}, which takes no part in the construction; correct the name.")
     refuse_evaluated(verifiers, [*models, *([screen] if screen else [])])
     return models, screen, verifiers
 
 
-def _candidates(made: Construction) -> Repaired:
-    pool = [problem for name in made.pool for problem in load_problems(name)]
-    return repair(pool) if made.repair else Repaired(tuple(pool), repair(()).table)
+def _candidates(construction: Construction) -> Repaired:
+    pool = [problem for name in construction.pool for problem in load_problems(name)]
+    return repair(pool) if construction.repair else Repaired(tuple(pool), repair(()).table)
 
 
-def _rate(made: Construction, problems: Sequence[Problem], engine_for: EngineFactory, store: Store) -> pd.DataFrame:
-    return rate_difficulty(problems, get_model(made.rater), made.ratings, store=store, engine=engine_for)
+def _rate(
+    construction: Construction, problems: Sequence[Problem], engine_for: EngineFactory, store: Store
+) -> pd.DataFrame:
+    judge = get_model(construction.rater)
+    return rate_difficulty(problems, judge, construction.ratings, store=store, engine=engine_for)
 
 
 def _then(funnel: Funnel, filtered: Filtered) -> Funnel:

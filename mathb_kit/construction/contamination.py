@@ -28,8 +28,8 @@ def contamination(problems: Sequence[Problem], benchmarks: Iterable[ProblemSet])
     standing = _by_key(problem for benchmark in benchmarks for problem in benchmark)
 
     def reason(problem: Problem) -> str | None:
-        found = next((standing[key][0] for key in _keys(problem.statement) if key in standing), None)
-        return found and f"in a benchmark: {found.set}/{found.id}"
+        twin = next((standing[key][0] for key in _keys(problem.statement) if key in standing), None)
+        return twin and f"in a benchmark: {twin.set}/{twin.id}"
 
     return drop_with_reason("contamination", problems, map(reason, problems))
 
@@ -56,9 +56,9 @@ def near_contamination(
     def reason(number: int) -> str | None:
         if number not in best:
             return None
-        score, place = best[number]
-        found = standing[-place]
-        return f"reworded from a benchmark: {found.set}/{found.id}, score {score:.2f}"
+        score, index = best[number]
+        twin = standing[-index]
+        return f"reworded from a benchmark: {twin.set}/{twin.id}, score {score:.2f}"
 
     return drop_with_reason("near contamination", problems, map(reason, range(len(problems))))
 
@@ -73,13 +73,13 @@ def overlaps(
         of problems and benchmarks.
     """
     standing = [problem for benchmark in benchmarks for problem in benchmark]
-    place = {id(problem): number for number, problem in enumerate(standing)}
+    index = {id(problem): number for number, problem in enumerate(standing)}
     by_key = _by_key(standing)
     alike = {
-        (i, place[id(found)])
+        (i, index[id(twin)])
         for i, problem in enumerate(problems)
         for key in _keys(problem.statement)
-        for found in by_key.get(key, ())
+        for twin in by_key.get(key, ())
     }
     texts = [problem.statement for problem in problems], [problem.statement for problem in standing]
     scores = {(i, j): score for i, j, score in similar_pairs(*texts, threshold)}

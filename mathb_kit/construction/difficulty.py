@@ -20,7 +20,7 @@ from mathb_kit.grading import extract
 from mathb_kit.models.model import Model
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling import Engine, EngineFactory
-from mathb_kit.sampling.engines import opened
+from mathb_kit.sampling.engines import open_engine
 from mathb_kit.store import Store
 
 # Our wording; {problem} stands for the statement.
@@ -94,11 +94,11 @@ def rate_difficulty(
 
 def read_rating(reply: str) -> float | None:
     """The rating that a reply ends with: 1 to 10 in halves, in a box or on a last line "Rating: 6.5"; else None."""
-    found = extract(reply)
-    if found.how == "nothing declared" and reply.strip():
+    answer = extract(reply)
+    if answer.how == "nothing declared" and reply.strip():
         match = _LINE.fullmatch(reply.strip().splitlines()[-1])
     else:
-        match = _RATING.fullmatch((found.answer or "").strip())
+        match = _RATING.fullmatch((answer.answer or "").strip())
     if not match:
         return None
     rating = float(match[1])
@@ -138,7 +138,7 @@ def _replies(
     draw: str,
 ) -> dict[str, list[str]]:
     asked = replace(judge, **{"user" if judge.prompt == "chat" else "prompt": RATING_PROMPT})
-    with opened(engine, asked) as sampler:
+    with open_engine(engine, asked) as sampler:
         ratings = Draw(store, asked, draw)
         ratings.sample(sampler, problems, times)
     texts = ratings.attempts([problem.key for problem in problems], ["problem", "index", "text"])

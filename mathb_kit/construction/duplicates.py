@@ -32,8 +32,10 @@ def conflicting_golds(problems: Sequence[Problem], key: Callable[[str], str] = f
         # A gold is compared with the first one only; where all agree with it, they agree with each other.
         if not golds[key_] or decide(golds[key_][0], problem.gold).equal is not True:
             golds[key_].append(problem.gold)
-    told = {key_: f"two golds: {' and '.join(dict.fromkeys(found))}" for key_, found in golds.items() if len(found) > 1}
-    return drop_with_reason("conflicting golds", problems, map(told.get, keys))
+    reasons = {
+        key_: f"two golds: {' and '.join(dict.fromkeys(texts))}" for key_, texts in golds.items() if len(texts) > 1
+    }
+    return drop_with_reason("conflicting golds", problems, map(reasons.get, keys))
 
 
 def duplicates(problems: Sequence[Problem], key: Callable[[str], str] = folded) -> Filtered:
@@ -77,12 +79,12 @@ def near_duplicates(problems: Sequence[Problem], threshold: float = THRESHOLD) -
     dropped: set[int] = set()
 
     def reason(number: int) -> str | None:
-        found = [(score, -i) for score, i in partners.get(number, ()) if -i not in dropped]
-        if not found:
+        twins = [(score, -i) for score, i in partners.get(number, ()) if -i not in dropped]
+        if not twins:
             return None
         dropped.add(number)
-        score, place = max(found, key=lambda pair: (pair[0], -pair[1]))
-        stays, problem = problems[place], problems[number]
+        score, index = max(twins, key=lambda pair: (pair[0], -pair[1]))
+        stays, problem = problems[index], problems[number]
         same = decide(stays.gold, problem.gold).equal is True
         return f"reworded{'' if same else ', other gold'}: as {stays.set}/{stays.id}, score {score:.2f}"
 

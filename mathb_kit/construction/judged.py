@@ -54,8 +54,8 @@ def judged_contamination(
         for problem, cosines in zip(problems[start : start + _BLOCK], ours[start : start + _BLOCK] @ theirs.T):
             nearest = np.argsort(-cosines, kind="stable")[:k]
             hit = next((j for j in nearest if judge(problem.statement, standing[j].statement)), None)
-            told = hit is not None and f"{standing[hit].set}/{standing[hit].id}, cosine {cosines[hit]:.2f}"
-            reasons.append(f"judged to be in a benchmark: {told}" if told else None)
+            twin = hit is not None and f"{standing[hit].set}/{standing[hit].id}, cosine {cosines[hit]:.2f}"
+            reasons.append(f"judged to be in a benchmark: {twin}" if twin else None)
     return drop_with_reason("judged contamination", problems, reasons)
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mathb_kit.construction.similarity import THRESHOLD, same_problem
-from mathb_kit.construction.tokens import Statement, read
+from mathb_kit.construction.tokens import Statement, parse_statement
 
 BANDS = 32
 ROWS = 4
@@ -37,8 +37,8 @@ def similar_pairs(
     Yields:
         (i, j, score): ``statements[i]`` and ``others[j]``, or ``statements[j]`` with i < j. Sorted by (j, i).
     """
-    left = [read(statement) for statement in statements]
-    right = left if others is None else [read(statement) for statement in others]
+    left = [parse_statement(statement) for statement in statements]
+    right = left if others is None else [parse_statement(statement) for statement in others]
     for i, j in candidate_pairs(left, None if others is None else right):
         if (score := same_problem(left[i], right[j], threshold)) is not None:
             yield i, j, score
@@ -48,17 +48,21 @@ def candidate_pairs(left: Sequence[Statement], right: Sequence[Statement] | None
     """Pairs worth comparing, sorted by (j, i); within ``left`` (i < j) unless there is a ``right``."""
     signatures = _signatures([*left, *(right or ())])
     split = len(left)
-    found = [np.zeros(0, dtype=np.int64)]
+    packed = [np.zeros(0, dtype=np.int64)]
+    # All pairs of a pool of 40,000 are 800 million. Two statements share a whole band of MinHash values with a chance
+    # that is near 1 if most of their tokens are shared and near 0 if few are, so only pairs that meet in one are seen.
     for band in range(BANDS):
         i, j = _in_one_bucket(signatures[:, band * ROWS : (band + 1) * ROWS])
         if right is not None:
             across = (i < split) & (j >= split)
             i, j = i[across], j[across]
+        # A stock phrase fills a bucket with statements that share little else: the signatures' own estimate of
+        # Jaccard drops them, a few thousand at a time, so that the table of comparisons stays small.
         for at in range(0, len(i), 4096):
             some_i, some_j = i[at : at + 4096], j[at : at + 4096]
             close = (signatures[some_i] == signatures[some_j]).mean(axis=1) >= _LEAST_JACCARD
-            found.append(some_j[close] << 32 | some_i[close])
-    pairs = np.sort(np.concatenate(found))
+            packed.append(some_j[close] << 32 | some_i[close])  # one number a pair: sorted and made unique at once
+    pairs = np.sort(np.concatenate(packed))
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]
     start = 0 if right is None else split
     return list(zip((pairs & 0xFFFFFFFF).tolist(), ((pairs >> 32) - start).tolist()))
@@ -69,7 +73,8 @@ def _in_one_bucket(band: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     keys = band.astype(np.uint64) @ _odd_numbers(ROWS)  # 64 bits: unequal rows meet in one of 10^19 cases
     order = np.argsort(keys, kind="stable")
     ends = np.searchsorted(keys[order], keys[order], side="right")
-    # Each place in the order is paired with the places after it in its bucket.
+    # Each place in the order is paired with the places after it in its bucket; without a loop over buckets, as there
+    # are nearly as many as statements.
     followers = ends - np.arange(len(order)) - 1
     first = np.repeat(np.arange(len(order)), followers)
     second = first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(followers) - followers, followers)

@@ -89,11 +89,11 @@ def mini_construction() -> Construction:
 
 
 def main(folder: Path = FOLDER) -> None:
-    made = construct(mini_construction())
-    rows = freeze(made.sieve, made.sieve.union())
+    result = construct(mini_construction())
+    rows = freeze(result.sieve, result.sieve.union())
     rows = [{key: value for key, value in row.items() if key != "kind"} for row in rows]
-    print(write_release(folder / f"{made.construction.name}.jsonl", rows, made.sieve, made.funnel))
-    print(made.funnel.to_frame().to_string(index=False))
+    print(write_release(folder / f"{result.construction.name}.jsonl", rows, result.sieve, result.funnel))
+    print(result.funnel.to_frame().to_string(index=False))
 
 
 if __name__ == "__main__":

@@ -49,16 +49,16 @@ def repair(problems: Sequence[Problem]) -> Repaired:
     for problem in problems:
         commands: Counter[str] = Counter()
 
-        def restored(found: re.Match[str]) -> str:
-            command = "\\" + _REMAINS[found[0][0]][0] + found[0][1:]
+        def restored(match: re.Match[str]) -> str:
+            command = "\\" + _REMAINS[match[0][0]][0] + match[0][1:]
             commands[command] += 1
             return command
 
         statement = _LOST.sub(restored, problem.statement)
         if commands:
             mended = replace(problem, statement=statement)
-            told = ", ".join(f"{count} {command}" for command, count in commands.items())
-            rows.append((problem.key, mended.key, problem.id, told))
+            summary = ", ".join(f"{count} {command}" for command, count in commands.items())
+            rows.append((problem.key, mended.key, problem.id, summary))
             problem = mended
         after.append(problem)
     return Repaired(tuple(after), pd.DataFrame(rows, columns=["problem", "repaired", "id", "repairs"], dtype=str))

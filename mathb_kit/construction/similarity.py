@@ -113,18 +113,18 @@ def _renaming(one: tuple[str, ...], other: tuple[str, ...]) -> dict[str, str] | 
 
 def _turned_round(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
     """Whether a word gave way to another one of its group."""
-    found = [{word for word in side if word in _GROUPS} for side in (left, right)]
-    only = [found[0] - found[1], found[1] - found[0]]
+    words = [{word for word in side if word in _GROUPS} for side in (left, right)]
+    only = [words[0] - words[1], words[1] - words[0]]
     return bool({_GROUPS[word] for word in only[0]} & {_GROUPS[word] for word in only[1]})
 
 
 def _of_formulas(tokens: tuple[str, ...], start: int, stop: int) -> list[str]:
     """Tokens of formulas and spelt numbers from start to stop, without brackets that stand beside a word."""
     kept = []
-    for place in range(start, stop):
-        token = tokens[place]
+    for index in range(start, stop):
+        token = tokens[index]
         if token in BRACKETS:
-            beside = [tokens[p] for p in (place - 1, place + 1) if 0 <= p < len(tokens)]
+            beside = [tokens[p] for p in (index - 1, index + 1) if 0 <= p < len(tokens)]
             if len(beside) < 2 or any(map(is_prose, beside)):
                 continue
         if token[0] == "#" or not is_prose(token):

@@ -82,9 +82,9 @@ def source_analysis(
     for source, problems in sources.items():
         for problem in problems:
             standing[folded(problem.statement)].add(source)
-    found = overlaps([problem for pool in pools for problem in pool], benchmarks)
+    pairs = overlaps([problem for pool in pools for problem in pool], benchmarks)
     hits: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    for row in found.itertuples():
+    for row in pairs.itertuples():
         hits[row.problem].add((row.benchmark, row.benchmark_id))
     rows = []
     for (pool, source), problems in sources.items():

@@ -168,7 +168,7 @@ class Statement:
 
 
 @lru_cache(maxsize=1 << 17)  # one search asks for a statement as often as it has candidates
-def read(statement: str) -> Statement:
+def parse_statement(statement: str) -> Statement:
     """The statement as tokens, for `same_problem`."""
     left_out: list[str] = []
     rest = statement
@@ -195,7 +195,7 @@ def _tokens(text: str) -> tuple[str, ...]:
     text = _FRACTION.sub(r"\\frac{\1}{\2}", _BOUNDS.sub(r"\1\3\2", text))
     text = _SINGLE_BRACED.sub(r" \1 ", text)
     for _ in range(2):  # braces within braces
-        text = _IDLE_BRACES.sub(lambda found: found[0] if found[1] else f" {found[2]} ", text)
+        text = _IDLE_BRACES.sub(lambda match: match[0] if match[1] else f" {match[2]} ", text)
     return tuple(map(_settled, _TOKEN.findall(INSTRUCTION.sub("find", text))))
 
 

@@ -1,31 +1,7 @@
-"""A tuned model beside its base and a re-drawn base; a whole checkpoint; what guessing is worth; a study's attempts."""
+"""A tuned model beside its base and a re-drawn base; a whole checkpoint; what guessing is worth."""
 
 from mathb_kit.judging.checkpoint import CheckpointJudgement, judge_checkpoint, seen_in_training
 from mathb_kit.judging.guessing import PERMUTED, UNIFORM, chance_lines, chance_of
 from mathb_kit.judging.health import Bounds, Health, health_of
 from mathb_kit.judging.judgement import Judgement, change_by_problem, expansion_beside_redrawn, judge, judge_on
 from mathb_kit.judging.selection import Selection
-from mathb_kit.judging.study import NotStored, StoredOnly, problems_met, study_evaluations
-
-__all__ = [
-    "PERMUTED",
-    "UNIFORM",
-    "Bounds",
-    "CheckpointJudgement",
-    "Health",
-    "Judgement",
-    "NotStored",
-    "Selection",
-    "StoredOnly",
-    "chance_lines",
-    "chance_of",
-    "change_by_problem",
-    "expansion_beside_redrawn",
-    "health_of",
-    "judge",
-    "judge_checkpoint",
-    "judge_on",
-    "problems_met",
-    "seen_in_training",
-    "study_evaluations",
-]

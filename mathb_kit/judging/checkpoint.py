@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import pandas as pd
 
@@ -139,7 +139,7 @@ class CheckpointJudgement:
         """What tuning did on ordinary sets: pass@1, pass@k and Shrinkage, with what two draws of the base differ by.
 
         Returns:
-            set, problems, k, base_pass_1, tuned_pass_1, difference, low, high (of the difference at one attempt, BCa
+            set, problems, k, base_pass_1, tuned_pass_1, difference, low, high (of the difference at one attempt,
             over problems), base_pass_k, tuned_pass_k, shrinkage (problems reached by the base alone), shrinkage_low,
             shrinkage_high (of its share), null_k, null (problems that one draw of ``null_k`` attempts of the frozen
             base reaches and another misses, in expectation: the split-half null).
@@ -218,35 +218,44 @@ def seen_in_training(
     return set(contamination(problems, training).dropped["problem"]), "by statement"
 
 
+class Kept(TypedDict, total=False):
+    """Where the attempts of a judgement are kept."""
+
+    store: Store | None
+    draw: str
+
+
 def judge_checkpoint(
     pair: Pair,
     on: ProblemSet,
     plan: Plan = Plan(),
     *,
     ordinary: Sequence[ProblemSet] = (),
-    store: Store | None = None,
     engine_for: EngineFactory | None = None,
-    draw: str = "main",
+    **kept: Unpack[Kept],
 ) -> CheckpointJudgement:
     """Sample, grade and compare; what the store has is read.
 
-    Where the set has a column ``<base>_unsolved``, that selection is the denominator, and the base's attempts are a
-    re-draw only if it is asked as it was then (`mathb_kit.judging.selection`). Else the base selects here and
-    now: it tries every problem under a draw of its own, and what it never solves the tuned model is judged on.
+    Where the set has a column ``<base>_unsolved``, from at least as many attempts as the plan's and by the base under
+    the settings of ``pair``, that selection is the denominator, and the base's attempts are a re-draw if it is asked as
+    it was then (`mathb_kit.judging.selection`). Else the base selects here and now: it tries every problem under a draw
+    of its own, and what it never solves the tuned model is judged on. A base under the settings of another
+    (``matched``) is another model, and a re-draw of it is none of the model that a column speaks of.
 
     Args:
         pair: tuned model and base (`mathb_kit.models.matched`).
         on: the hard set.
         plan: rounds and stop count; reach is compared at its last attempt.
         ordinary: sets on which the base does well, to see what was lost.
-        store: where attempts are kept.
         engine_for: gives the engine for a model (`mathb_kit.sampling.engine_factory`); the default engine if absent.
-        draw: name of the draws that are compared; not that of the selection.
+        kept: ``store``, where attempts are kept, and ``draw``, the name of the draws that are compared; not that of the
+            selection.
 
     Raises:
         MathbError: both are the same model, nothing is left unsolved by the base, or what sampling and grading report.
     """
     base, tuned = pair.base, pair.tuned
+    store, draw = kept.get("store"), kept.get("draw", "main")
     refuse_one_model(pair)
     if draw == DRAW:
         raise MathbError(f"The draw {DRAW!r} chooses the problems; compare by a draw of another name.")
@@ -254,13 +263,14 @@ def judge_checkpoint(
     def attempts(model: Model, problems: Sequence[Problem], plan: Plan = plan, draw: str = draw) -> Evaluation:
         return evaluate(model, problems, plan, draw=draw, store=store, engine=engine_for)
 
-    if on.is_sieved_with(base.name):
+    by_column = on.is_sieved_with(base.name) and pair.own_base and (on.selected_in or 0) >= plan.n_max
+    if by_column:
         chosen = on.unsolved_by(base.name)
         selection = selection_by_column(on, base)
     else:
         outcomes = attempts(base, on, replace(plan, stop=1), DRAW).outcomes
         missed = set(outcomes.loc[outcomes["c"] == 0, "problem"])
-        chosen = on.where(lambda problem: problem.key in missed)
+        chosen = replace(on.where(lambda problem: problem.key in missed), selected_in=plan.n_max)
         words = f"{plan.n_max:,} attempts of {base.name} at all {len(on)} problems (draw {DRAW!r}), made here"
         selection = Selection(words, base.key(), (GRADER_VERSION,))
     if not chosen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation
 from mathb_kit.plan import Plan
-from mathb_kit.problems import Problem, ProblemSet
+from mathb_kit.problems import ProblemSet
 from mathb_kit.statistics import (
     ReachComparison,
     compare_reach,
@@ -32,6 +32,7 @@ class Judgement:
     Attributes:
         tuned, base: names of the models.
         on: name of the problem set.
+        selection: outcomes of the base's draw that chose the problems: nothing solved.
         comparison: the tuned model against the base.
         null: a fresh draw of the base against the same.
         redrawn: what the base's fresh draw is called: ``re-drawn``, or ``under other settings`` where it is not asked
@@ -42,6 +43,7 @@ class Judgement:
     tuned: str
     base: str
     on: str
+    selection: pd.DataFrame = field(repr=False, compare=False)
     comparison: ReachComparison
     null: ReachComparison
     tuned_outcomes: pd.DataFrame = field(repr=False, compare=False)
@@ -59,15 +61,12 @@ class Judgement:
 
     def curves(self, ks: Sequence[int]) -> pd.DataFrame:
         """Expansion against k of both: who, k, estimate, low, high, interval."""
-        redrawn = self.redrawn_outcomes
-        n = Plan.parse(redrawn["plan"].iloc[0]).n_max
-        selection = _nothing_solved(redrawn["problem"], redrawn["model"].iloc[0], n)
         frames = []
         for who, outcomes in (
             (self.tuned, self.tuned_outcomes),
             (f"{self.base}, {self.redrawn}", self.redrawn_outcomes),
         ):
-            frames.append(expansion_curve(selection, outcomes, ks).assign(who=who))
+            frames.append(expansion_curve(self.selection, outcomes, ks).assign(who=who))
         return pd.concat(frames, ignore_index=True).rename(columns={"rate": "estimate"})
 
     def gains(self, fdr: float = 0.05) -> pd.DataFrame:
@@ -86,24 +85,28 @@ def judge(tuned: Evaluation, redrawn: Evaluation, problems: ProblemSet, k: int) 
         tuned: evaluation of the tuned model on (at least) that part.
         redrawn: evaluation of the base on it by a draw that did not select it.
         problems: the selected set; what it says the base left unsolved is judged on.
-        k: attempts allowed.
+        k: attempts allowed, at most those in which the base had left the problems unsolved.
+
+    Raises:
+        MathbError: the set was not sieved with the base, not in so many attempts, or by the very draw handed in.
     """
     return judge_on(tuned, redrawn, problems.unsolved_by(redrawn.model.name), k)
 
 
 def judge_on(
-    tuned: Evaluation, redrawn: Evaluation, chosen: Sequence[Problem], k: int, called: str = REDRAWN
+    tuned: Evaluation, redrawn: Evaluation, chosen: ProblemSet, k: int, called: str = REDRAWN
 ) -> Judgement:
-    """`judge` on problems that a draw of the base is known to have left unsolved in k attempts.
+    """`judge` on problems all of which a draw of the base had left unsolved, in ``chosen.selected_in`` attempts.
 
     ``called`` is REDRAWN, or OTHERWISE where the base is not asked as it was in that draw.
     """
-    selection = _selection_outcomes(chosen, redrawn)
+    selection = _selection_outcomes(chosen, redrawn, k)
     keys = {problem.key for problem in chosen}
     return Judgement(
         tuned.model.name,
         redrawn.model.name,
         chosen[0].set if chosen else "the set",
+        selection,
         compare_reach(selection, tuned.outcomes, k, keys),
         compare_reach(selection, redrawn.outcomes, k, keys),
         rows_on(tuned.outcomes, keys),
@@ -129,7 +132,7 @@ def expansion_beside_redrawn(
     frames = []
     for base in dict.fromkeys(base_of.values()):
         chosen = problems.unsolved_by(base)
-        selection = _selection_outcomes(chosen, evaluations[base])
+        selection = _selection_outcomes(chosen, evaluations[base], max(ks))
         for name in (base, *(tuned for tuned, its_base in base_of.items() if its_base == base)):
             curve = expansion_curve(selection, evaluations[name].outcomes, ks, {problem.key for problem in chosen})
             who = f"{base}, re-drawn" if name == base else name
@@ -155,22 +158,29 @@ def change_by_problem(base: Evaluation, tuned: Evaluation, k: int) -> pd.DataFra
     return table
 
 
-def _selection_outcomes(chosen: Sequence[Problem], redrawn: Evaluation) -> pd.DataFrame:
-    """The outcomes of selection: nothing correct, on every problem of the base's unsolved part."""
+def _selection_outcomes(chosen: ProblemSet, redrawn: Evaluation, k: int) -> pd.DataFrame:
+    """The outcomes of selection: nothing correct in the attempts that were made then, not in those made now."""
     if redrawn.draw.name == SELECTION:
         raise MathbError(f"The draw {SELECTION!r} chose the problems; judge by a fresh draw.")
-    return _nothing_solved([problem.key for problem in chosen], redrawn.draw.model_key, redrawn.plan.n_max)
-
-
-def _nothing_solved(problems: Collection[str], model: str, n: int) -> pd.DataFrame:
+    base, n = redrawn.model.name, chosen.selected_in
+    if n is None:
+        raise MathbError(
+            f"{chosen.name} does not say in how many attempts {base} left its problems unsolved; write the number into "
+            "a column selected_in."
+        )
+    if k > n:
+        raise MathbError(
+            f"{base} left these problems of {chosen.name} unsolved in {n:,} attempts, and what it would not reach in "
+            f"{k:,} nobody knows; judge at k of at most {n:,}, or on a set that was sieved with more."
+        )
     return pd.DataFrame(
         {
-            "model": model,
-            "problem": list(problems),
+            "model": redrawn.draw.model_key,
+            "problem": [problem.key for problem in chosen],
             "draw": SELECTION,
             "n": n,
             "c": 0,
-            "first_correct": pd.array([pd.NA] * len(problems), dtype="Int64"),
+            "first_correct": pd.array([pd.NA] * len(chosen), dtype="Int64"),
             "plan": str(Plan.fixed(n)),
             "complete": True,
         }

@@ -1,1 +1,1 @@
-from .modes import mode_shares as mode_shares
+from .result import mode_shares as mode_shares

@@ -166,6 +166,35 @@ def composition_table(outcomes: pd.DataFrame, k: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def beside_frozen(outcomes: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Reach of each row beside fresh draws of the frozen base, problem by problem.
+
+    Returns:
+        row, runs, problems, reached and base_reached (mean number of problems), difference of their shares with low and
+        high (`difference_over_runs`), and pass_1.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from mathb_kit.statistics import difference_over_runs, estimate_pass_at_k, reach
+
+    problems = sorted(outcomes.loc[outcomes["row"] == BASE, "problem"].unique())
+
+    def reached(rows: pd.DataFrame) -> np.ndarray:
+        solved = [reach(run, k) for _, run in rows.groupby("seed")]
+        return np.array([[float(problem in each) for problem in problems] for each in solved])
+
+    base = reached(outcomes[(outcomes["row"] == BASE) & (outcomes["seed"] > 0)])
+    rows = []
+    for row, table in outcomes[outcomes["row"] != BASE].groupby("row", sort=False):
+        values = reached(table)
+        pass_1 = estimate_pass_at_k(table, [1])["estimate"].mean()
+        means = values.sum(1).mean(), base.sum(1).mean()
+        rows.append((row, len(values), len(problems), *means, *difference_over_runs(values, base), pass_1))
+    columns = ["row", "runs", "problems", "reached", "base_reached", "difference", "low", "high", "pass_1"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def _evaluate(board: Scoreboard, folder: Path, draw: str) -> Evaluation:
     return evaluate(get_model(folder), held_out_problems(board.composition), board.plan, draw=draw)
 

@@ -69,12 +69,12 @@ def _evaluation_sets() -> set[str]:
 
 def _column_solution(problem: Problem) -> str:
     parts = []
-    for found in _DEFINITION.finditer(problem.statement):
-        if found["digit"]:
-            parts.append(Part("linear", int(found["digit"]), int(found["total"])))
+    for match in _DEFINITION.finditer(problem.statement):
+        if match["digit"]:
+            parts.append(Part("linear", int(match["digit"]), int(match["total"])))
         else:
-            family = "sum" if found["sign"] == "+" else "product"
-            parts.append(Part(family, int(found["left"]), int(found["right"])))
+            family = "sum" if match["sign"] == "+" else "product"
+            parts.append(Part(family, int(match["left"]), int(match["right"])))
     if parts and isinstance(level := problem.meta.get("level"), int):
         exercise = Exercise(parts[0].family, level, tuple(parts))
         if exercise.statement == problem.statement and str(exercise.gold) == problem.gold:

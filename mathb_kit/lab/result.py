@@ -11,11 +11,12 @@ import pandas as pd
 
 from mathb_kit.evaluation import Evaluation
 from mathb_kit.lab.composition import run_composition
-from mathb_kit.lab.modes import mode_shares
 from mathb_kit.lab.run_folder import read_log, read_recipe
 from mathb_kit.lab.scoreboard import Bench, Scoreboard, evaluate_held_out, final_validation, load_scoreboard
+from mathb_kit.miniature import mode_of
 from mathb_kit.places import figures_root
 from mathb_kit.provenance import provenance
+from mathb_kit.verdicts import Verdict
 
 REFERENCE = "selection"
 _TABLES = ("outcomes", "runs", "tried", "modes", "composition", "failures")
@@ -177,3 +178,20 @@ def _read(path: Path) -> pd.DataFrame:
     if "first_correct" in table:
         table["first_correct"] = table["first_correct"].astype("Int64")
     return table
+
+
+def mode_shares(evaluation: Evaluation, attempts: int = 16) -> pd.DataFrame:
+    """Solution modes of the first attempts at every problem (as many at each, so that none weighs more).
+
+    Args:
+        evaluation: an evaluation on a miniature set.
+        attempts: attempts per problem looked at; every problem has them after the plan's first round.
+
+    Returns:
+        name, mode, share, correct_share (both of all attempts looked at), in the order of the modes' shares.
+    """
+    table = evaluation.first_attempts(attempts)
+    table = table.assign(mode=table["text"].map(mode_of), correct=table["verdict"] == Verdict.CORRECT)
+    shares = table.groupby("mode").agg(share=("mode", "size"), correct_share=("correct", "sum")) / len(table)
+    shares.insert(0, "name", evaluation.model.name)
+    return shares.reset_index().sort_values("mode", ignore_index=True)[["name", "mode", "share", "correct_share"]]

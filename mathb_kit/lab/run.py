@@ -80,13 +80,13 @@ class Run:
         Raises:
             MathbError: the folder's recipe cannot be read.
         """
-        made = read_recipe(self.folder)
-        if made is None:
+        recipe = read_recipe(self.folder)
+        if recipe is None:
             return False
         rate = self.settings.learning_rate
-        if rate is None and (there := made.get("training", {}).get("learning_rate")) in (_RATE_SMALL, _RATE_LARGE):
+        if rate is None and (there := recipe.get("training", {}).get("learning_rate")) in (_RATE_SMALL, _RATE_LARGE):
             rate = there
-        return json.loads(json.dumps(self._recipe(rate))) == made
+        return json.loads(json.dumps(self._recipe(rate))) == recipe
 
     def train(self, device: str | None = None) -> Path:
         """Train on the verdicts of the model's own attempts; a run that was stopped goes on where it was kept.

@@ -104,11 +104,11 @@ class RunFolder:
         Raises:
             MathbError: it is another run's, or its recipe cannot be read.
         """
-        made = read_recipe(self.path)
-        if made is not None and made != self.recipe:
-            raise MathbError(f"{self.path} holds the checkpoint of another run{_difference(made, self.recipe)}; "
+        recipe = read_recipe(self.path)
+        if recipe is not None and recipe != self.recipe:
+            raise MathbError(f"{self.path} holds the checkpoint of another run{_difference(recipe, self.recipe)}; "
                              "name another folder, or delete that one.")  # fmt: skip
-        return made is not None
+        return recipe is not None
 
     def report(self) -> dict[str, Any]:
         """The record for provenance; the curve holds (step, mean reward, mixed groups, mean tokens)."""

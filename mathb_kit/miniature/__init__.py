@@ -11,17 +11,3 @@ from mathb_kit.miniature.generator import FAMILIES, LEVELS, MODES, Exercise, dra
 from mathb_kit.miniature.sets import problem_rows, shipped_sets
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
-
-__all__ = [
-    "CHECKPOINTS",
-    "FAMILIES",
-    "LEVELS",
-    "MODES",
-    "Exercise",
-    "draw_exercise",
-    "evaluate_statement",
-    "mode_of",
-    "problem_rows",
-    "shipped_sets",
-    "solve",
-]

@@ -5,17 +5,3 @@ from mathb_kit.models.fetch import fetch_small
 from mathb_kit.models.matching import Pair, matched, settings_table
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.models.registry import describe_model, first_available, get_model, list_models
-
-__all__ = [
-    "Pair",
-    "Model",
-    "Sampling",
-    "asked",
-    "describe_model",
-    "fetch_small",
-    "first_available",
-    "get_model",
-    "list_models",
-    "matched",
-    "settings_table",
-]

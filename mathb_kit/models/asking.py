@@ -3,47 +3,47 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from mathb_kit.errors import MathbError
-from mathb_kit.models.defaults import DTYPES
+from mathb_kit.models.defaults import DTYPES, style
 from mathb_kit.models.model import Model
-from mathb_kit.models.styles import style
 
 
-def asked(
-    model: Model,
-    *,
-    temperature: float | None = None,
-    top_p: float | None = None,
-    top_k: int | None = None,
-    min_p: float | None = None,
-    max_tokens: int | None = None,
-    system: str | None = None,
-    prompt: str | None = None,
-    plain: bool = False,
-    thinking: bool | None = None,
-    dtype: str | None = None,
-) -> Model:
-    """The same checkpoint under other settings (hence another key); what is None stays.
+class Asking(TypedDict, total=False):
+    """Settings under which a model can be asked; what is absent or None stays as it is."""
 
-    Args:
-        model: the model.
-        temperature: 0 is greedy: all attempts alike.
-        top_p: in (0, 1]; 1 is off.
-        top_k: 0 is off.
-        min_p: in [0, 1); 0 is off.
-        max_tokens: most sampled tokens.
-        system: the system's turn of a chat.
-        prompt: template with ``{problem}``: the user's turn of a chat, or with ``plain`` the whole prompt.
-        plain: no chat template; without ``prompt``, the plain style of base models with its stop strings.
-        thinking: the chat template's switch ``enable_thinking``.
-        dtype: floating point type of the weights at run time.
+    temperature: float | None  # 0 is greedy: all attempts alike
+    top_p: float | None  # in (0, 1]; 1 is off
+    top_k: int | None  # 0 is off
+    min_p: float | None  # in [0, 1); 0 is off
+    max_tokens: int | None  # most sampled tokens
+    system: str | None  # the system's turn of a chat
+    prompt: str | None  # template with ``{problem}``: the user's turn of a chat, or with ``plain`` the whole prompt
+    plain: bool  # no chat template; without ``prompt``, the plain style of base models with its stop strings
+    thinking: bool | None  # the chat template's switch ``enable_thinking``
+    dtype: str | None  # floating point type of the weights at run time
+
+
+# What a number must be, in code and in words.
+_RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
+    "temperature": (lambda x: x >= 0, "0 or more"),
+    "top_p": (lambda x: 0 < x <= 1, "above 0 and at most 1"),
+    "top_k": (lambda x: x >= 0 and x == int(x), "a whole number, 0 (off) or more"),
+    "min_p": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
+    "max_tokens": (lambda x: x >= 1 and x == int(x), "a whole number, 1 or more"),
+}
+
+
+def asked(model: Model, **settings: Unpack[Asking]) -> Model:
+    """The same checkpoint under other settings (hence another key), e.g. ``asked(model, temperature=1.0)``.
 
     Raises:
         MathbError: a value out of range, or one that the model has no place for.
     """
+    plain, prompt, dtype, max_tokens = (settings.get(key) for key in ("plain", "prompt", "dtype", "max_tokens"))
     changes: dict[str, Any] = {}
     sampling: dict[str, Any] = {}
     if plain and model.prompt == "chat":
@@ -53,21 +53,15 @@ def asked(
         if "{problem}" not in prompt:
             raise MathbError(f"The prompt {prompt!r} has no {{problem}}, where the statement goes; add it.")
         changes["user" if model.prompt == "chat" and not plain else "prompt"] = prompt
-    for name, value in (("system", system), ("thinking", thinking)):
-        if value is not None:
+    for name in ("system", "thinking"):
+        if (value := settings.get(name)) is not None:
             if model.prompt != "chat" or plain:
                 raise MathbError(
                     f"Model {model.name!r} is asked by a plain prompt, which has no {name} turn; leave --{name} out."
                 )
             changes[name] = value
-    for name, value, fits, range_ in (
-        ("temperature", temperature, lambda x: x >= 0, "0 or more"),
-        ("top_p", top_p, lambda x: 0 < x <= 1, "above 0 and at most 1"),
-        ("top_k", top_k, lambda x: x >= 0 and x == int(x), "a whole number, 0 (off) or more"),
-        ("min_p", min_p, lambda x: 0 <= x < 1, "at least 0 and below 1"),
-        ("max_tokens", max_tokens, lambda x: x >= 1 and x == int(x), "a whole number, 1 or more"),
-    ):  # fmt: skip
-        if value is None:
+    for name, (fits, range_) in _RANGES.items():
+        if (value := settings.get(name)) is None:
             continue
         if not math.isfinite(value) or not fits(value):
             raise MathbError(f"--{name.replace('_', '-')} is {value}; it must be {range_}.")
@@ -75,8 +69,7 @@ def asked(
     if max_tokens is not None and model.context is not None and max_tokens >= model.context:
         raise MathbError(
             f"--max-tokens is {max_tokens:,}, but the context of {model.name!r} holds {model.context:,} tokens of "
-            "prompt "
-            "and completion together; ask for fewer."
+            "prompt and completion together; ask for fewer."
         )
     if dtype is not None:
         if dtype not in DTYPES:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.models.facts import Facts
 from mathb_kit.models.model import Sampling
-from mathb_kit.models.styles import style
+from mathb_kit.settings import read_toml
 
 # Our choices, where a checkpoint is silent.
 OUR_CHOICE = "our choice"
@@ -90,3 +92,12 @@ def _thinks_long(facts: Facts) -> tuple[bool, str]:
     if _THINKING_NAME.search(facts.name):
         return True, "thinks long: its name says so"
     return False, ""
+
+
+REGISTRY = Path(__file__).with_name("registry.toml")
+
+
+@cache
+def style(name: str) -> dict[str, Any]:
+    """The table ``[styles.name]`` of ``registry.toml``."""
+    return read_toml(REGISTRY)["styles"][name]

@@ -46,14 +46,14 @@ def gguf_facts(file: Path) -> Facts:
     Raises:
         MathbError: no GGUF file, or packages missing that read one.
     """
-    told = _metadata(file)
-    architecture = told["general.architecture"]
-    ends = end_tokens(told)
+    metadata = _metadata(file)
+    architecture = metadata["general.architecture"]
+    ends = end_tokens(metadata)
     return Facts(
         file.stem,
-        context=told.get(f"{architecture}.context_length"),
-        dtype=_PLAIN_TYPES.get(told.get("general.file_type"), "bfloat16"),
-        template=told.get("tokenizer.chat_template"),
+        context=metadata.get(f"{architecture}.context_length"),
+        dtype=_PLAIN_TYPES.get(metadata.get("general.file_type"), "bfloat16"),
+        template=metadata.get("tokenizer.chat_template"),
         ends=ends,
         files={
             "context": METADATA,
@@ -196,10 +196,10 @@ def _read_metadata(file: Path, changed: int) -> dict[str, Any]:
     from transformers.integrations.gguf import read_gguf_metadata
 
     try:
-        told, _ = read_gguf_metadata(str(file), ("tokenizer.ggml.tokens",))
+        metadata, _ = read_gguf_metadata(str(file), ("tokenizer.ggml.tokens",))
     except (ValueError, struct.error, UnicodeDecodeError, IndexError, MemoryError) as error:
-        said = str(error).splitlines()[0] if str(error) else "it ends early"
-        raise MathbError(f"{file} is no whole GGUF file ({said}); fetch it again.") from error
-    if not isinstance(told.get("tokenizer.ggml.tokens"), list):
+        reason = str(error).splitlines()[0] if str(error) else "it ends early"
+        raise MathbError(f"{file} is no whole GGUF file ({reason}); fetch it again.") from error
+    if not isinstance(metadata.get("tokenizer.ggml.tokens"), list):
         raise MathbError(f"{file} holds no tokenizer; take a GGUF file of a whole model.")
-    return told
+    return metadata

@@ -14,12 +14,12 @@ def cached_commit(source: str, revision: str | None = None) -> str | None:
     from huggingface_hub import try_to_load_from_cache
 
     try:
-        found = try_to_load_from_cache(source, "config.json", revision=revision)
+        config = try_to_load_from_cache(source, "config.json", revision=revision)
     except ValueError:  # no hub id, e.g. a folder that is not there
         return None
-    if not isinstance(found, str):
+    if not isinstance(config, str):
         return None
-    snapshot = Path(found).parent
+    snapshot = Path(config).parent
     return snapshot.name if any([*snapshot.glob("*.safetensors"), *snapshot.glob("*.bin")]) else None
 
 

@@ -23,11 +23,14 @@ class Pair(NamedTuple):
     Attributes:
         base, tuned: the models.
         match: whose settings: ``vendor``, ``base`` or ``tuned``.
+        own_base: whether the base is under the settings it came with. Under others it is another model: it solves other
+            problems, and what it left unsolved under its own says nothing of it.
     """
 
     base: Model
     tuned: Model
     match: str = "vendor"
+    own_base: bool = True
 
 
 def matched(base: Model, tuned: Model, how: str = "vendor") -> Pair:
@@ -70,7 +73,8 @@ def matched(base: Model, tuned: Model, how: str = "vendor") -> Pair:
             origins={**model.origins, **origins},
         )
 
-    return Pair(under_its_settings(base), under_its_settings(tuned), how)
+    changed = under_its_settings(base)
+    return Pair(changed, under_its_settings(tuned), how, own_base=changed == base)
 
 
 def settings_table(
@@ -82,7 +86,7 @@ def settings_table(
     """
     import pandas as pd
 
-    base, tuned, _ = pair
+    base, tuned = pair.base, pair.tuned
     rows = []
     for setting in ("prompt", "user", "system", "thinking", "dtype"):
         rows.append((setting, getattr(base, setting), getattr(tuned, setting)))

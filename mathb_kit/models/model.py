@@ -35,8 +35,8 @@ class Sampling:
 
     def cut(self, text: str) -> str:
         """The text before its first stop string."""
-        places = [place for stop in self.stop if (place := text.find(stop)) >= 0]
-        return text[: min(places)] if places else text
+        cuts = [cut for stop in self.stop if (cut := text.find(stop)) >= 0]
+        return text[: min(cuts)] if cuts else text
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,8 @@ def adapter_hash(folder: Path) -> str:
 
 def file_hash(file: Path) -> str:
     """SHA-256 of a file's content; read once per process as long as size and time of change stay."""
-    told = file.stat()
-    return _file_hash(file.resolve(), told.st_size, told.st_mtime_ns)
+    stat = file.stat()
+    return _file_hash(file.resolve(), stat.st_size, stat.st_mtime_ns)
 
 
 @cache

@@ -152,8 +152,8 @@ def _by_path(path: Path) -> tuple[Model, dict[str, Any]]:
             "any id of the model hub (org/name), and any checkpoint folder, adapter folder or .gguf file by its path."
         )
     if not (path / "config.json").is_file():
-        found = next(path.glob("*.gguf"), None)
-        remedy = f"name its file, {found}" if found else "give a checkpoint folder in Hugging Face format"
+        file = next(path.glob("*.gguf"), None)
+        remedy = f"name its file, {file}" if file else "give a checkpoint folder in Hugging Face format"
         raise MathbError(f"{path} has no config.json; {remedy}.")
     recipe = path / "recipe.json"
     section = read_json(recipe).get("mathb", {})
@@ -240,15 +240,15 @@ def list_models() -> pd.DataFrame:
 def describe_model(model: Model | str | os.PathLike[str]) -> dict[str, Any]:
     """Everything known of a model: its settings, its key, and what the registry says of where values come from."""
     model = model if isinstance(model, Model) else get_model(model)
-    told = dict(vars(model))
+    facts = dict(vars(model))
     if entry := hub_models().get(model.name):
-        told |= {"size": entry.size, "kind": entry.kind, "licence": entry.licence}
+        facts |= {"size": entry.size, "kind": entry.kind, "licence": entry.licence}
         if entry.package and model.is_gguf:
-            told |= {"weights": f"{entry.package.file}: {entry.hub}, quantised to {entry.package.quantization}"}
-        told |= {f"known: {what}": fact for what, fact in entry.facts.items()}
+            facts |= {"weights": f"{entry.package.file}: {entry.hub}, quantised to {entry.package.quantization}"}
+        facts |= {f"known: {what}": fact for what, fact in entry.facts.items()}
     if not model.is_local and model.revision is None:
-        return told | {"key": "unknown until a revision can be had: go online, or fetch the weights"}
-    return told | {"key": model.key()}
+        return facts | {"key": "unknown until a revision can be had: go online, or fetch the weights"}
+    return facts | {"key": model.key()}
 
 
 def _model(name: str, source: str, usage: Usage, revision: str | None = None) -> Model:

@@ -3,15 +3,3 @@
 from mathb_kit.plots.pass_at_k import plot_differences, plot_pass_at_k
 from mathb_kit.plots.study import plot_funnel, plot_modes, plot_sharpening
 from mathb_kit.plots.style import figure_style, look_of, power_of_two_axis, save_figure
-
-__all__ = [
-    "figure_style",
-    "look_of",
-    "plot_differences",
-    "plot_funnel",
-    "plot_modes",
-    "plot_pass_at_k",
-    "plot_sharpening",
-    "power_of_two_axis",
-    "save_figure",
-]

@@ -4,15 +4,3 @@ from mathb_kit.problems.loader import load_problems, problem_sets, write_problem
 from mathb_kit.problems.mirror import fetch
 from mathb_kit.problems.problem import Problem, ProblemSet, statement_hash, unsolved_column
 from mathb_kit.problems.registry import ordinary_sets
-
-__all__ = [
-    "Problem",
-    "ProblemSet",
-    "fetch",
-    "load_problems",
-    "ordinary_sets",
-    "problem_sets",
-    "statement_hash",
-    "unsolved_column",
-    "write_problems",
-]

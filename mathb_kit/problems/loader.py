@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature import problem_rows
+from mathb_kit.plan import Plan
 from mathb_kit.problems.files import SUFFIXES, Rows, data_folder, find_copy, read_rows
 from mathb_kit.problems.hub import HubRows
 from mathb_kit.problems.problem import Problem, ProblemSet, unsolved_column
@@ -110,7 +112,7 @@ def _load_registered(name: str, entry: SetEntry) -> ProblemSet:
         notes.append(f"{len(problems):,} of {entry.rows:,}")
     if empty := sum(not problem.gold for problem in problems):
         notes.append(f"{empty:,} without a gold")
-    return ProblemSet(name, problems, "; ".join(notes + remarks), source)
+    return ProblemSet(name, problems, "; ".join(notes + remarks), source, entry.selected_in)
 
 
 def _part(located: Rows, where: dict[str, int | str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -150,7 +152,22 @@ def _load_file(path: Path) -> ProblemSet:
         gold=_present(first, _GOLD_NAMES, where),
     )
     name = next(path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix))
-    return ProblemSet(name, _to_problems(name, located, fields, allow_empty_gold=False), source=str(path))
+    problems = _to_problems(name, located, fields, allow_empty_gold=False)
+    return ProblemSet(name, problems, source=str(path), selected_in=_selected_in(path, first))
+
+
+def _selected_in(path: Path, row: dict[str, Any]) -> int | None:
+    """Attempts behind ``<model>_unsolved``: by a release's record, a column selected_in, or ``<model>_pass@k``."""
+    record = path.with_suffix(".provenance.json")
+    if record.is_file():
+        try:
+            return Plan.parse(json.loads(record.read_text(encoding="utf-8"))["plan"]).n_max
+        except (ValueError, KeyError, TypeError) as error:
+            raise MathbError(f"{record} is not the record of a released set ({error}); restore it.") from error
+    if isinstance(attempts := row.get("selected_in"), int):
+        return attempts
+    ks = [re.fullmatch(r"(.+)_pass@(\d+)", key) for key in row]
+    return max((int(match[2]) for match in ks if match and unsolved_column(match[1]) in row), default=None)
 
 
 def _present(row: dict[str, Any], names: tuple[str, ...], where: str) -> str:

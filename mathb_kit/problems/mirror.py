@@ -60,8 +60,8 @@ def _entries(names: Iterable[str]) -> dict[str, SetEntry]:
     chosen: dict[str, SetEntry] = {}
     for name in names:
         whole = name if name == "all" else entry_of(name).of or name
-        found = {whole: entry_of(whole)} if name != "all" else {n: e for n, e in registry().items() if e.hub}
-        for each, entry in found.items():
+        sets = {whole: entry_of(whole)} if name != "all" else {n: e for n, e in registry().items() if e.hub}
+        for each, entry in sets.items():
             if not entry.hub:
                 where = "ships with mathb_kit" if entry.builtin else f"is on no hub known here but in {entry.origin}"
                 raise MathbError(f"{each} {where}; there is nothing to fetch.")
@@ -89,7 +89,7 @@ def _fetch(name: str, entry: SetEntry, folder: Path, revision: str | None) -> Pa
                     columns |= dict.fromkeys(row)
                     count += 1
                     shown.update()
-            told = {
+            fields = {
                 "set": name,
                 "hub": entry.hub.path,
                 "config": entry.hub.config,
@@ -102,7 +102,7 @@ def _fetch(name: str, entry: SetEntry, folder: Path, revision: str | None) -> Pa
             }
             # Before the data, so that data never lies there with an older record or none.
             with whole_file(record, _NO_ROOM) as file:
-                file.write((json.dumps(told, indent=2) + "\n").encode())
+                file.write((json.dumps(fields, indent=2) + "\n").encode())
     return path
 
 
@@ -110,11 +110,12 @@ def _is_wanted(path: Path, record: Path, entry: SetEntry, revision: str | None) 
     if not record.is_file():
         return True  # somebody's own copy
     try:
-        told = json.loads(record.read_bytes())
+        fields = json.loads(record.read_bytes())
         with path.open("rb") as file:
-            whole = hashlib.file_digest(file, "sha256").hexdigest() == told["sha256"]
-        same = (told["hub"], told["config"], told["split"]) == (entry.hub.path, entry.hub.config, entry.hub.split)
-        return whole and same and revision in (None, told["revision"])
+            whole = hashlib.file_digest(file, "sha256").hexdigest() == fields["sha256"]
+        hub = entry.hub
+        same = (fields["hub"], fields["config"], fields["split"]) == (hub.path, hub.config, hub.split)
+        return whole and same and revision in (None, fields["revision"])
     except (ValueError, KeyError, TypeError):  # a record that is cut short, or not ours
         return False
 

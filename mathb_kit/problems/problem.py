@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
@@ -57,12 +57,15 @@ class ProblemSet(Sequence[Problem]):
         problems: the rows, in the source's order.
         note: e.g. ``"11,658 of 40,315"`` where only a part could be read, else empty.
         source: where the rows came from, for provenance.
+        selected_in: of a sieved set, in how many attempts a model had left unsolved what its column says; None if that
+            is not known.
     """
 
     name: str
     problems: tuple[Problem, ...]
     note: str = ""
     source: str = ""
+    selected_in: int | None = None
 
     def __len__(self) -> int:
         return len(self.problems)
@@ -73,8 +76,7 @@ class ProblemSet(Sequence[Problem]):
     def __getitem__(self, index: slice) -> ProblemSet: ...
     def __getitem__(self, index: int | slice) -> Problem | ProblemSet:
         if isinstance(index, slice):
-            part = self.problems[index]
-            return ProblemSet(self.name, part, f"{len(part):,} of {len(self):,}", self.source)
+            return self._part(self.problems[index])
         return self.problems[index]
 
     def __iter__(self) -> Iterator[Problem]:
@@ -86,8 +88,7 @@ class ProblemSet(Sequence[Problem]):
         DeepMath's algebra of medium difficulty:
         ``pool.where(lambda p: 5 <= p.meta["difficulty"] < 7 and p.meta["topic"].startswith("Mathematics -> Algebra"))``
         """
-        part = tuple(problem for problem in self.problems if keep(problem))
-        return ProblemSet(self.name, part, f"{len(part):,} of {len(self):,}", self.source)
+        return self._part(tuple(problem for problem in self.problems if keep(problem)))
 
     def is_sieved_with(self, model: str) -> bool:
         """Whether every problem says if this model left it unsolved at selection."""
@@ -105,6 +106,9 @@ class ProblemSet(Sequence[Problem]):
                 f"{self.name} has no column {column!r}, so it was not sieved with {model}; judge on a set that was."
             )
         return self.where(lambda problem: problem.meta[column])
+
+    def _part(self, problems: tuple[Problem, ...]) -> ProblemSet:
+        return replace(self, problems=problems, note=f"{len(problems):,} of {len(self):,}")
 
     def to_frame(self) -> pd.DataFrame:
         """One row per problem: key, set, id, statement, gold and one column per meta field."""

@@ -65,12 +65,12 @@ def boxed_solutions(rows: Rows, fields: Fields, remarks: list[str]) -> Iterator[
     differing = 0
     for where, row in rows:
         if not row.get(fields.gold):
-            found = boxes(row.get("solution") or "")
-            if not found:
+            golds = boxes(row.get("solution") or "")
+            if not golds:
                 raise MathbError(f"{where} has no complete \\boxed{{}} in its solution; add the field {fields.gold!r}.")
-            distinct = list(dict.fromkeys(found))
+            distinct = list(dict.fromkeys(golds))
             several = "separated by comma" in (row.get(fields.statement) or "")
-            row = {**row, fields.gold: ", ".join(distinct) if several else found[-1]}
+            row = {**row, fields.gold: ", ".join(distinct) if several else golds[-1]}
             if len(distinct) > 1:
                 row["boxes"] = distinct
         differing += "boxes" in row
@@ -79,7 +79,7 @@ def boxed_solutions(rows: Rows, fields: Fields, remarks: list[str]) -> Iterator[
         remarks.append(f"{differing:,} golds from solutions with boxes that differ")
 
 
-def integer_golds(rows: Rows, fields: Fields, remarks: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def whole_number_golds(rows: Rows, fields: Fields, remarks: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     r"""AIME and AMC: every gold is an integer, also where a source writes ``025``, ``27.0`` or ``336^\circ``."""
     for where, row in rows:
         if row.get(fields.gold) is not None:  # the loader names the missing ones
@@ -139,22 +139,22 @@ def body_and_question(rows: Rows, fields: Fields, remarks: list[str]) -> Iterato
 
 def integer(text: str) -> str | None:
     r"""The integer that a source means by ``025``, ``27.0``, ``$12$`` or ``336^\circ``; None where it is none."""
-    found = _INTEGER.fullmatch(text.strip())
-    return str(int(found[1])) if found else None
+    match = _INTEGER.fullmatch(text.strip())
+    return str(int(match[1])) if match else None
 
 
 def boxes(solution: str) -> list[str]:
     r"""Contents of all complete ``\boxed{...}`` and ``\fbox{...}`` of a solution, outermost ones, in their order."""
-    found, at = [], 0
+    contents, at = [], 0
     while match := _BOX.search(solution, at):
         depth, at = 1, match.end()
         for brace in _BRACE.finditer(solution, match.end()):
             depth += {"{": 1, "}": -1}.get(brace[0], 0)
             if not depth:
-                found.append(solution[match.end() : brace.start()].strip())
+                contents.append(solution[match.end() : brace.start()].strip())
                 at = brace.end()
                 break
-    return found
+    return contents
 
 
 def without_dollars(text: str) -> str:
@@ -165,7 +165,7 @@ def without_dollars(text: str) -> str:
 QUIRKS: dict[str, Quirk] = {
     "dapo-prompts": dapo_prompts,
     "boxed-solutions": boxed_solutions,
-    "integer-golds": integer_golds,
+    "integer-golds": whole_number_golds,
     "olympiad-bench": olympiad_bench,
     "worked-answers": worked_answers,
     "body-and-question": body_and_question,

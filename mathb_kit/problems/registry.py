@@ -42,6 +42,7 @@ class SetEntry(Settings):
     builtin: bool = False
     allow_empty_gold: bool = False
     unsolved_by: tuple[str, ...] | None = None
+    selected_in: int | None = None
     ordinary: tuple[str, ...] = ()
     training: bool = False
     of: str | None = None

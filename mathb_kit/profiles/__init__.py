@@ -14,7 +14,7 @@ from mathb_kit.profiles.rehearsal import Rehearsal
 from mathb_kit.settings import Settings, did_you_mean, only_fields_of, read_toml
 
 
-class Cost(Settings):
+class StudyCost(Settings):
     """Assumptions behind ``--plan``. Numbers by kind (``base``, ``instruct``, ``reasoning``) or by size (``7B``) of the
     registry's models, or one number for all of them.
 
@@ -105,7 +105,7 @@ class Profile(Settings):
     notebooks: tuple[str, ...]
     engine: str = "transformers"
     commit_figures: bool = True
-    cost: Cost
+    cost: StudyCost
     published: Published | None = None
     rehearsal: Rehearsal | None = None
 
@@ -143,6 +143,12 @@ class Profile(Settings):
             return self.rehearsal.problems(name, self.bases)
         problems = load_problems(name)
         return problems[: self.limit[name]] if self.limit.get(name, len(problems)) < len(problems) else problems
+
+    def problems_met(self, model: str, name: str) -> ProblemSet:
+        """What a model meets of a set: of the hard set a ``partial`` one only what its base left unsolved."""
+        problems = self.problems(name)
+        is_part = name == self.hard_set and model in self.partial
+        return problems.unsolved_by(self.tuned[model]) if is_part else problems
 
 
 def profile_names() -> list[str]:

@@ -15,25 +15,3 @@ from mathb_kit.released.study import (
     unsolved_table,
 )
 from mathb_kit.released.table import ReleasedTable, read_released_table
-
-__all__ = [
-    "Kind",
-    "ReleasedTable",
-    "as_published",
-    "detect_kind",
-    "difficulty_counts",
-    "expansion_beside_null",
-    "expansion_by_k",
-    "expansion_table",
-    "first_success",
-    "foreseen_redraw",
-    "gain_by_k",
-    "nearly_intersection",
-    "pass_at_k_curves",
-    "read_released_table",
-    "recovered_counts",
-    "source_counts",
-    "split_half_null",
-    "topic_counts",
-    "unsolved_table",
-]

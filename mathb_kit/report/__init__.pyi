@@ -1,3 +1,3 @@
 from .notebooks import run_notebook as run_notebook
-from .reproduce import figures_folder as figures_folder
+from .folders import figures_folder as figures_folder
 from .status import beside_published as beside_published

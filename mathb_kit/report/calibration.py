@@ -11,7 +11,7 @@ from itertools import count
 from mathb_kit.models import Model, first_available
 from mathb_kit.models.entries import hub_models
 from mathb_kit.problems import Problem, load_problems
-from mathb_kit.profiles import Cost, Profile
+from mathb_kit.profiles import Profile, StudyCost
 from mathb_kit.sampling import Chunk, chunk_seed, get_engine
 from mathb_kit.store.draw import RUN_SEED
 
@@ -89,7 +89,7 @@ def calibrated(profile: Profile, measured: Calibration) -> Profile:
         "tokens_per_second": _scaled(cost.tokens_per_second, entry and entry.size, measured.tokens_per_second),
         "origin": f"{measured.sentence}; rates of other sizes in proportion, all else as assumed ({cost.origin})",
     }
-    return profile.model_copy(update={"cost": Cost(**{**dict(cost), **changes})})
+    return profile.model_copy(update={"cost": StudyCost(**{**dict(cost), **changes})})
 
 
 def _until(deadline: float, model: Model, problems: Sequence[Problem]) -> Iterator[Chunk]:

@@ -15,7 +15,7 @@ from mathb_kit.places import cards_root
 from mathb_kit.plots import plot_pass_at_k, plot_sharpening
 from mathb_kit.provenance import provenance
 from mathb_kit.report.evaluated import health_record
-from mathb_kit.report.html import Picture, Table, render
+from mathb_kit.report.html import PageTable, Picture, render
 from mathb_kit.report.records import json_ready
 from mathb_kit.report.sections import identity, published_numbers
 from mathb_kit.report.terminal import text_table
@@ -157,16 +157,16 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
             f"Expansion against the attempts allowed, of {tuned} and of a fresh draw of {base}{otherwise}, on {on}"
             f"{f' ({synthetic})' if synthetic else ''}. Bands: 95 % {curves['interval'].iloc[0]}.",
         ),
-        parts=Table.of(parts, "Problems reached, with 95 % Clopper-Pearson intervals of their share"),
+        parts=PageTable.of(parts, "Problems reached, with 95 % Clopper-Pearson intervals of their share"),
         reached=_reached(judged),
         ordinary=_ordinary(judged) if judged.saturated else None,
         sharpening=Picture.of(plot_sharpening(judged.changes(), panel="name"), marks) if judged.saturated else None,
         published=(
             published_numbers("Table 2", "problems in D", "reached", "expansion (%)") if on in _PAPERS_SETS else None
         ),
-        settings=Table.of(_settings(judged), f"Whose settings: {judged.pair.match}. Beside each value, its origin"),
+        settings=PageTable.of(_settings(judged), f"Whose settings: {judged.pair.match}. Beside each value, its origin"),
         health=[f"{what}: {health_sentence(health)}" for what, health in judged.health.items()],
-        by_problem=Table.of(_by_problem(judged), "What tuning changed, one row a problem", sortable=True),
+        by_problem=PageTable.of(_by_problem(judged), "What tuning changed, one row a problem", sortable=True),
         provenance=json.dumps(record["provenance"], indent=1),
     )  # fmt: skip
 
@@ -183,10 +183,10 @@ def _reached(judged: CheckpointJudgement) -> list[dict[str, Any]]:
     return problems
 
 
-def _ordinary(judged: CheckpointJudgement) -> Table:
-    return Table.of(
+def _ordinary(judged: CheckpointJudgement) -> PageTable:
+    return PageTable.of(
         _ordinary_rows(judged),
-        "Means over problems, 95 % intervals (BCa bootstrap over problems; Clopper-Pearson). Last column, the null of "
+        "Means over problems, 95 % intervals (problems as a sample; Clopper-Pearson). Last column, the null of "
         "Shrinkage: problems that one draw of the frozen base reaches and another misses, in expectation.",
     )
 

@@ -92,7 +92,7 @@ class _Column(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Table:
+class PageTable:
     """A table with headers that a screen reader finds; the first column names the rows."""
 
     columns: list[_Column]
@@ -102,7 +102,7 @@ class Table:
     @classmethod
     def of(
         cls, frame: pd.DataFrame, caption: str, *, digits: int = 3, sortable: bool = False, maths: Collection[str] = ()
-    ) -> Table:
+    ) -> PageTable:
         """A table of a frame without its index.
 
         Args:

@@ -130,30 +130,6 @@ def parameter_names(script: Path) -> list[str]:
     return names
 
 
-def check_paired(script: Path) -> None:
-    """Check that a script has a notebook beside it with the same cells, no outputs and no execution counts.
-
-    Raises:
-        MathbError: what differs, and how to mend it.
-    """
-    import nbformat
-
-    path = script.with_suffix(".ipynb")
-    remedy = f"run: jupytext --sync {script.name}"
-    if not path.is_file():
-        raise MathbError(f"{script} has no notebook {path.name} beside it; {remedy}.")
-    notebook = nbformat.read(path, as_version=4)
-    for number, cell in enumerate(notebook.cells, 1):
-        if cell.get("outputs") or cell.get("execution_count"):
-            raise MathbError(f"{path}, cell {number} holds outputs; run: jupyter nbconvert --clear-output {path.name}")
-    if _essence(notebook) != _essence(_read_script(script)):
-        raise MathbError(f"{script.name} and {path.name} differ; {remedy}.")
-
-
-def _essence(notebook: Any) -> list[tuple[str, str, list[str]]]:
-    return [(cell.cell_type, cell.source, cell.metadata.get("tags", [])) for cell in notebook.cells]
-
-
 def _read_script(script: Path) -> Any:
     import jupytext
 

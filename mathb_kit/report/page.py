@@ -9,8 +9,7 @@ from pathlib import Path
 from mathb_kit.errors import MathbError
 from mathb_kit.profiles import Profile
 from mathb_kit.provenance import provenance
-from mathb_kit.report.findings import findings
-from mathb_kit.report.html import Picture, Table, render
+from mathb_kit.report.html import PageTable, Picture, render
 from mathb_kit.report.sections import (
     READ_PROBLEMS,
     beside_the_paper,
@@ -22,6 +21,7 @@ from mathb_kit.report.sections import (
     stages,
 )
 from mathb_kit.results import StudyResults
+from mathb_kit.sentences.findings import findings
 
 
 def write_page(study: Profile, figures: Path, notebooks: Sequence[Path], path: Path) -> Path:
@@ -34,7 +34,7 @@ def write_page(study: Profile, figures: Path, notebooks: Sequence[Path], path: P
         path: where to write.
     """
     results = StudyResults(study, stored_only=True)
-    evaluations, answers = results.stored(), findings(results)
+    evaluations, answers = results.evaluations(), findings(results)
     pictures = _pictures(figures)
     others = {name: each for name, each in pictures.items() if name not in {answer.figure for answer in answers}}
     page = render(
@@ -48,7 +48,7 @@ def write_page(study: Profile, figures: Path, notebooks: Sequence[Path], path: P
         published_stages=published_numbers("Construction", "problems left"),
         funnel_pictures=[each for name, each in others.items() if name.startswith("02_")],
         more_pictures=[each for name, each in others.items() if not name.startswith("02_")],
-        by_problem=Table.of(
+        by_problem=PageTable.of(
             by_problem(study, evaluations),
             f"Correct attempts of those made, by model ({study.note}). A plan stops early where a problem is solved "
             "often, so the numbers of attempts differ; shares sort as shares.",
@@ -57,7 +57,7 @@ def write_page(study: Profile, figures: Path, notebooks: Sequence[Path], path: P
         ),
         completions=completions(study, evaluations),
         completions_of=READ_PROBLEMS,
-        models=Table.of(
+        models=PageTable.of(
             models(study), "What was sampled from. The key stands for weights, prompt and sampling settings."
         ),
         cost=cost(study, evaluations, notebooks),
@@ -69,7 +69,7 @@ def write_page(study: Profile, figures: Path, notebooks: Sequence[Path], path: P
 
 
 def write_pictures(
-    title: str, figures: Path, notebooks: Sequence[Path], path: Path, *, note: str = "", beside: Table | None = None
+    title: str, figures: Path, notebooks: Sequence[Path], path: Path, *, note: str = "", beside: PageTable | None = None
 ) -> Path:
     """The simpler page of a call that is no profile: its figures, notebooks and provenance. Arguments as above.
 

@@ -117,16 +117,16 @@ def price_record(profile: Profile) -> dict[str, Any]:
 
 def _beside_the_paper(profile: Profile, table: pd.DataFrame) -> list[str]:
     """What the published hours imply under our lengths, beside our rates; neither is fitted to the other."""
-    said = profile.published
-    attempts = said.models * said.problems * said.attempts
+    paper = profile.published
+    attempts = paper.models * paper.problems * paper.attempts
     tokens = attempts * table["tokens_per_attempt"].mean()
-    ours = (table["tokens_per_attempt"] / table["tokens_per_second"]).sum() * said.problems * said.attempts / 3600
+    ours = (table["tokens_per_attempt"] / table["tokens_per_second"]).sum() * paper.problems * paper.attempts / 3600
     return [
-        f"  {said.who} as published: more than {said.hours:,.0f} {said.on} hours; {said.models} models x "
-        f"{said.problems} problems x {said.attempts:,} = {attempts:,} attempts,",
-        f"    {said.hours * 3600 / attempts:,.1f} {said.on} seconds each. With our tokens an attempt (mean "
+        f"  {paper.who} as published: more than {paper.hours:,.0f} {paper.on} hours; {paper.models} models x "
+        f"{paper.problems} problems x {paper.attempts:,} = {attempts:,} attempts,",
+        f"    {paper.hours * 3600 / attempts:,.1f} {paper.on} seconds each. With our tokens an attempt (mean "
         f"{table['tokens_per_attempt'].mean():,.0f}) that is {tokens / 1e9:,.1f} billion tokens and "
-        f"{tokens / said.hours / 3600:,.0f} tokens/s;",
+        f"{tokens / paper.hours / 3600:,.0f} tokens/s;",
         f"    our rates would take {ours:,.0f} hours ({tokens / ours / 3600:,.0f} tokens/s). Not fitted: lengths, "
         "engine and what else those hours hold are not known.",
     ]

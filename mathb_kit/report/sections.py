@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.evaluation import Evaluation
-from mathb_kit.judging import NotStored
 from mathb_kit.models import Model
 from mathb_kit.problems import Problem
 from mathb_kit.profiles import Profile
 from mathb_kit.progress import clock
 from mathb_kit.published import published
-from mathb_kit.report.findings import Finding
-from mathb_kit.report.html import Table
+from mathb_kit.report.html import PageTable
 from mathb_kit.report.status import beside_published
 from mathb_kit.results import StudyResults
+from mathb_kit.sampling import NotStored
+from mathb_kit.sentences.findings import Finding
 from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -49,27 +49,27 @@ def beside_the_paper(results: StudyResults, findings: Iterable[Finding]) -> dict
         note = "The two sides differ in sampling settings and grader; only like is set beside like, in the last table."
     pairs = []
     for finding in findings:
-        ours = Table.of(*_tidy(finding.table, f"Ours, with 95 % intervals: {finding.question} ({study.note})"))
+        ours = PageTable.of(*_tidy(finding.table, f"Ours, with 95 % intervals: {finding.question} ({study.note})"))
         pairs.append((ours, published_numbers(*finding.asked_by)))
     like = beside_published(results).query("ours.notna()")
     return {
         "note": f"{note} Published numbers are as published. {_CONFIDENCE}",
         "pairs": pairs,
-        "like": Table.of(like, f"Like beside like ({study.note})", digits=2) if len(like) else None,
+        "like": PageTable.of(like, f"Like beside like ({study.note})", digits=2) if len(like) else None,
     }
 
 
-def stages(results: StudyResults) -> Table | None:
+def stages(results: StudyResults) -> PageTable | None:
     """The funnel, where the study has one and the store holds its attempts."""
     study = results.study
     try:
-        return Table.of(results.stages.drop(columns="pool"),
+        return PageTable.of(results.stages.drop(columns="pool"),
                         f"Ours: from {study.pool} to {study.hard_set} ({study.note})")  # fmt: skip
     except NotStored:
         return None
 
 
-def published_numbers(item: str, *metrics: str) -> Table:
+def published_numbers(item: str, *metrics: str) -> PageTable:
     """Numbers of a figure or table of the paper, digits as printed, and who says so."""
     numbers = published()
     numbers = numbers[(numbers["paper"] == _PAPER) & (numbers["item"] == item) & numbers["metric"].isin(metrics)]
@@ -80,7 +80,7 @@ def published_numbers(item: str, *metrics: str) -> Table:
     table = numbers.assign(value=printed, confidence=marked)[["subject", "metric", "value", "confidence"]]
     named = " ".join(f"[{mark}] {source}." for source, mark in sources.items())
     table, caption = _tidy(table, f"Published: {_PAPER}, {item}")
-    return Table.of(table, f"{caption}. {named}")
+    return PageTable.of(table, f"{caption}. {named}")
 
 
 def _tidy(table: pd.DataFrame, caption: str) -> tuple[pd.DataFrame, str]:
@@ -135,16 +135,16 @@ def _to_read(model: str, evaluation: Evaluation, keys: Sequence[str]) -> dict[st
     """By problem, a model's first attempt and its first correct one, each with a note; none where it met it not."""
     graded = evaluation.verdicts[evaluation.verdicts["problem"].isin(keys)]
     right = graded[graded["verdict"] == Verdict.CORRECT].groupby("problem")["index"].agg(["min", "size"])
-    made = graded.groupby("problem").size()
+    tried = graded.groupby("problem").size()
     pairs: dict[str, list[tuple[str, str]]] = {key: [] for key in keys}
     if graded.empty:
         return pairs
     # One reading of the store for all of them: it takes a problem's attempts as a whole anyway.
-    attempts = evaluation.first_attempts(int(right["min"].max() if len(right) else 0) + 1, list(made.index))
+    attempts = evaluation.first_attempts(int(right["min"].max() if len(right) else 0) + 1, list(tried.index))
     for row in attempts.sort_values(["problem", "index"]).itertuples():
         first, count = right.loc[row.problem] if row.problem in right.index else (0, 0)
         if row.index in (0, first):
-            of = f"{count:,} of {made[row.problem]:,} correct"
+            of = f"{count:,} of {tried[row.problem]:,} correct"
             pairs[row.problem].append((f"{model}, attempt {row.index + 1:,}: {row.verdict} ({of})", row.text))
     return pairs
 
@@ -177,7 +177,7 @@ def cost(study: Profile, evaluations: Evaluations, notebooks: Sequence[Path]) ->
     return {
         "note": f"{table['attempts'].sum():,} attempts and {table['tokens'].sum():,} sampled tokens stand behind this "
                 f"page{beside}. What the store had already was read, not sampled again.{wall}",
-        "table": Table.of(table, caption, digits=1),
+        "table": PageTable.of(table, caption, digits=1),
     }  # fmt: skip
 
 

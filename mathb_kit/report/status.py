@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mathb_kit.judging import NotStored
 from mathb_kit.places import verifiers_root
 from mathb_kit.profiles import Profile, load_profile, profile_names
 from mathb_kit.published import compare_with_published, published
 from mathb_kit.report.folders import figures_folder, released_figures_folders
 from mathb_kit.results import StudyResults
+from mathb_kit.sampling import NotStored
 
 if TYPE_CHECKING:
     import pandas as pd

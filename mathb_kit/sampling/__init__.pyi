@@ -6,6 +6,8 @@ from .engine import (
     Completion as Completion,
     Engine as Engine,
     EngineFactory as EngineFactory,
+    NotStored as NotStored,
+    StoredOnly as StoredOnly,
     chunk_seed as chunk_seed,
 )
 from .engines import (

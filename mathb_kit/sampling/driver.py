@@ -49,13 +49,12 @@ def sample(
     problems: Sequence[Problem],
     plan: Plan | int,
     *,
-    low: int = 0,
-    high: int | None = None,
+    attempts: range | None = None,
     watch: Watch | None = None,
 ) -> SampleReport:
-    """Bring every problem to attempts ``low`` to ``high - 1`` in the store.
+    """Bring every problem to these attempts in the store.
 
-    An adaptive evaluation calls it once per round, with the problems that go on and ``high`` at the round's end. On
+    An adaptive evaluation calls it once per round, with the problems that go on and the round's attempts. On
     Ctrl-C, an engine error or a failed check, the chunks finished by then are committed before the exception goes on
     (under Ray each worker may lose its last seconds).
 
@@ -63,9 +62,8 @@ def sample(
         draw: where the attempts belong.
         engine: what turns chunks into completions; not touched if nothing is missing.
         problems: the problems, sampled in this order; one listed twice is sampled once.
-        plan: gives the chunk size and the default ``high``; an int stands for that many attempts each.
-        low: first attempt index wanted.
-        high: end of the attempt indices wanted (rounded up to whole chunks); ``plan.n_max`` by default.
+        plan: gives the chunk size; an int stands for that many attempts each.
+        attempts: indices wanted, e.g. ``range(16, 64)`` (the end is rounded up to whole chunks); the plan's by default.
         watch: the bar of the evaluation that this call is a part of; one of its own by default.
 
     Raises:
@@ -73,9 +71,10 @@ def sample(
             breaks its contract.
     """
     started = time.perf_counter()
-    chunks = missing_chunks(draw, problems, plan, low, high)
     plan = _as_plan(plan)
-    planned = plan.chunks(low, plan.n_max if high is None else high)
+    attempts = range(plan.n_max) if attempts is None else attempts
+    chunks = missing_chunks(draw, problems, plan, attempts.start, attempts.stop)
+    planned = plan.chunks(attempts.start, attempts.stop)
     asked = len({problem.key for problem in problems}) * sum(size for _, size in planned)
     new_attempts = sum(chunk.size for chunk in chunks)
     skipped = asked - new_attempts
@@ -92,8 +91,8 @@ def sample(
         bar.begin()
         # Closed, not merely left: on Ctrl-C the generator would otherwise commit what it has only when it is collected.
         with closing(commit(chunks, draw)) as commits:
-            for attempts, their_tokens in commits:
-                bar.finished(attempts, their_tokens)
+            for count, their_tokens in commits:
+                bar.finished(count, their_tokens)
                 tokens += their_tokens
     return SampleReport(new_attempts, tokens, time.perf_counter() - started, skipped)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from mathb_kit.errors import MathbError
 from mathb_kit.models.model import Model
 
 if TYPE_CHECKING:
@@ -67,6 +68,20 @@ class Engine(Protocol):
     def describe(self) -> dict[str, Any]:
         """Provenance: engine name, versions, device, dtype."""
         ...
+
+
+class NotStored(MathbError):
+    """Attempts are missing, and nothing may be sampled."""
+
+
+class StoredOnly:
+    """Takes the place of an engine where nothing may be sampled."""
+
+    def sample(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[Completion]]]:
+        raise NotStored("Attempts are missing in the store.")
+
+    def describe(self) -> dict[str, Any]:
+        raise NotStored("Attempts are missing in the store.")
 
 
 @runtime_checkable

@@ -118,7 +118,7 @@ def parse_engine(name: str, options: Iterable[str]) -> NamedEngine:
 
 
 @contextmanager
-def opened(
+def open_engine(
     engine: Engine | CommittingEngine | EngineFactory | str | None, model: Model
 ) -> Iterator[Engine | CommittingEngine]:
     """An engine for a model: itself, or made by a factory or by name; what is made here is closed at the end.

@@ -140,7 +140,9 @@ class _Worker:
                 f"The store {draw.store.root} is not on {socket.gethostname()}; it must be on a disk that all "
                 "machines share, at the same path (MATHB_RUNS moves it)."
             )
-        done = draw.done()  # by an earlier try of this share
+        # Ray repeats a share whose machine was lost, and does not know how far it got. The store does: chunks that are
+        # committed are left out, so that no attempt is sampled or counted twice.
+        done = draw.done()
         left = [c for c in chunks if not done.get(c.problem_key, set()).issuperset(range(c.first, c.first + c.size))]
         if left:
             for _ in commit_chunks(self._engine, left, draw, ray=ray.__version__, node=socket.gethostname()):

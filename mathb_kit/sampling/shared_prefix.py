@@ -51,6 +51,9 @@ class SharedPrefixDecoding:
         return buffer
 
     def _assign_seats(self) -> None:
+        # A product of matrices wants as many rows for every prompt. Rows come and go, so each has a seat at its own
+        # prompt's table, and two index lists translate at every layer: copying queries costs little, copying the
+        # prompt's keys to every row is what this class is there to avoid.
         counts = torch.bincount(self._prompt_of, minlength=self._prompts)
         seat = torch.arange(len(self._prompt_of), device=counts.device) - (counts.cumsum(0) - counts)[self._prompt_of]
         self._seats, kv_heads = int(counts.max()), self._weights.kv_heads
@@ -84,6 +87,8 @@ class SharedPrefixDecoding:
         if self._hidden is not None:
             scores += self._hidden
         scores = self._to_rows(scores, (entries, group, self._length))
+        # The scores lie side by side before the softmax: two softmaxes, merged by their sums, would round differently
+        # from the network's own attention.
         shares = torch.cat([scores, torch.bmm(queries, keys.mT)], -1).softmax(-1)
         over_prefix = torch.bmm(self._to_table(shares[..., : self._length]), prefix_values)
         return torch.bmm(shares[..., self._length :], values).add_(self._to_rows(over_prefix, queries.shape))

@@ -26,8 +26,7 @@ from mathb_kit.sampling.threads import MOST_THREADS, in_threads
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from mathb_kit.sampling.generation import Rows
-    from mathb_kit.sampling.stops import StopStrings
+    from mathb_kit.sampling.generation import Rows, Setup, StopStrings
     from mathb_kit.sampling.weights import Weights
 
 # Before torch is loaded: by default its threads wait for each other by spinning, and one busy neighbour on the machine
@@ -150,6 +149,7 @@ class TransformersEngine:
         """Like `sample`, as token ids with the end token; similar prompt lengths are batched together."""
         import torch
 
+        from mathb_kit.sampling.generation import Setup
         from mathb_kit.sampling.weights import FusedLlama, NetworkLayers, is_small_llama, shares_prefixes
 
         # Made anew at every call: a policy in training has other weights by then.
@@ -161,7 +161,10 @@ class TransformersEngine:
         # Side by side, threads never wait for each other at every operation, as they do within one.
         workers = min(torch.get_num_threads(), MOST_THREADS) if weights and self.device == "cpu" else 1
         batches = self._batches(chunks, workers, shared=weights is not None, small=small)
-        decode = partial(self._decode, weights)
+        setup = Setup(
+            self.network, weights, self.model.sampling, self._ends, self._stops, self.tokenizer.pad_token_id
+        )
+        decode = partial(self._decode, setup)
         done: Rows = [], []  # of a chunk whose other rows are in the next batch
         for batch, rows in in_threads(decode, batches, None if small else workers, self._report):
             self._report()
@@ -187,7 +190,7 @@ class TransformersEngine:
 
     def _fitting_rows(self, window: Batch, most: int, workers: int, shared: bool) -> int:
         """Rows per batch such that they fit into memory and no worker is left without one at the end."""
-        from mathb_kit.sampling.memory import rows_that_fit
+        from mathb_kit.sampling.batches import rows_that_fit
 
         places = self.model.sampling.max_tokens + (0 if shared else len(window[-1].prompt))
         # The network's own forward copies all keys and values when rows are dropped, a shared prefix one layer's.
@@ -200,20 +203,17 @@ class TransformersEngine:
         """Token ids of a prompt, in a chat template if the model asks for it."""
         return prompt_ids(self.tokenizer, self.model, prompt)
 
-    def _decode(self, weights: Weights | None, batch: Batch, abandoned: Event) -> Rows:
+    def _decode(self, setup: Setup, batch: Batch, abandoned: Event) -> Rows:
         """`generate`, in halves where memory does not suffice."""
         import torch
 
+        from mathb_kit.sampling.batches import is_out_of_memory
         from mathb_kit.sampling.generation import generate
-        from mathb_kit.sampling.memory import is_out_of_memory
 
         rows = count_rows(batch)
         if rows <= self._most_rows:
             try:
-                return generate(
-                    self.network, weights, batch, self.model.sampling, ends=self._ends, stops=self._stops,
-                    pad=self.tokenizer.pad_token_id, count=self._count, abandoned=abandoned,
-                )  # fmt: skip
+                return generate(setup, batch, self._count, abandoned)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -226,12 +226,12 @@ class TransformersEngine:
             self._most_rows = rows // 2
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-        first, second = (self._decode(weights, half, abandoned) for half in halves(batch))
+        first, second = (self._decode(setup, half, abandoned) for half in halves(batch))
         return first[0] + second[0], first[1] + second[1]
 
     @cached_property
     def _stops(self) -> StopStrings | None:
-        from mathb_kit.sampling.stops import StopStrings
+        from mathb_kit.sampling.generation import StopStrings
 
         stop = self.model.sampling.stop
         return StopStrings(self.tokenizer, stop) if stop else None

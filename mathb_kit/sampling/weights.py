@@ -95,6 +95,8 @@ class FusedLlama:
         self._frequencies = body.rotary_emb.inv_freq.float()
         self._embedding = body.embed_tokens.weight
         self._head = network.lm_head.weight * body.norm.weight
+        # A network this small spends its time on starting operations, not on numbers. A norm's weight scales columns of
+        # the matrix that follows and the attention's scale those of the queries, so both go into the matrices, once.
         self._matrices = []
         for layer in body.layers:
             attention, mlp = layer.self_attn, layer.mlp

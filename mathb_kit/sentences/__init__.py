@@ -20,7 +20,7 @@ from mathb_kit.sentences.judging import (
     reach_with_interval,
     verdict_sentence,
 )
-from mathb_kit.sentences.planning import plan_sentence, saved_sentence
+from mathb_kit.sentences.planning import gain_power_sentence, plan_sentence, saved_sentence
 from mathb_kit.sentences.sets import (
     changes_sentence,
     counts_sentence,
@@ -31,36 +31,3 @@ from mathb_kit.sentences.sets import (
     unsolved_sentence,
     verifiers_sentence,
 )
-
-__all__ = [
-    "after_chance_sentence",
-    "at_least_sentence",
-    "changes_sentence",
-    "checkpoint_caveats",
-    "checkpoint_headline",
-    "checkpoint_sentences",
-    "counts_sentence",
-    "differences_sentence",
-    "ends_sentence",
-    "foreseen_sentence",
-    "funnel_sentence",
-    "gains_sentence",
-    "health_sentence",
-    "health_warnings",
-    "judgement_sentence",
-    "last_step_sentence",
-    "modes_sentence",
-    "overlap_sentence",
-    "percent",
-    "percent_range",
-    "percent_with_interval",
-    "plan_sentence",
-    "reach_with_interval",
-    "saved_sentence",
-    "steps_sentence",
-    "unsolved_sentence",
-    "verdict_sentence",
-    "verifiers_sentence",
-    "widths_sentence",
-    "you_should_see",
-]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from mathb_kit.sentences.formats import percent, percent_range
 
 if TYPE_CHECKING:
     import pandas as pd
-
 
 def ends_sentence(curves: pd.DataFrame, by: str, panel: str | None = None) -> str:
     """Both ends of every line (k, estimate); a line of text for each panel."""

@@ -21,13 +21,18 @@ def percent_with_interval(share: float, low: float, high: float) -> str:
     return f"{100 * share:.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
+def signed_with_interval(value: float, low: float, high: float, *, digits: int = 3) -> str:
+    """``+0.125 [-0.010, +0.260]``: a difference with its interval."""
+    return f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
 def percent_range(shares: pd.Series) -> str:
     """Lowest to highest of some shares, or the one that all are."""
     low, high = percent(shares.min()), percent(shares.max())
     return low if low == high else f"{low} to {high}"
 
 
-def counts_of(names: Collection[str], counts: Collection[int]) -> str:
+def named_counts(names: Collection[str], counts: Collection[int]) -> str:
     """``3 for a, 1 for b``."""
     return ", ".join(f"{count:,} for {name}" for name, count in zip(names, counts))
 

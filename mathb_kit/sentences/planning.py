@@ -7,7 +7,10 @@ import math
 import numpy as np
 import pandas as pd
 
+from mathb_kit.plan import Plan
+from mathb_kit.statistics import detectable_gain
 from mathb_kit.statistics.forecast import QUESTIONS
+from mathb_kit.statistics.gains import POWER
 from mathb_kit.statistics.planning import TIE, PlanChoice
 
 
@@ -19,6 +22,19 @@ def saved_sentence(saved: pd.DataFrame) -> str:
         f"{used:,} attempts in place of {fixed:,}: {fixed / used:.1f} times fewer. Most is saved by {most['name']} on "
         f"{most['set']} ({most['ratio']:.1f} times), least by {least['name']} on {least['set']} ({least['ratio']:.1f} "
         "times): easy problems stop early, hard ones take all they may."
+    )
+
+
+def gain_power_sentence(plan: Plan, problems: int) -> str:
+    """From which success rate a single problem's gain shows under a plan, and what a later stop would show."""
+    longer = Plan(plan.rounds, stop=4, chunk=plan.chunk)
+    plans = [plan] if plan.is_fixed or plan.stop >= 4 else [plan, longer]
+    rates = [detectable_gain(each, problems) for each in plans]
+    shows = ["no rate" if np.isnan(rate) else f"{100 * rate:.2g} %" for rate in rates]
+    later = f", with stop 4 from {shows[1]}" if len(shows) > 1 else ""
+    return (
+        f"Problem by problem: beside a base that never solves it, the one gain among {problems:,} problems shows with "
+        f"{100 * POWER:.0f} % power from a success rate of {shows[0]}{later}."
     )
 
 
@@ -46,4 +62,8 @@ def plan_sentence(choice: PlanChoice) -> str:
     if choice.most is not None:
         possible = f"no unbiased plan can save more than {choice.most:.1f} times at k = {plan.n_max}"
         parts.append(possible if choice.most > 1.0001 else "no problem is ever solved, so every attempt is needed")
+    if choice.pilot is not None and choice.pilot < request.n_max:
+        parts.append(
+            f"the pilot has {choice.pilot:,} attempts a problem, so what lies beyond rests on the shape fitted to it"
+        )
     return "; ".join(parts) + "."

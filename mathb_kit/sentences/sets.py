@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from mathb_kit.sentences.formats import counts_of, percent
+from mathb_kit.sentences.formats import named_counts, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def foreseen_sentence(foreseen: pd.DataFrame) -> str:
     inside = solved.between(foreseen["low"], foreseen["high"])
     outside = "" if inside.all() else f" (not for {', '.join(foreseen.loc[~inside, 'model'])})"
     return (
-        f"The fresh draw solves {counts_of(foreseen['model'], solved)}. It lies in the predicted interval for "
+        f"The fresh draw solves {named_counts(foreseen['model'], solved)}. It lies in the predicted interval for "
         f"{inside.sum()} of {len(inside)} models{outside}."
     )
 

@@ -13,11 +13,13 @@ from mathb_kit.statistics.curves import attempts_saved, paired_difference, pass_
 from mathb_kit.statistics.forecast import most_savings, plan_cost
 from mathb_kit.statistics.fresh_attempts import fresh_attempts_interval, redraw_interval
 from mathb_kit.statistics.frozen_null import FrozenNull, frozen_null, frozen_null_runs
-from mathb_kit.statistics.gains import gains_by_problem
+from mathb_kit.statistics.gains import detectable_gain, gain_power, gains_by_problem
 from mathb_kit.statistics.intervals import (
     Bootstrap,
     bootstrap_mean_interval,
+    difference_interval,
     difference_over_runs,
+    mean_interval,
     proportion_interval,
 )
 from mathb_kit.statistics.majority import cover, g_pass_at_k, majority_by_problem, mean_g_pass_at_k, neighbours
@@ -39,54 +41,3 @@ from mathb_kit.statistics.success_rates import (
     fit_success_rates,
     fit_zero_inflated_beta,
 )
-
-__all__ = [
-    "Bootstrap",
-    "FrozenNull",
-    "PlanChoice",
-    "PlanRequest",
-    "Rate",
-    "ReachComparison",
-    "RedrawTest",
-    "SuccessRates",
-    "against_redraw",
-    "attempts_saved",
-    "beta_success_rates",
-    "bootstrap_mean_interval",
-    "candidate_plans",
-    "chance_by_problem",
-    "chance_corrected",
-    "chance_curve",
-    "choose_plan",
-    "compare_reach",
-    "cover",
-    "difference_over_runs",
-    "estimate_pass_at_k",
-    "exact_at_least",
-    "exact_pass_at_k",
-    "expansion_curve",
-    "fit_success_rates",
-    "fit_zero_inflated_beta",
-    "fresh_attempts_interval",
-    "frozen_null",
-    "frozen_null_runs",
-    "g_pass_at_k",
-    "gains_by_problem",
-    "magnitude_strata",
-    "majority_by_problem",
-    "mcnemar",
-    "mean_g_pass_at_k",
-    "most_savings",
-    "neighbours",
-    "newly_reached",
-    "paired_difference",
-    "pass_at_k",
-    "pass_at_k_curve",
-    "plan_cost",
-    "proportion_interval",
-    "reach",
-    "reach_at_least",
-    "redraw_interval",
-    "uniform_chance",
-    "unsolved",
-]

@@ -37,6 +37,20 @@ def rows_on(outcomes: pd.DataFrame, problems: Collection[str]) -> pd.DataFrame:
     return outcomes[outcomes["problem"].isin(problems)]
 
 
+def require_one_grader(*arms: pd.DataFrame) -> None:
+    """MathbError where outcomes that are compared were graded by different graders.
+
+    A grader that reads one more spelling adds correct answers to one arm only. Outcomes without the column come from
+    counts, and nobody knows who graded them.
+    """
+    graders = sorted({str(grader) for arm in arms if "grader" in arm for grader in arm["grader"].unique()})
+    if len(graders) > 1:
+        raise MathbError(
+            f"These outcomes were graded by different graders ({', '.join(graders)}), so a difference may be theirs; "
+            "evaluate all of them again (stored attempts are graded anew, nothing is sampled)."
+        )
+
+
 def refuse_selecting_draw(who: str, draw: str, selected_by: str | None, solved_nothing: bool = False) -> None:
     """MathbError where ``draw`` selected the problems, or solved none of them and nobody says what selected them."""
     if draw in (SELECTION, selected_by):
@@ -71,4 +85,5 @@ def fresh_arms(
         rows = rows_on(outcomes, chosen).set_index("problem").loc[chosen].reset_index()
         refuse_selecting_draw(who, draw, selecting, not (rows["c"] > 0).any())
         arms.append(rows)
+    require_one_grader(*arms)
     return arms[0], arms[1]

@@ -11,7 +11,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.arms import fresh_arms
-from mathb_kit.statistics.intervals import BOOTSTRAP, mean_interval, proportion_interval
+from mathb_kit.statistics.intervals import MEAN, mean_interval_of, proportion_interval
 from mathb_kit.statistics.mcnemar import sign_test
 
 
@@ -87,9 +87,9 @@ def _row(m: int, k: int, tuned: np.ndarray, base: np.ndarray, whole: bool) -> di
             count = int(count)
             low, high = proportion_interval(count, of)
         else:
-            low, high = mean_interval(chances)
+            low, high = mean_interval_of(chances)
         row |= {name: count, "of": of, f"{name}_rate": count / of, f"{name}_low": low, f"{name}_high": high}
     only_tuned, only_base = int((tuned > base).sum()), int((base > tuned).sum())
     tested = (only_tuned, only_base, sign_test(only_tuned, only_base)) if whole else (np.nan,) * 3
-    interval = "problems as a sample, clopper-pearson" if whole else BOOTSTRAP
+    interval = "problems as a sample, clopper-pearson" if whole else MEAN
     return row | dict(zip(("only_tuned", "only_base", "p"), tested)) | {"interval": interval}

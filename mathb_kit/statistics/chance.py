@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from mathb_kit.errors import MathbError
 from mathb_kit.outcomes import KEY, require_columns
 from mathb_kit.plan import Plan
-from mathb_kit.statistics.intervals import BOOTSTRAP, mean_interval
+from mathb_kit.statistics.intervals import MEAN, mean_interval_of, raise_ends
 from mathb_kit.statistics.pass_at_k import pass_at_k
 from mathb_kit.verdicts import Verdict
 
@@ -98,7 +98,8 @@ def chance_by_problem(
         grade_pairs: ``Grader.grade_pairs``, or another function from pairs (gold, answer) to the same with a verdict.
 
     Returns:
-        model, problem, draw, k, estimate; only problems whose gold is a whole number.
+        model, problem, draw, k, estimate, as_gold; only problems whose gold is a whole number. as_gold is the problem's
+        other part in the mean over the set: how well others' answers hit its gold.
 
     Raises:
         MathbError: an adaptive plan, k above n, counts that do not belong to the outcomes, a problem without gold.
@@ -109,7 +110,7 @@ def chance_by_problem(
         raise MathbError(f"Problem {unknown[0]} has no gold; hand in the golds of all problems with outcomes.")
     strata = magnitude_strata({problem: golds[problem] for problem in dict.fromkeys(outcomes["problem"])})
     given = answered[answered["answer"].notna()].merge(strata[["problem", "stratum", "value"]], on="problem")
-    others = strata[["stratum", "gold", "value"]].rename(columns={"value": "other"})
+    others = strata[["stratum", "problem", "gold", "value"]].rename(columns={"value": "other", "problem": "gold_of"})
     # Golds that several problems share count once per problem, but are graded once.
     crossed = given[["stratum", "answer"]].drop_duplicates().merge(others[["stratum", "gold"]].drop_duplicates())
     verdicts = grade_pairs(crossed[["gold", "answer"]].drop_duplicates(ignore_index=True))
@@ -120,16 +121,25 @@ def chance_by_problem(
     pairs = pairs.merge(others, on="stratum")
     pairs = pairs[pairs["value"] != pairs["other"]].merge(hits, on=[*KEY, "gold"], how="left")
     c = pairs["c"].fillna(0).to_numpy(dtype=np.int64)
+    answered_by = ["model", "draw", "gold_of"]
+    share = 1 / pairs.groupby(KEY, sort=False)["other"].transform("size")  # of a pair in its problem's mean
     frames = []
     for k in ks:
-        crossed_pass = pairs[KEY].assign(estimate=pass_at_k(pairs["n"].to_numpy(), c, k))
-        frames.append(crossed_pass.groupby(KEY, sort=False)["estimate"].mean().reset_index().assign(k=k))
+        hit = pairs[[*KEY, "gold_of"]].assign(estimate=share * pass_at_k(pairs["n"].to_numpy(), c, k))
+        as_gold = hit.groupby(answered_by)["estimate"].sum().rename_axis(["model", "draw", "problem"]).rename("as_gold")
+        estimate = hit.groupby(KEY, sort=False)["estimate"].sum().reset_index().assign(k=k)
+        frames.append(estimate.join(as_gold, on=["model", "draw", "problem"]).fillna({"as_gold": 0.0}))
     table = pd.concat(frames, ignore_index=True)
-    return table[[*KEY, "k", "estimate"]].sort_values([*KEY, "k"], ignore_index=True)
+    return table[[*KEY, "k", "estimate", "as_gold"]].sort_values([*KEY, "k"], ignore_index=True)
 
 
 def chance_curve(by_problem: pd.DataFrame) -> pd.DataFrame:
-    """Mean chance over the problems of each model and draw, with a bootstrap over problems.
+    """Mean chance over the problems of each model and draw, with an interval over problems.
+
+    Every problem is there twice, by its answers and by its gold, so the mean is a U-statistic: a problem drawn anew
+    brings both. Its variance is that of the sum of the two parts (Hoeffding 1948, "A class of statistics with
+    asymptotically normal distribution"; the same as leaving out a problem with its gold), and one over the answers
+    alone would be too small by the luck of a few golds that are often hit.
 
     Args:
         by_problem: from ``chance_by_problem``.
@@ -138,10 +148,13 @@ def chance_curve(by_problem: pd.DataFrame) -> pd.DataFrame:
         model, draw, k, estimate, low, high, problems, interval.
     """
     rows = []
-    for (model, draw, k), values in by_problem.groupby(["model", "draw", "k"], sort=False)["estimate"]:
-        rows.append((model, draw, k, values.mean(), *mean_interval(values.to_numpy()), len(values), BOOTSTRAP))
+    for (model, draw, k), values in by_problem.groupby(["model", "draw", "k"], sort=False):
+        mean = values["estimate"].mean()
+        both_parts = (values["estimate"] + values["as_gold"] - mean).to_numpy()
+        rows.append((model, draw, k, mean, *mean_interval_of(both_parts), len(values), f"{MEAN}, with their golds"))
     columns = ["model", "draw", "k", "estimate", "low", "high", "problems", "interval"]
-    return pd.DataFrame(rows, columns=columns)
+    curves = pd.DataFrame(rows, columns=columns).groupby(["model", "draw"], sort=False)
+    return pd.concat([raise_ends(curve) for _, curve in curves], ignore_index=True)
 
 
 def require_fixed(outcomes: pd.DataFrame, k: int, what: str) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.problems.files import read_rows
-from mathb_kit.statistics.intervals import BOOTSTRAP, bootstrap_mean_interval
+from mathb_kit.statistics.intervals import MEAN, mean_interval, raise_ends
 from mathb_kit.statistics.pass_at_k import pass_at_k
 
 
@@ -56,8 +56,10 @@ def mean_pass_at_k(path: str | Path, ks: Sequence[int]) -> pd.DataFrame:
     n, c = (counts.index.get_level_values(name).to_numpy()[:, None] for name in ("n", "c"))
     values = np.asarray(pass_at_k(n, c, np.asarray(ks)))
     problems = counts.to_numpy()
-    low, high = bootstrap_mean_interval(values, problems)
+    low, high = mean_interval(values, problems)
     means = problems / problems.sum() @ values
-    return pd.DataFrame(
-        {"k": list(ks), "problems": problems.sum(), "pass_at_k": means, "low": low, "high": high, "interval": BOOTSTRAP}
+    return raise_ends(
+        pd.DataFrame(
+            {"k": list(ks), "problems": problems.sum(), "pass_at_k": means, "low": low, "high": high, "interval": MEAN}
+        )
     )

@@ -12,8 +12,9 @@ from mathb_kit.errors import MathbError
 from mathb_kit.outcomes import KEY, require_columns
 from mathb_kit.plan import EXPLORATORY, Plan
 from mathb_kit.statistics.adaptive import estimates_by_end_point
+from mathb_kit.statistics.arms import require_one_grader
 from mathb_kit.statistics.fresh_attempts import fresh_attempts_interval
-from mathb_kit.statistics.intervals import BOOTSTRAP, Bootstrap, bootstrap_mean_interval
+from mathb_kit.statistics.intervals import DIFFERENCE, MEAN, difference_interval, mean_interval, rising_band
 
 
 def pass_at_k_curve(
@@ -22,12 +23,15 @@ def pass_at_k_curve(
     *,
     by: Sequence[str] = ("model", "draw"),
     interval: Literal["problems", "attempts"] = "problems",
-    bootstrap: Bootstrap = Bootstrap(),
+    level: float = 0.95,
 ) -> pd.DataFrame:
     """Mean pass@k over problems, per model and draw (or other columns), with an interval.
 
-    "problems" answers "what if the problems had been others of their kind?" by a BCa bootstrap over problems; the noise
-    of the attempts is in it too, since each problem's estimate carries its own. "attempts" answers "what if exactly
+    Several outcomes of one problem in a curve (draws, runs) are averaged first: the problem is what a set is a sample
+    of, and ten draws of thirty problems are not three hundred problems.
+
+    "problems" answers "what if the problems had been others of their kind?" (``mean_interval``); the noise of the
+    attempts is in it too, since each problem's estimate carries its own. "attempts" answers "what if exactly
     these problems were attempted afresh?" (``fresh_attempts_interval``, with success rates fitted to the curve's own
     outcomes: for a set that no outcomes of this model selected).
 
@@ -36,28 +40,36 @@ def pass_at_k_curve(
         ks: numbers of attempts allowed.
         by: columns whose values tell the curves apart.
         interval: the question.
-        bootstrap: level of either interval; resamples and seed of that over problems.
+        level: nominal coverage.
 
     Returns:
         the ``by`` columns, k, estimate, low, high, problems, interval (its name). With "problems", low and high are NaN
-        for a single problem. All three are NaN where one of the problems has a smaller plan than k.
+        for a single problem. All three are NaN where one of the problems has a smaller plan than k. Neither end of an
+        interval falls with k, as pass@k cannot (``rising_band``).
+
+    Raises:
+        MathbError: no outcomes, or several of one problem in a curve with "attempts".
     """
     if interval not in ("problems", "attempts"):
         raise MathbError(f"Unknown interval {interval!r}; choose 'problems' or 'attempts'.")
-    codes, values = estimates_by_end_point(outcomes, ks)
+    # Both ends of the curve are always looked at, so that a band does not depend on which ks were asked for.
+    every_k = sorted({1, *ks, *(Plan.parse(text).n_max for text in outcomes["plan"].unique())})
+    asked = [every_k.index(k) for k in ks]
+    codes, values = estimates_by_end_point(outcomes, every_k)
     curves = []
     for names, rows in outcomes.groupby(list(by), sort=False).indices.items():
+        part = outcomes.iloc[rows]
         if interval == "attempts":
-            curve = fresh_attempts_interval(outcomes.iloc[rows], ks, level=bootstrap.level)
+            curve = fresh_attempts_interval(part, ks, level=level)
         else:
-            present, counts = np.unique(codes[rows], return_counts=True)
-            points = values[present]
-            low, high = bootstrap_mean_interval(points, counts, bootstrap)
-            estimate = counts / len(rows) @ points
-            curve = pd.DataFrame({"k": list(ks), "estimate": estimate, "low": low, "high": high, "interval": BOOTSTRAP})
-        if outcomes["plan"].iloc[rows].str.endswith(EXPLORATORY).any():
+            points, counts = _by_problem(codes[rows], values, part["problem"])
+            low, high = rising_band(*mean_interval(points, counts, level))
+            estimate = counts @ points / counts.sum()
+            curve = pd.DataFrame({"k": every_k, "estimate": estimate, "low": low, "high": high, "interval": MEAN})
+            curve = curve.iloc[asked].reset_index(drop=True)
+        if part["plan"].str.endswith(EXPLORATORY).any():
             curve["interval"] += EXPLORATORY
-        curve.insert(4, "problems", len(rows))
+        curve.insert(4, "problems", part["problem"].nunique())
         for position, (name, value) in enumerate(zip(by, names if len(by) > 1 else [names])):
             curve.insert(position, name, value)
         curves.append(curve)
@@ -66,25 +78,34 @@ def pass_at_k_curve(
     return pd.concat(curves, ignore_index=True)
 
 
+def _by_problem(codes: np.ndarray, values: np.ndarray, problems: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct estimates (rows x ks) and the number of problems with each; outcomes of one problem are averaged."""
+    if problems.duplicated().any():
+        averaged = pd.DataFrame(values[codes]).groupby(problems.to_numpy(), sort=False).mean().to_numpy()
+        return np.unique(averaged, axis=0, return_counts=True)
+    present, counts = np.unique(codes, return_counts=True)
+    return values[present], counts
+
+
 def paired_difference(
     outcomes_a: pd.DataFrame,
     outcomes_b: pd.DataFrame,
     ks: Sequence[int],
     *,
-    bootstrap: Bootstrap = Bootstrap(),
+    level: float = 0.95,
 ) -> pd.DataFrame:
-    """Mean pass@k of b less that of a over the same problems, with a BCa bootstrap over problems.
+    """Mean pass@k of b less that of a over the same problems, with an interval over problems (``difference_interval``).
 
     Args:
         outcomes_a: one row per problem, e.g. of a base; as for ``estimate_pass_at_k``.
         outcomes_b: the same problems, in any order, e.g. of a tuned model. The plans may differ.
-        ks, bootstrap: as for ``pass_at_k_curve``.
+        ks, level: as for ``pass_at_k_curve``.
 
     Returns:
         k, a, b (mean pass@k), estimate (b - a), low, high, problems, interval.
 
     Raises:
-        MathbError: the two are not about the same problems, or have a problem twice.
+        MathbError: the two are not about the same problems, have a problem twice, or were graded by different graders.
     """
     for outcomes in (outcomes_a, outcomes_b):
         require_columns(outcomes, KEY, "outcomes")
@@ -98,14 +119,15 @@ def paired_difference(
         )
     if not len(outcomes_a):
         raise MathbError("There are no problems to compare; sample and grade some first.")
+    require_one_grader(outcomes_a, outcomes_b)
     (codes_a, values_a), (codes_b, values_b) = (estimates_by_end_point(each, ks) for each in (outcomes_a, outcomes_b))
     in_b = pd.Index(outcomes_b["problem"]).get_indexer(outcomes_a["problem"])
     pairs, counts = np.unique(np.stack([codes_a, codes_b[in_b]]), axis=1, return_counts=True)
     a, b = values_a[pairs[0]], values_b[pairs[1]]
-    low, high = bootstrap_mean_interval(b - a, counts, bootstrap, bounds=(-1.0, 1.0))
+    low, high = difference_interval(b - a, counts, level)
     share = counts / len(outcomes_a)
     columns = {"k": list(ks), "a": share @ a, "b": share @ b, "estimate": share @ (b - a), "low": low, "high": high}
-    return pd.DataFrame(columns).assign(problems=len(outcomes_a), interval=f"{BOOTSTRAP}, paired")
+    return pd.DataFrame(columns).assign(problems=len(outcomes_a), interval=DIFFERENCE)
 
 
 def attempts_saved(outcomes: pd.DataFrame, *, by: Sequence[str] = ("model", "draw")) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import count_paths, end_points
 from mathb_kit.statistics.intervals import check_level
-from mathb_kit.statistics.success_rates import SuccessRates
+from mathb_kit.statistics.success_rates import SuccessRates, chances_within
 
 Question = Literal["attempts", "problems"]
 QUESTIONS: dict[Question, str] = {
@@ -67,7 +67,7 @@ def plan_cost(
     forecast = mixture.forecast(plan)
     fixed = cache(lambda n: mixture.forecast(Plan.fixed(n)))
     rows = []
-    for column, (k, pass_at_k) in enumerate(zip(ks, rates.pass_at_k(ks))):
+    for column, (k, pass_at_k) in enumerate(zip(ks, chances_within(rates.rates, ks) @ rates.weights)):
         for question, named in QUESTIONS.items():
             variance = forecast.variance[question][column]
             n = _falls_to(variance, lambda n: fixed(n).variance[question][column], k, plan.n_max)

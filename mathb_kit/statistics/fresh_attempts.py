@@ -17,7 +17,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_end_point, estimates_by_problem, log_end_points
 from mathb_kit.statistics.arms import SELECTION
-from mathb_kit.statistics.intervals import check_level, clopper_pearson
+from mathb_kit.statistics.intervals import check_level, clopper_pearson, rising_band
 from mathb_kit.statistics.success_rates import (
     SuccessRates,
     bayes,
@@ -30,6 +30,7 @@ from mathb_kit.statistics.success_rates import (
 FRESH_ATTEMPTS = "fresh attempts on these problems, empirical Bayes"
 REDRAW = "a fresh draw of k attempts on these problems, empirical Bayes"
 DRAWS = 4000  # simulated fresh draws
+_CERTAIN = 1e12  # tosses that leave no doubt
 
 
 def fresh_attempts_interval(
@@ -55,30 +56,42 @@ def fresh_attempts_interval(
         level: nominal coverage.
 
     Returns:
-        k, estimate (unbiased), low, high, interval. NaN for k beyond a problem's plan.
+        k, estimate (unbiased), low, high, interval. NaN for k beyond a problem's plan. Neither end falls with k.
+
+    Raises:
+        MathbError: several outcomes of one problem, or the draw that selected the problems.
     """
     check_level(level)
     codes, values = estimates_by_end_point(outcomes, ks)
     rates = _fitted(outcomes, refits=0) if rates is None else rates
     problems = len(outcomes)
-    estimate = np.bincount(codes) / problems @ values
-    total, variance, steepest = 0.0, 0.0, 0.0
+    if "problem" in outcomes and outcomes["problem"].duplicated().any():
+        raise MathbError(
+            "An interval for fresh attempts takes one outcome of each problem, and here a problem has several; hand in "
+            "one draw."
+        )
+    estimate = np.bincount(codes) @ values / problems
+    failing, variance, steepest = 0.0, 0.0, 0.0
     chance = chances_within(rates.rates, ks)
+    with np.errstate(divide="ignore"):  # not 1 - chance, which is 0 or below from (1 - p)^k = 1e-17 on
+        missed = np.exp(np.outer(np.asarray(ks, dtype=float), np.log1p(-rates.rates)))
     for text, part in outcomes.groupby("plan", sort=False):
         table = distinct_counts(part)
         n, c, counts = table.to_numpy().T
         spread = counts @ rates.posterior(n, c)  # expected number of problems at each rate
         noise = attempt_variance(Plan.parse(text), ks, rates.rates)
-        total = total + chance @ spread
+        failing = failing + missed @ spread
         variance = variance + noise @ spread
         slope = np.divide(noise, chance, out=np.zeros_like(noise), where=chance > 0)
         steepest = np.maximum(steepest, slope.max(axis=1))
-    mean, variance = total / problems, variance / problems**2
+    failing, variance = failing / problems, variance / problems**2
     # A mean of N proportions with variance V is as uncertain as one proportion of m(1 - m)/V tosses: Clopper and
     # Pearson of that many (Korn & Graubard 1998). At least N: a problem tells no less than one toss would.
+    # No variance at all is certainty where all is solved (it comes from rounding), and silence where nothing is.
     with np.errstate(divide="ignore", invalid="ignore"):
-        effective = np.where(variance > 0, mean * (1 - mean) / variance, problems)
-    effective = np.clip(effective, problems, 1e12)
+        effective = (1 - failing) * failing / variance
+    effective = np.where(variance > 0, effective, np.where(failing < 0.5, _CERTAIN, problems))
+    effective = np.clip(effective, problems, _CERTAIN)
     low, high = clopper_pearson(estimate * effective, effective, level)
     # Problems without a success seem to have no noise, but were the true mean a little higher, it would come with some:
     # up to s = ``steepest`` of a problem's variance per unit of its mean, of which a quarter is allowed. The end h
@@ -86,6 +99,11 @@ def fresh_attempts_interval(
     z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
     bend = z2 * steepest / (8 * problems)
     high = np.maximum(high, np.minimum(1, estimate + bend + np.sqrt(z2 * variance + bend**2)))
+    # These very problems are solved no less often in more attempts, so what fewer attempts show from below holds on. At
+    # k = n the estimate is a mere yes or no a problem, and by itself would forget it.
+    rising = np.argsort(ks, kind="stable")
+    _, high[rising] = rising_band(low[rising], high[rising])
+    low[rising] = np.where(np.isnan(low[rising]), np.nan, np.fmax.accumulate(low[rising]))
     frame = pd.DataFrame({"k": list(ks), "estimate": estimate, "low": low, "high": high})
     return frame.assign(interval=FRESH_ATTEMPTS)
 
@@ -106,18 +124,22 @@ def redraw_interval(
 
     Args:
         outcomes: n and c, one row per problem.
-        ks: numbers of attempts allowed. Beyond the n of the data the answer rests on the shape of ``rates`` alone.
+        ks: numbers of attempts allowed, at most those that ``rates`` were learnt from.
         rates: as for ``fresh_attempts_interval``, but not ``given`` anything that ``outcomes`` holds as well.
         level: nominal coverage.
         seed: of the simulation.
 
     Returns:
         k, estimate (expected number), low, high (whole numbers), of, interval.
+
+    Raises:
+        MathbError: no problems, or a k beyond the data: in simulation an interval for it covers 23 to 83 %.
     """
     check_level(level)
     if not len(outcomes):
         raise MathbError("There are no problems to draw again; every candidate was reached, or none was handed in.")
     rates = _fitted(outcomes) if rates is None else rates
+    rates.check_reach_of_data(ks)
     n, c, counts = distinct_counts(outcomes).to_numpy().T
     chance = chances_within(rates.rates, ks).T
     expected = counts @ rates.posterior(n, c) @ chance

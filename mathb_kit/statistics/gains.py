@@ -17,7 +17,13 @@ from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_end_point
 from mathb_kit.statistics.arms import fresh_arms
-from mathb_kit.statistics.two_sample import end_point_chances, likely_end_points, name_of_test, one_sided_p, rate_grid
+from mathb_kit.statistics.two_sample import (
+    LIKELIHOOD_RATIO,
+    end_point_chances,
+    likely_end_points,
+    one_sided_p,
+    rate_grid,
+)
 
 POWER = 0.8
 """Of the test, where ``detectable_rate`` speaks of a gain that shows."""
@@ -33,9 +39,9 @@ def gains_by_problem(
 ) -> pd.DataFrame:
     """One-sided tests of base against tuned on every problem, adjusted over the problems.
 
-    At fixed n each test is Fisher's exact test, under adaptive plans the exact test of ``two_sample``. The base's draw
-    must not be the one that selected the problems: its zeros are partly luck, and a test against them finds gains that
-    are none (the winner's curse).
+    Each test is the exact likelihood-ratio test of ``two_sample``, whatever the plans. The base's draw must not be the
+    one that selected the problems: its zeros are partly luck, and a test against them finds gains that are none (the
+    winner's curse).
 
     Args:
         base, tuned: outcomes of one model and draw each (problem, model, draw, n, c, plan).
@@ -70,6 +76,47 @@ def gains_by_problem(
     return table.join(_detectable(both, threshold))
 
 
+def gain_power(plan: Plan, rate: float, problems: int, *, fdr: float = 0.05) -> float:
+    """Chance that a problem which its base never solves is named a gain at this success rate, the only one of a set.
+
+    Args:
+        plan: of both arms.
+        rate: success rate of the tuned model on it.
+        problems: size of the set over which p-values are adjusted.
+        fdr: as for ``gains_by_problem``.
+    """
+    n, c, named = _named_ends(plan, problems, fdr)
+    return float(end_point_chances(plan, np.array([rate]), np.array([rate]))[0] @ named)
+
+
+def detectable_gain(plan: Plan, problems: int, *, fdr: float = 0.05) -> float:
+    """The success rate from which ``gain_power`` is 80 %; NaN where no rate has it."""
+    from scipy.optimize import brentq
+
+    rates = np.geomspace(1e-6, 1, 400)
+    _, _, named = _named_ends(plan, problems, fdr)
+    power = end_point_chances(plan, rates, rates) @ named
+    weak = np.flatnonzero(power < POWER)
+    if not len(weak):
+        return float(rates[0])
+    if weak[-1] + 1 == len(rates):
+        return float("nan")
+    return float(brentq(lambda rate: gain_power(plan, rate, problems, fdr=fdr) - POWER, *rates[weak[-1] :][:2]))
+
+
+@lru_cache(maxsize=32)
+def _named_ends(plan: Plan, problems: int, fdr: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """n and c of a plan's end points, and whether each would be the one gain beside a base that solved nothing."""
+    if problems < 1 or not 0 < fdr < 1:
+        raise MathbError(f"Power needs at least one problem and 0 < fdr < 1, not {problems} and {fdr}.")
+    n, c, _, _ = likely_end_points(plan)
+    nothing = np.array([plan.n_max]), np.array([0])
+    if plan.is_fixed:  # by bisection, because each p takes time there
+        least, _, rate = _detectable_at_fixed_n(plan, *nothing, plan, fdr / problems)
+        return n, c, (c >= least) & ~np.isnan(rate)
+    return n, c, one_sided_p(plan, *nothing, plan, n, c) <= fdr / problems
+
+
 def _p_values(both: pd.DataFrame, lower: str, upper: str) -> np.ndarray:
     """p of "``upper`` has the higher rate" per problem; each distinct pair of end points is computed once."""
     values = np.empty(len(both))
@@ -97,7 +144,7 @@ def _detectable(both: pd.DataFrame, threshold: float) -> pd.DataFrame:
         counts = both.iloc[rows][["base_n", "base_c"]].to_numpy().astype(np.int64)
         distinct, inverse = np.unique(counts, axis=0, return_inverse=True)
         fixed = base_plan.is_fixed and tuned_plan.is_fixed
-        search = _detectable_by_fisher if fixed else _detectable_under_plans
+        search = _detectable_at_fixed_n if fixed else _detectable_under_plans
         c, n, rate = search(base_plan, distinct[:, 0], distinct[:, 1], tuned_plan, threshold)
         missing = np.isnan(rate)
         columns = {"detectable_c": c, "detectable_n": n}
@@ -106,14 +153,14 @@ def _detectable(both: pd.DataFrame, threshold: float) -> pd.DataFrame:
             array[missing[inverse.ravel()]] = pd.NA
             table.iloc[rows, table.columns.get_loc(name)] = array
         table.iloc[rows, table.columns.get_loc("detectable_rate")] = rate[inverse.ravel()]
-        table.iloc[rows, table.columns.get_loc("test")] = name_of_test(base_plan, tuned_plan)
+        table.iloc[rows, table.columns.get_loc("test")] = LIKELIHOOD_RATIO
     return table
 
 
-def _detectable_by_fisher(
+def _detectable_at_fixed_n(
     base_plan: Plan, base_n: np.ndarray, base_c: np.ndarray, tuned_plan: Plan, threshold: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fisher's p falls with the tuned count, so bisection finds the smallest one; its power is a Beta quantile."""
+    """p falls with the tuned count, so bisection finds the smallest one; its power is a Beta quantile."""
     from scipy.stats import beta
 
     n = np.full(len(base_n), tuned_plan.n_max)

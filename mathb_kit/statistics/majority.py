@@ -18,7 +18,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.outcomes import KEY
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.chance import counts_of, require_fixed
-from mathb_kit.statistics.intervals import BOOTSTRAP, mean_interval, proportion_interval
+from mathb_kit.statistics.intervals import MEAN, clopper_pearson, mean_interval_of, proportion_interval
 from mathb_kit.verdicts import Verdict
 
 EXACT_UP_TO = 64  # maj@k beyond this k, and below n, is averaged over random subsets
@@ -63,7 +63,10 @@ def majority_by_problem(
 def cover(outcomes: pd.DataFrame, taus: Sequence[float]) -> pd.DataFrame:
     """Cover@tau: the share of problems whose success rate is at least tau, by the plug-in c/n.
 
-    The plug-in misplaces problems whose rate is near tau; more attempts per problem, not more problems, mend that.
+    The plug-in misplaces problems whose rate is near tau, and an interval around it alone may cover nothing at all. So
+    each problem is above, below, or left open by Clopper and Pearson's interval of its own rate: the lower end is that
+    of the share surely above, the upper end that of the share not surely below. It covers at least the nominal level;
+    its width says how much the attempts leave open, and more attempts per problem mend that, not more problems.
 
     Returns:
         model, draw, tau, estimate, low, high, problems, interval.
@@ -72,12 +75,14 @@ def cover(outcomes: pd.DataFrame, taus: Sequence[float]) -> pd.DataFrame:
     _check_taus(taus)
     rows = []
     for (model, draw), group in outcomes.groupby(["model", "draw"], sort=False):
+        lowest, highest = clopper_pearson(group["c"], group["n"])
         for tau in taus:
             covered = int((group["c"] >= [_needed(tau, n) for n in group["n"]]).sum())
-            low, high = proportion_interval(covered, len(group))
+            low, _ = proportion_interval(int((lowest >= tau).sum()), len(group))
+            _, high = proportion_interval(int((highest >= tau).sum()), len(group))
             rows.append((model, draw, tau, covered / len(group), low, high, len(group)))
     table = pd.DataFrame(rows, columns=["model", "draw", "tau", "estimate", "low", "high", "problems"])
-    return table.assign(interval="problems as a sample, clopper-pearson, plug-in c/n")
+    return table.assign(interval="problems as a sample, clopper-pearson, rates near tau left open")
 
 
 def g_pass_at_k(outcomes: pd.DataFrame, k: int, taus: Sequence[float]) -> pd.DataFrame:
@@ -132,8 +137,8 @@ def neighbours(
     rows = []
     for metric, table in by_problem.items():
         for (model, draw), values in table.groupby(["model", "draw"], sort=False)["estimate"]:
-            interval = mean_interval(values.to_numpy())
-            rows.append((model, draw, metric, values.mean(), *interval, len(values), BOOTSTRAP))
+            interval = mean_interval_of(values.to_numpy())
+            rows.append((model, draw, metric, values.mean(), *interval, len(values), MEAN))
     columns = ["model", "draw", "metric", "estimate", "low", "high", "problems", "interval"]
     covers = cover(outcomes, taus)
     covers["metric"] = [f"Cover@{tau:g}" for tau in covers["tau"]]

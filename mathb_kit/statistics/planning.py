@@ -75,6 +75,7 @@ class PlanChoice:
         costs: ``plan_cost`` of the chosen plan.
         request: what was asked for.
         most: ``most_savings`` where n_max is among the ks asked for, else None.
+        pilot: attempts a problem that the success rates were learnt from, None where they are assumed.
     """
 
     plan: Plan
@@ -82,6 +83,7 @@ class PlanChoice:
     costs: pd.DataFrame
     request: PlanRequest
     most: float | None
+    pilot: int | None = None
 
 
 def candidate_plans(n_max: int, k: int) -> list[Plan]:
@@ -155,7 +157,7 @@ def choose_plan(
         level=request.level,
     )
     most = most_savings(rates, n_max) if n_max in ks else None
-    return PlanChoice(plan, table.iloc[order].reset_index(drop=True), costs, request, most)
+    return PlanChoice(plan, table.iloc[order].reset_index(drop=True), costs, request, most, rates.n_max)
 
 
 def _growing(start: int, growth: int, below: int) -> list[int]:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.outcomes import require_columns
-from mathb_kit.statistics.arms import one_model_and_draw, rows_on
+from mathb_kit.statistics.arms import one_model_and_draw, require_one_grader, rows_on
 from mathb_kit.statistics.intervals import ProportionMethod, proportion_interval
 
 
@@ -148,9 +148,10 @@ def compare_reach(
         method: interval of the rates.
 
     Raises:
-        MathbError: one of the two has no outcome, or too few attempts, for a problem of D.
+        MathbError: one of the two has no outcome, or too few attempts, for a problem of D, or another grader.
     """
     names = *one_model_and_draw(base), *one_model_and_draw(tuned)
+    require_one_grader(base, tuned)
     chosen = frozenset(base["problem"] if problems is None else problems)
     base, tuned = rows_on(base, chosen), rows_on(tuned, chosen)
     return ReachComparison(

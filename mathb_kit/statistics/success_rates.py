@@ -10,6 +10,7 @@ import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.outcomes import require_columns
+from mathb_kit.plan import Plan
 
 ITERATIONS = 300  # of the fit; later steps move the intervals by less than the noise of their bootstrap
 REFIT_ITERATIONS = 40  # of a refit, which starts at the fit
@@ -24,11 +25,13 @@ class SuccessRates:
         weights: (R,) share of problems at each rate, summing to 1.
         refits: (S, R) weights that the data could have led to as well, or None where the distribution is taken as
             known. ``redraw_interval`` uses them.
+        n_max: most attempts per problem in the data behind them; None where they are assumed and not learnt.
     """
 
     rates: np.ndarray
     weights: np.ndarray
     refits: np.ndarray | None = None
+    n_max: int | None = None
 
     @property
     def zero_mass(self) -> float:
@@ -36,8 +39,21 @@ class SuccessRates:
         return float(self.weights[self.rates == 0].sum())
 
     def pass_at_k(self, ks: Sequence[int]) -> np.ndarray:
-        """Mean of 1 - (1 - p)^k over the distribution, one value per k."""
+        """Mean of 1 - (1 - p)^k over the distribution, one value per k.
+
+        Raises:
+            MathbError: a k beyond the attempts that the rates were learnt from.
+        """
+        self.check_reach_of_data(ks)
         return chances_within(self.rates, ks) @ self.weights
+
+    def check_reach_of_data(self, ks: Sequence[int]) -> None:
+        """MathbError for a k beyond the data: rates below 1 / n_max look alike there, and a fit picks any of them."""
+        if self.n_max is not None and max(ks, default=0) > self.n_max:
+            raise MathbError(
+                f"Success rates learnt from up to {self.n_max:,} attempts a problem say nothing of k = {max(ks):,}; "
+                f"ask for k of at most {self.n_max:,}, or sample more attempts."
+            )
 
     def given(self, n: int, c: int) -> SuccessRates:
         """The distribution among problems that had c correct in n attempts, e.g. c = 0: those that a draw selected."""
@@ -98,11 +114,12 @@ def fit_success_rates(outcomes: pd.DataFrame, *, refits: int = 100, seed: int = 
     counts = table["problems"].to_numpy(dtype=float)
     fit = _maximise(start[None], counts[None], likelihood, ITERATIONS)
     if not refits:
-        return SuccessRates(rates, fit[0])
+        return SuccessRates(rates, fit[0], n_max=_most_attempts(outcomes))
     anew = np.random.default_rng(seed).gamma(counts, size=(refits, len(counts)))
     anew *= counts.sum() / anew.sum(axis=1, keepdims=True)
     begin = 0.95 * fit + 0.05 * start  # a rate that the fit ruled out may come back
-    return SuccessRates(rates, fit[0], _maximise(np.repeat(begin, refits, axis=0), anew, likelihood, REFIT_ITERATIONS))
+    refitted = _maximise(np.repeat(begin, refits, axis=0), anew, likelihood, REFIT_ITERATIONS)
+    return SuccessRates(rates, fit[0], refitted, _most_attempts(outcomes))
 
 
 def fit_zero_inflated_beta(outcomes: pd.DataFrame) -> SuccessRates:
@@ -127,7 +144,8 @@ def fit_zero_inflated_beta(outcomes: pd.DataFrame) -> SuccessRates:
     bounds = [(-12.0, 8.0), (-5.0, 5.0), (-5.0, 8.0)]
     starts = [(-2.0, -0.7, 0.0), (0.0, 0.0, 1.0), (-8.0, -1.5, 0.0)]
     best = min((minimize(loss, start, bounds=bounds, method="L-BFGS-B") for start in starts), key=lambda fit: fit.fun)
-    return beta_success_rates(*np.exp(best.x[1:]), zero_mass=float(expit(best.x[0])))
+    fit = beta_success_rates(*np.exp(best.x[1:]), zero_mass=float(expit(best.x[0])))
+    return replace(fit, n_max=_most_attempts(outcomes))
 
 
 def beta_success_rates(a: float, b: float, zero_mass: float = 0.0) -> SuccessRates:
@@ -149,8 +167,15 @@ def beta_success_rates(a: float, b: float, zero_mass: float = 0.0) -> SuccessRat
     return SuccessRates(np.concatenate([[0.0], rates]), np.concatenate([[zero_mass], weights]))
 
 
+def _most_attempts(outcomes: pd.DataFrame) -> int:
+    """What the plans could have asked for, where they are known: a problem that stopped early speaks of all of it."""
+    if "plan" in outcomes:
+        return max(Plan.parse(text).n_max for text in outcomes["plan"].unique())
+    return int(outcomes["n"].max())
+
+
 def distinct_counts(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """n, c, problems: the distinct pairs and how many problems have them."""
+    """n, c, problems: the distinct pairs and how many problems of a model have them, its draws of one put together."""
     require_columns(outcomes, ["n", "c"], "outcomes")
     if not len(outcomes):
         raise MathbError("There are no outcomes to fit success rates to; sample and grade some problems first.")
@@ -158,6 +183,10 @@ def distinct_counts(outcomes: pd.DataFrame) -> pd.DataFrame:
     if len(impossible):
         n, c = impossible[["n", "c"]].iloc[0]
         raise MathbError(f"Success rates need 0 <= c <= n and n >= 1, not {c} correct of {n}; correct the counts.")
+    who = outcomes.reindex(columns=["model", "problem"])
+    if who.notna().all(axis=None) and who.duplicated().any():
+        # Several draws of a problem are one problem with more attempts: their likelihoods multiply.
+        outcomes = outcomes.groupby(["model", "problem"], sort=False)[["n", "c"]].sum()
     pairs, problems = np.unique(outcomes[["n", "c"]].to_numpy(dtype=np.int64), axis=0, return_counts=True)
     return pd.DataFrame({"n": pairs[:, 0], "c": pairs[:, 1], "problems": problems})
 

@@ -4,5 +4,3 @@ Beyond the `Store` itself: `mathb_kit.store.views` counts, `compaction` packs sm
 """
 
 from mathb_kit.store.store import Store
-
-__all__ = ["Store"]

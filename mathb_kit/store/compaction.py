@@ -41,6 +41,8 @@ def compact(store: Store) -> tuple[int, int]:
 
 def compact_folder(folder: Path, schema: pa.Schema, full: int = _FULL) -> None:
     """Pack the files of one folder that are smaller than half of ``full`` bytes, see `compact`."""
+    # First the pack, then the deletions. Whoever is killed in between leaves shards that are there twice: readers take
+    # the pack's, and the next compaction deletes the others before it looks for what is small.
     _delete_leftovers(folder)
     for group in _groups(folder, full):
         try:

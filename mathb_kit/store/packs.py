@@ -18,7 +18,7 @@ from typing import BinaryIO, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mathb_kit.store.shards import ShardGone, read_metadata, read_table, shard_names, write_atomically
+from mathb_kit.store.shards import ShardGone, read_metadata, read_shard, shard_names, write_atomically
 
 PACK_PREFIX = "pack-"
 _KEY = b"mathb_shards"
@@ -99,7 +99,7 @@ def read_places(
 ) -> list[pa.Table]:
     """Rows of these places that ``keep`` leaves, as tables in the order given; each file is read once."""
     runs: list[Place] = []
-    for place in places:
+    for place in places:  # neighbours in a pack are read as one slice: a draw is mostly one run of thousands of shards
         last = runs[-1] if runs else None
         if last and place.rows is not None and last.path == place.path and last.first + last.rows == place.first:
             runs[-1] = Place(last.path, last.first, last.rows + place.rows)
@@ -145,7 +145,7 @@ def write_pack(path: Path, places: Mapping[str, Place], schema: pa.Schema) -> No
 def _shards(places: Mapping[str, Place], schema: pa.Schema) -> Iterator[tuple[str, pa.Table, str | None]]:
     """(name, rows, provenance as JSON)."""
     for path, shards in by_file(places):
-        table = read_table(path, schema, schema.names)
+        table = read_shard(path, schema, schema.names)
         source_of = {name: source for name, _, source in sources(path)}
         for name, place in shards:
             yield name, table.slice(place.first, place.rows), source_of[name]

@@ -49,7 +49,7 @@ def write_table(path: Path, table: pa.Table) -> None:
     write_atomically(path, lambda stream: pq.write_table(table, stream, compression="zstd", write_page_checksum=True))
 
 
-def read_table(path: Path, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
+def read_shard(path: Path, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
     """Read some columns of one file, with checksums.
 
     Raises:
@@ -62,13 +62,13 @@ def read_table(path: Path, schema: pa.Schema, columns: Sequence[str]) -> pa.Tabl
 
 
 def read_metadata(path: Path, read: Callable[[pq.FileMetaData], Any] = lambda footer: footer) -> Any:
-    """``read`` of a file's footer; no rows are read. Raises MathbError like `read_table`, also where ``read`` fails."""
+    """``read`` of a file's footer; no rows are read. Raises MathbError like `read_shard`, also where ``read`` fails."""
     with _naming(path):
         return read(pq.read_metadata(path))
 
 
 def check_footer(path: Path, schema: pa.Schema) -> None:
-    """Raises MathbError like `read_table` if the file is cut short or lacks a column of this schema."""
+    """Raises MathbError like `read_shard` if the file is cut short or lacks a column of this schema."""
     with _naming(path):
         columns = pq.read_schema(path)
         if any(columns.field(field.name).type != field.type for field in schema):

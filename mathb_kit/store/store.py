@@ -33,7 +33,7 @@ from mathb_kit.store.shards import (
     as_array,
     as_table,
     new_shard_name,
-    read_table,
+    read_shard,
     write_atomically,
     write_table,
 )
@@ -138,7 +138,7 @@ class Store:
         columns = ["problem", "index", "first", "tokens", "finish", "text"]
 
         def hashed(path: Path) -> pa.Table:
-            table = read_table(path, ATTEMPTS, columns)
+            table = read_shard(path, ATTEMPTS, columns)
             texts = table["text"].to_pandas().astype(object)
             dropped = pa.array(texts.isna())
             hashes = pd.util.hash_array(texts.fillna("").to_numpy(dtype=object), categorize=True)
@@ -202,7 +202,7 @@ class Store:
             for path, shards in with_shards(folder, lambda places: list(by_file(places))):
                 if wanted := [(name, place) for name, place in shards if name in pending]:
                     try:
-                        table = read_table(path, ATTEMPTS, ATTEMPTS.names)
+                        table = read_shard(path, ATTEMPTS, ATTEMPTS.names)
                     except ShardGone:  # packed meanwhile: look where it is now
                         break
                     for name, place in wanted:
@@ -300,7 +300,7 @@ class Store:
             folder,
             lambda places: read_places(
                 [place for name, place in places.items() if shards is None or name in shards],
-                lambda path: read_table(path, schema, columns),
+                lambda path: read_shard(path, schema, columns),
                 kept,
             ),
         )

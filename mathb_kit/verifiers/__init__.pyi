@@ -5,7 +5,7 @@ from .failure_modes import (
     load_failure_modes as load_failure_modes,
     mode_titles as mode_titles,
 )
-from .rows import comparison_rows as comparison_rows, count_rows as count_rows
+from .rows import comparison_rows as comparison_rows, rows_by_source as rows_by_source
 from .sensitivity import (
     decided_symbolically as decided_symbolically,
     reach_by_policy as reach_by_policy,

@@ -41,7 +41,7 @@ def comparison_rows(evaluations: dict[tuple[str, str], Evaluation], *, few: bool
     """The rows that all verifiers grade.
 
     Args:
-        evaluations: the miniature study (``study_evaluations``); a sample of its distinct texts is taken.
+        evaluations: the miniature study (``StudyResults.evaluations``); a sample of its distinct texts is taken.
         few: of the labelled completions only the first 200.
 
     Returns:
@@ -66,7 +66,7 @@ def comparison_rows(evaluations: dict[tuple[str, str], Evaluation], *, few: bool
     return frame
 
 
-def count_rows(rows: pd.DataFrame) -> pd.DataFrame:
+def rows_by_source(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of each source, and what their labels say: source, rows, right, wrong, unlabelled."""
     label = rows["label"].map({True: "right", False: "wrong"}).fillna("unlabelled")
     counts = label.groupby(rows["source"], sort=False).value_counts().unstack(fill_value=0)

@@ -12,7 +12,7 @@ import pytest
 
 from mathb_kit.construction.agreement import (
     refuse_evaluated,
-    solve,
+    sample_solutions,
     verified,
     verified_by_solutions,
 )
@@ -64,14 +64,14 @@ def test_one_hit_is_enough_under_any_and_none_may_be_missing_under_all(tmp_path)
         return Says(lambda chunk, index: 7 if ways[place[chunk.problem_key]][shift + index] else 8)
 
     options = {"evaluated": (), "store": Store(tmp_path), "engine_for": engine_for}
-    solutions = solve(problems, STRONG, **options)
+    solutions = sample_solutions(problems, STRONG, **options)
     assert list(solutions.columns) == ["problem", "solver", "index", "answer", "verdict"]
     assert len(solutions) == 4 * len(ways)
     kept = {rule: [int(p.id) for p in verified(problems, solutions, rule).kept] for rule in ("any", "all")}
     assert kept["any"] == [n for n, way in enumerate(ways) if any(way)]
     assert kept["all"] == [n for n, way in enumerate(ways) if all(way)]
 
-    again = solve(problems, STRONG, **options | {"engine_for": never})  # from the store
+    again = sample_solutions(problems, STRONG, **options | {"engine_for": never})  # from the store
     dropped = verified(problems, again, "any")
     assert reasons(dropped) == {"15": "no solver reproduced the gold: answers 8, 8, 8, 8"}
     assert dropped.stage == "agreement"
@@ -82,7 +82,8 @@ def test_a_perfect_solver_finds_exactly_the_wrong_golds_of_the_pool(tmp_path):
     *cheap, exact_check = stages_before_sampling(benchmarks, exact_answers=True)
     candidates = run_filters(load_problems("mini-pool"), cheap).kept
     solver = Says(lambda chunk, index: evaluate_statement(chunk.prompt))
-    solutions = solve(candidates, STRONG[:1], evaluated=(), store=Store(tmp_path), engine_for=lambda model: solver)
+    options = {"evaluated": (), "store": Store(tmp_path), "engine_for": lambda model: solver}
+    solutions = sample_solutions(candidates, STRONG[:1], **options)
     result = verified(candidates, solutions, "any")
     wrong = {problem.id for problem in candidates if problem.meta["kind"] == "wrong gold"}
     assert len(wrong) == 7 and set(result.dropped["id"]) == wrong == set(exact_check(candidates).dropped["id"])
@@ -151,9 +152,9 @@ def test_no_evaluated_model_nor_any_of_its_family_verifies(tmp_path):
     shutil.copytree(CHECKPOINTS / "mini-base-2", copied)
     for solver in (as_registered("mini-base-1"), as_registered("mini-rl-2"), as_registered(copied)):
         with pytest.raises(MathbError, match=f"{solver.name} cannot verify answers"):
-            solve([Problem("own", "1", "1+1", "2")], [solver], evaluated=(), engine_for=never)
+            sample_solutions([Problem("own", "1", "1+1", "2")], [solver], evaluated=(), engine_for=never)
     with pytest.raises(MathbError, match="at least one strong model"):
-        solve([Problem("own", "1", "1+1", "2")], [], evaluated=())
+        sample_solutions([Problem("own", "1", "1+1", "2")], [], evaluated=())
 
 
 @pytest.mark.parametrize(("rule", "enough"), [("any", any), ("all", all)])

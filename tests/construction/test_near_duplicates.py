@@ -27,15 +27,16 @@ from mathb_kit.construction import (
 from mathb_kit.construction.near import candidate_pairs
 from mathb_kit.construction.similarity import same_problem
 from mathb_kit.construction.sources import ANSWER_TYPES, answer_type
-from mathb_kit.construction.tokens import read
+from mathb_kit.construction.tokens import parse_statement
 from mathb_kit.errors import MathbError
 from mathb_kit.problems import Problem, ProblemSet, load_problems
 from mathb_kit.problems.files import read_rows
 
 
 def score(one: str, other: str) -> float | None:
-    assert same_problem(read(one), read(other)) == same_problem(read(other), read(one))
-    return same_problem(read(one), read(other))
+    left, right = parse_statement(one), parse_statement(other)
+    assert same_problem(left, right) == same_problem(right, left)
+    return same_problem(left, right)
 
 
 def problems(*rows: tuple[str, str], name: str = "own") -> list[Problem]:
@@ -109,7 +110,7 @@ def test_every_pair_of_high_overlap_is_a_candidate_and_hardly_any_of_low_overlap
     for _ in range(120):
         base = rng.sample(words, 40)
         texts += [" ".join(base), " ".join(base[: rng.randrange(12, 40)] + rng.sample(words, rng.randrange(6)))]
-    found = set(candidate_pairs([read(text) for text in texts]))
+    found = set(candidate_pairs([parse_statement(text) for text in texts]))
     jaccard = {}
     for i, j in combinations(range(len(texts)), 2):
         one, other = set(texts[i].split()), set(texts[j].split())

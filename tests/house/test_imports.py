@@ -4,6 +4,8 @@ import ast
 import pkgutil
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -102,6 +104,39 @@ def test_no_files_import_each_other_in_a_circle_not_even_inside_functions():
         graph[module] = {target for target in targets if target in files}
     graph["mathb_kit"] = set()  # the face hands out everything; the layers say who may use it
     assert circles(graph) == []
+
+
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    """Every file of the package but the command line, whose verbs have the names of what they call."""
+    for file in sorted(PACKAGE.rglob("*.py")):
+        name = str(file.relative_to(PACKAGE))
+        if not name.startswith("cli/"):
+            yield name, ast.parse(file.read_text(encoding="utf-8"))
+
+
+def test_a_public_name_stands_for_one_function_or_class():
+    """One word, one thing. The text of the graders' two files is part of the keys of stored verdicts: they stay."""
+    kept, homes = {"main", "judge", "serve"}, defaultdict(list)
+    for file, tree in trees():
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_" and node.name not in kept:
+                homes[node.name].append(file)
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+
+
+def test_no_signature_is_longer_than_six_parameters():
+    """But constructors of engines, whose parameters are the engine's options (``-E key=value``)."""
+    long = []
+    for file, tree in trees():
+        for owner in ast.walk(tree):
+            for node in ast.iter_child_nodes(owner):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    arguments = node.args
+                    names = [a.arg for a in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+                    count = len(set(names) - {"self", "cls"}) + bool(arguments.vararg) + bool(arguments.kwarg)
+                    is_engine = node.name == "__init__" and getattr(owner, "name", "").endswith("Engine")
+                    long += [f"{file}: {node.name}"] * (count > 6 and not is_engine)
+    assert long == []
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -1,6 +1,7 @@
 """A checkpoint's judgement and its card: counts against the verdicts themselves, and what training may have seen."""
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -27,6 +28,7 @@ HARD = ProblemSet(
         Problem("hard", str(i), f"Toss $x_{i}$ <b>.", "1", {"base_unsolved": i % 3 > 0, "data_source": SOURCES[i % 2]})
         for i in range(30)
     ),
+    selected_in=32,
 )
 EASY = ProblemSet("easy", tuple(Problem("easy", str(i), f"Flip {i}.", "1") for i in range(20)))
 
@@ -58,6 +60,22 @@ def test_the_base_selects_by_column_or_else_by_a_draw_of_its_own(tmp_path):
         judge_checkpoint(
             matched(BASE, TUNED), bare, PLAN, store=Store(tmp_path / "x"), engine_for=lambda _: CoinEngine(1.0)
         )
+
+
+def test_a_column_from_fewer_attempts_or_by_a_base_under_other_settings_selects_nothing(tmp_path):
+    by_column = judged(tmp_path).problems
+    fewer = judged(tmp_path / "fewer", replace(HARD, selected_in=8))
+    assert "made here" in fewer.selection.words and fewer.problems.selected_in == 32
+    cooler = replace(TUNED, sampling=replace(TUNED.sampling, temperature=0.3))
+    pair = matched(BASE, cooler, "tuned")
+    store = Store(tmp_path / "store")
+    other = judge_checkpoint(pair, HARD, PLAN, store=store, engine_for=lambda model: CoinEngine(CHANCE[model.name]))
+    assert pair.base.key() != BASE.key() and not pair.own_base
+    # The base under the tuned model's settings chose for itself: what its own draw missed, column or not.
+    table = store.read_attempts(pair.base.key(), "sieve", [p.key for p in HARD], ["problem", "text"])
+    right = set(table.loc[table["text"].str.contains("boxed{1}", regex=False), "problem"])
+    assert {p.key for p in other.problems} == {p.key for p in HARD} - right != {p.key for p in by_column}
+    assert matched(BASE, TUNED, "base").own_base  # the base's own settings are no others
 
 
 def test_parts_add_up_and_hold_the_counts_of_the_verdicts(tmp_path):
@@ -129,6 +147,6 @@ def test_the_card_is_one_harmless_page_and_its_json_says_the_same(tmp_path):
 
 
 def test_on_the_papers_set_its_table_2_stands_beside(tmp_path):
-    page, _ = write_card(judged(tmp_path, ProblemSet("math-b", HARD.problems)), tmp_path)
+    page, _ = write_card(judged(tmp_path, replace(HARD, name="math-b")), tmp_path)
     text = page.read_text()
     assert "skywork-or1-7b" in text and "as published" in text

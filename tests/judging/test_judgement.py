@@ -1,5 +1,7 @@
 """Judging a tuned model: the base's own unsolved part as denominator, a re-drawn base beside it."""
 
+from dataclasses import replace
+
 import pytest
 from engines import CoinEngine
 
@@ -15,7 +17,8 @@ from mathb_kit.store import Store
 PLAN = Plan(rounds=(8, 32), stop=2, chunk=8)
 BASE, TUNED = Model("base", "hub/base"), Model("tuned", "hub/tuned", base="base")
 PROBLEMS = ProblemSet(
-    "hard", tuple(Problem("hard", str(i), f"Toss {i}.", "1", {"base_unsolved": i % 3 != 0}) for i in range(30))
+    "hard", tuple(Problem("hard", str(i), f"Toss {i}.", "1", {"base_unsolved": i % 3 != 0}) for i in range(30)),
+    selected_in=32,
 )
 
 
@@ -72,6 +75,17 @@ def test_expansion_grows_with_k_and_ends_at_the_judgement(evaluations):
 def test_a_set_that_was_not_sieved_with_the_base_is_refused(evaluations):
     with pytest.raises(MathbError, match="no column 'other_unsolved'"):
         PROBLEMS.unsolved_by("other")
+
+
+def test_nothing_is_claimed_beyond_the_attempts_that_selected(evaluations):
+    tried_less = replace(PROBLEMS, selected_in=8)
+    assert judge(evaluations["tuned"], evaluations["base"], tried_less, 8).selection["n"].eq(8).all()
+    with pytest.raises(MathbError, match="unsolved in 8 attempts, and what it would not reach in 32 nobody knows"):
+        judge(evaluations["tuned"], evaluations["base"], tried_less, 32)
+    with pytest.raises(MathbError, match="unsolved in 8 attempts"):
+        expansion_beside_redrawn(evaluations, {"tuned": "base"}, tried_less, [1, 16])
+    with pytest.raises(MathbError, match="does not say in how many attempts base left its problems unsolved"):
+        judge(evaluations["tuned"], evaluations["base"], replace(PROBLEMS, selected_in=None), 8)
 
 
 def test_changes_by_problem_name_gained_and_lost_reach(evaluations):

@@ -27,7 +27,7 @@ def hard(tmp_path):
         path = tmp_path / "hard.jsonl"
         rows = ({"id": str(i), "problem": f"Toss {i}.", "answer": "1", "base_unsolved": True} for i in range(6))
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        record = {"models": {"base": key}, "grader": ["0123456789ab"]}
+        record = {"models": {"base": key}, "grader": ["0123456789ab"], "plan": str(PLAN)}
         path.with_suffix(".provenance.json").write_text(json.dumps(record))
         return load_problems(str(path))
 
@@ -63,7 +63,7 @@ def test_a_selection_made_here_is_by_the_base_as_it_is_asked(tmp_path, hard):
 
 def test_without_a_record_the_base_as_it_is_registered_is_taken_for_the_one_that_chose(tmp_path, hard):
     base = get_model("mini-base-1")
-    row = {"problem": "Toss.", "answer": "1", "mini-base-1_unsolved": True}
+    row = {"problem": "Toss.", "answer": "1", "mini-base-1_unsolved": True, "selected_in": 8}
     (tmp_path / "bare.jsonl").write_text(json.dumps(row) + "\n")
     bare = load_problems(str(tmp_path / "bare.jsonl"))
     assert judged(tmp_path, bare, base, TUNED).selection.same_model

@@ -328,10 +328,10 @@ def elicitation(model: Model) -> tuple:
 
 
 def test_matching_makes_prompt_and_sampling_equal_and_leaves_the_weights():
-    assert matched(BASE, TUNED) == (BASE, TUNED, "vendor")
+    assert matched(BASE, TUNED) == (BASE, TUNED, "vendor", True)
     for how, giver in (("base", BASE), ("tuned", TUNED)):
-        base, tuned, match = matched(BASE, TUNED, how)
-        assert match == how
+        base, tuned, match, own_base = matched(BASE, TUNED, how)
+        assert match == how and own_base == (base == BASE)
         # 4,096 tokens of context hold 3,072 beside the prompt's 1,024
         sampling = replace(giver.sampling, max_tokens=min(giver.sampling.max_tokens, 3072))
         assert elicitation(base) == elicitation(tuned) == elicitation(replace(giver, sampling=sampling))

@@ -166,6 +166,19 @@ def test_the_list_says_where_a_set_would_come_from(tmp_path, monkeypatch):
     assert (where["mini-math"], where["math-500"], where["aime-2024"]) == ("built in", "local", "hub")
 
 
+def test_a_sieved_file_says_in_how_many_attempts_its_problems_were_left_unsolved(tmp_path):
+    row = {"problem": "Find $1+1$.", "answer": "2", "base_unsolved": True}
+    variants = {"plain": row, "column": row | {"selected_in": 256}, "rates": row | {"base_pass@64": 0.0, "other": 1}}
+    for name, each in variants.items():
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(each) + "\n")
+    (tmp_path / "released.jsonl").write_text(json.dumps(row) + "\n")
+    (tmp_path / "released.provenance.json").write_text(json.dumps({"plan": "16/64/512 stop 1"}))
+    known = {name: load_problems(tmp_path / f"{name}.jsonl").selected_in for name in (*variants, "released")}
+    assert known == {"plain": None, "column": 256, "rates": 64, "released": 512}
+    shipped = load_problems("mini-math-b")
+    assert shipped.selected_in == 1024 == shipped.unsolved_by("mini-base-1").selected_in == shipped[:3].selected_in
+
+
 def test_the_parts_of_a_set_are_disjoint_and_together_the_whole(data_folder, monkeypatch):
     monkeypatch.setenv("MATHB_DATA_DIR", str(data_folder))
     parts = [load_problems(f"math-500-level-{level}") for level in range(1, 6)]

@@ -21,9 +21,9 @@ from mathb_kit.problems.registry import registry
 from mathb_kit.published import compare_with_published
 from mathb_kit.released import identity
 from mathb_kit.released.table import parse_released_table
+from mathb_kit.report.calls import price_of_released, redraw_released
 from mathb_kit.report.folders import released_figures_folder
 from mathb_kit.report.notebooks import run_notebook
-from mathb_kit.report.released import price_of_released, redraw_released
 
 
 @pytest.fixture(scope="module")

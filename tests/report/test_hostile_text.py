@@ -15,7 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from mathb_kit.evaluation import evaluate
-from mathb_kit.judging import judge_checkpoint, study_evaluations
+from mathb_kit.judging import judge_checkpoint
 from mathb_kit.models import matched
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
@@ -25,6 +25,7 @@ from mathb_kit.report.card import write_card
 from mathb_kit.report.html import Picture, render
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import write_page
+from mathb_kit.results import StudyResults
 from mathb_kit.sampling import Completion
 from mathb_kit.store import Store
 from mathb_kit.widgets import browse_completions, show_table, slide_k
@@ -175,7 +176,7 @@ def test_the_page_of_a_run(tmp_path, monkeypatch):
     )  # fmt: skip
     monkeypatch.setattr(Profile, "engine", Hostile(), raising=False)
     object.__setattr__(study, "engine", Hostile())
-    study_evaluations(study)
+    StudyResults(study).evaluations()
     figures = tmp_path / "figures"
     figures.mkdir()
     (figures / "02_x.png").write_bytes(b"x")

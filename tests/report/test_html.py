@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from mathb_kit.report.html import Picture, Table, render
+from mathb_kit.report.html import PageTable, Picture, render
 from mathb_kit.report.maths import with_maths
 
 
@@ -75,7 +75,7 @@ def page_with_a_table() -> str:
             "solved": ["1 of 16", "", "1 of 1,024", "2 of 16"],
         }
     )
-    table = Table.of(frame, "counts & shares", sortable=True)
+    table = PageTable.of(frame, "counts & shares", sortable=True)
     return render(
         "pictures.html", title="A & B", note="", beside=table, pictures=[Picture.of(_figure(), "two < points")],
         notebooks={"one": "one & two.html"}, provenance="{}",

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 
 from mathb_kit.errors import MathbError
-from mathb_kit.report.notebooks import check_paired, find_notebook, parameter_names, run_notebook
+from mathb_kit.report.notebooks import find_notebook, parameter_names, run_notebook
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((CHECKOUT / "notebooks").glob("[0-9]*.py"))
@@ -32,6 +32,20 @@ print("halfway", file=sys.stderr)
 if size > 9:
     rest = 10 / (size - size)
 """
+
+
+def check_paired(script: Path) -> None:
+    """MathbError unless a notebook beside the script has the same cells, no outputs and no execution counts."""
+    path = script.with_suffix(".ipynb")
+    if not path.is_file():
+        raise MathbError(f"{script} has no notebook {path.name} beside it; run: jupytext --sync {script.name}.")
+    cells, source = nbformat.read(path, as_version=4).cells, jupytext.read(script, fmt="py:percent").cells
+    for number, cell in enumerate(cells, 1):
+        if cell.get("outputs") or cell.get("execution_count"):
+            raise MathbError(f"{path}, cell {number} holds outputs; run: jupyter nbconvert --clear-output {path.name}")
+    essence, same = ([(c.cell_type, c.source, c.metadata.get("tags", [])) for c in each] for each in (cells, source))
+    if essence != same:
+        raise MathbError(f"{script.name} and {path.name} differ; run: jupytext --sync {script.name}.")
 
 
 def test_folders_that_are_named_relative_to_the_caller_are_found_by_the_kernel(tmp_path, monkeypatch):

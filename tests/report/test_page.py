@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mathb_kit.judging import study_evaluations
 from mathb_kit.profiles import Profile, load_profile
 from mathb_kit.report.page import write_page
 from mathb_kit.results import StudyResults
@@ -38,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plain = [{"problem": f"Compute $a=1{i}+2$. Find $a$.", "answer": 12 + i} for i in range(4)]
     hard = [
         {"problem": f"Let $a=12{i}\\cdot 7$. Find $a$.", "answer": 7 * (120 + i), "mini-base-1_unsolved": i != 2,
-         "mini-base-2_unsolved": i == 2}
+         "mini-base-2_unsolved": i == 2, "selected_in": 8}
         for i in range(4)
     ]  # fmt: skip
     for name, rows in (("plain", plain), ("hard", hard)):
@@ -46,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "demo.toml").write_text(PROFILE.format(folder=folder))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MATHB_RUNS", str(folder / "runs"))
-        study_evaluations(load_profile(str(folder / "demo.toml")))
+        StudyResults(load_profile(str(folder / "demo.toml"))).evaluations()
     return folder
 
 
@@ -121,7 +120,7 @@ def test_the_page_tells_what_the_verdicts_say(study, figures, tmp_path):
 
     assert base64.b64encode(b"03_expansion").decode() in text and "p &lt; 0.05 &amp; more" in text
     assert "a test &amp; nothing else" in text and "took 1:05 minutes" in text
-    evaluations = study_evaluations(study)
+    evaluations = StudyResults(study).evaluations()
     hard = study.problems(study.hard_set)
     for base, ids in (("mini-base-1", {"1", "2", "4"}), ("mini-base-2", {"3"})):
         verdicts = evaluations[base, study.hard_set].verdicts

@@ -49,7 +49,7 @@ def test_what_is_missing_sampled_graded_and_counted_is_what_an_enumeration_by_ha
             if (p.key, first) not in there
         ]
         assert draw.missing(some, plan, low, high) == expected
-        report = draw.sample(CoinEngine(chance), some, plan, low=low, high=high)
+        report = draw.sample(CoinEngine(chance), some, plan, attempts=range(low, high))
         for each in expected:
             for i, completion in enumerate(toss(each, chance)):
                 there[each.problem_key, each.first + i] = (completion.text, completion.tokens, completion.finish)

@@ -169,15 +169,15 @@ def test_rounds_sample_only_what_is_missing_and_equal_one_run(tmp_path):
     plan = Plan(rounds=(4, 8, 40), stop=2, chunk=4)
     store = Store(tmp_path / "rounds")
     reports = [
-        Draw(store, MODEL).sample(CoinEngine(), PROBLEMS, plan, high=4),
-        Draw(store, MODEL).sample(CoinEngine(), PROBLEMS[:3], plan, low=4, high=8),
+        Draw(store, MODEL).sample(CoinEngine(), PROBLEMS, plan, attempts=range(4)),
+        Draw(store, MODEL).sample(CoinEngine(), PROBLEMS[:3], plan, attempts=range(4, 8)),
         Draw(store, MODEL).sample(CoinEngine(), [*PROBLEMS, PROBLEMS[0]], plan),
         Draw(store, MODEL).sample(None, PROBLEMS, plan),  # nothing to do: no engine is touched
     ]
     assert [(r.new_attempts, r.skipped) for r in reports] == [(160, 0), (12, 0), (1600 - 172, 172), (0, 1600)]
     pd.testing.assert_frame_equal(store.read_attempts(MODEL.key(), "main"), uninterrupted(tmp_path / "one"))
     with pytest.raises(MathbError, match="0 to 48 are not within the plan's 0 to 40"):
-        Draw(store, MODEL).sample(CoinEngine(), PROBLEMS, plan, high=48)
+        Draw(store, MODEL).sample(CoinEngine(), PROBLEMS, plan, attempts=range(48))
 
 
 def test_a_plan_with_another_chunk_size_fills_the_gaps_with_fresh_seeds(tmp_path):

@@ -14,7 +14,7 @@ from mathb_kit.miniature.tokenizer import build_tokenizer
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.sampling import generation, weights
 from mathb_kit.sampling.engine import Chunk
-from mathb_kit.sampling.stops import StopStrings
+from mathb_kit.sampling.generation import StopStrings
 from mathb_kit.sampling.transformers_engine import TransformersEngine
 from mathb_kit.sampling.weights import is_small_llama, shares_prefixes
 
@@ -115,7 +115,7 @@ def test_a_stop_string_of_several_bytes_a_character_is_found():
     tokenizer.decoder = decoders.ByteLevel()
     by_byte = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
     rows = np.array([by_byte("x = 7。")["input_ids"], by_byte("x = 7 ok")["input_ids"]])
-    assert StopStrings(by_byte, ("。",)).found(rows).tolist() == [True, False]
+    assert StopStrings(by_byte, ("。",)).complete(rows).tolist() == [True, False]
 
 
 def test_token_counts_include_the_end_token_and_length_marks_the_limit(loaded):
@@ -149,10 +149,10 @@ def test_a_batch_too_big_for_memory_is_decoded_in_halves_with_the_same_result(lo
         tried.append(None)
         return prefix
 
-    def room_for_ten(network, layers, batch, *arguments, **options):
+    def room_for_ten(setup, batch, *arguments):
         if sum(piece.rows for piece in batch) > 10:
             raise error
-        return generate(network, layers, batch, *arguments, **options)
+        return generate(setup, batch, *arguments)
 
     generate = generation.generate
     monkeypatch.setattr(generation, "read_prompts", with_little_memory)
@@ -223,7 +223,7 @@ def test_an_error_in_a_thread_is_raised_and_an_abandoned_call_leaves_no_thread(l
     next(results)
     results.close()
     broken = engine(loaded, batch_rows=8, max_tokens=40, stop=("x",))
-    monkeypatch.setattr(StopStrings, "found", lambda self, tokens: 1 / 0)
+    monkeypatch.setattr(StopStrings, "complete", lambda self, tokens: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         texts(broken, chunks())
     assert (torch.get_num_threads(), threading.active_count()) == (threads, running)

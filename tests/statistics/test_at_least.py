@@ -41,7 +41,7 @@ def test_before_the_last_round_the_share_is_estimated_without_bias():
     assert row["tuned"] == pytest.approx(sum(hypergeom.sf(1, 12, c, 6) for c in (5, 2)), rel=1e-12)
     assert row["base"] == pytest.approx(0, abs=1e-15)
     assert row["tuned_low"] <= row["tuned_rate"] <= row["tuned_high"]
-    assert np.isnan(row[["only_tuned", "only_base", "p"]].astype(float)).all() and "bootstrap" in row["interval"]
+    assert np.isnan(row[["only_tuned", "only_base", "p"]].astype(float)).all() and "equal variance" in row["interval"]
 
 
 def test_what_the_plan_cannot_tell_is_refused_with_the_remedies():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import comb
 
 import numpy as np
 import pandas as pd
@@ -114,3 +115,35 @@ def test_chance_is_refused_without_enough_attempts_at_fixed_n():
         chance_by_problem(outcomes, counts[counts["answer"].notna()], GOLDS, [1], by_text)
     with pytest.raises(MathbError, match="Problem f has no gold"):
         chance_by_problem(outcomes, counts, {key: GOLDS[key] for key in "abcde"}, [1], by_text)
+
+
+def test_the_interval_of_the_chance_line_counts_a_problem_by_its_answers_and_by_its_gold():
+    # Every model answer is 10 or 50: the few problems with these golds carry all of the chance. Numbers of two digits.
+    rng = np.random.default_rng(3)
+    golds = {f"p{i:02}": str(gold) for i, gold in enumerate([10] * 4 + [50] * 2 + list(range(60, 94)))}
+    rows = [(p, str(rng.choice([10, 50, 99], p=[0.5, 0.2, 0.3]))) for p in golds for _ in range(16)]
+    attempts = pd.DataFrame(rows, columns=["problem", "answer"]).assign(model="m", draw="fixed")
+    attempts["verdict"] = np.where(attempts["answer"] == attempts["problem"].map(golds), "correct", "wrong")
+    c = attempts["verdict"].eq("correct").groupby(attempts["problem"]).sum()
+    outcomes = pd.DataFrame({"model": "m", "problem": list(golds), "draw": "fixed", "n": 16, "plan": "fixed 16"})
+    outcomes["c"] = outcomes["problem"].map(c)
+    counts = answer_counts(attempts)
+
+    def line(kept: list[str]) -> float:
+        """The chance line at k = 4 without the other problems, from the definition."""
+        given = {p: attempts.loc[attempts["problem"] == p, "answer"] for p in kept}
+        means = []
+        for p in kept:
+            others = [golds[q] for q in kept if golds[q] != golds[p]]
+            hits = [int((given[p] == gold).sum()) for gold in others]
+            means.append(np.mean([1 - comb(16 - hit, 4) / comb(16, 4) for hit in hits]))
+        return float(np.mean(means))
+
+    names = list(golds)
+    left_out = np.array([line([q for q in names if q != p]) for p in names])  # the jackknife
+    error = np.sqrt((len(names) - 1) / len(names) * ((left_out - left_out.mean()) ** 2).sum())
+    curve = chance_curve(chance_by_problem(outcomes, counts, golds, [1, 4], by_text)).set_index("k").loc[4]
+    assert curve["estimate"] == pytest.approx(line(names))
+    assert curve["high"] - curve["low"] == pytest.approx(2 * 2.02 * error, rel=0.3)
+    answers_alone = np.std(chance_by_problem(outcomes, counts, golds, [4], by_text)["estimate"], ddof=1) / 40**0.5
+    assert error > 2 * answers_alone  # what an interval over answers only would leave out

@@ -1,16 +1,17 @@
-"""Tests of single problems: Fisher at fixed n, exact enumeration under adaptive plans, false discoveries, power."""
+"""Tests of single problems: exact by enumeration at fixed n and under adaptive plans, false discoveries, power."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom, false_discovery_control, fisher_exact, hypergeom
+from scipy.special import xlogy
+from scipy.stats import binom, false_discovery_control, fisher_exact, hypergeom, poisson
 
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
-from mathb_kit.sentences import gains_sentence
-from mathb_kit.statistics.gains import gains_by_problem
+from mathb_kit.sentences import gain_power_sentence, gains_sentence
+from mathb_kit.statistics.gains import detectable_gain, gain_power, gains_by_problem
 from mathb_kit.statistics.two_sample import one_sided_p
 
 
@@ -90,12 +91,40 @@ def test_the_bound_over_the_common_rate_is_near_the_supremum():
         assert sup <= observed <= 1.1 * sup
 
 
-def test_at_fixed_n_it_is_fishers_exact_test():
-    base_plan, tuned_plan = Plan.fixed(12), Plan.fixed(9)
-    base_c, tuned_c = (each.ravel() for each in np.meshgrid(np.arange(13), np.arange(10)))
-    ours = one_sided_p(base_plan, np.full_like(base_c, 12), base_c, tuned_plan, np.full_like(base_c, 9), tuned_c)
-    for b, t, p in zip(base_c, tuned_c, ours):
-        assert p == pytest.approx(fisher_exact([[t, 9 - t], [b, 12 - b]], alternative="greater").pvalue, rel=1e-12)
+def brute_force_p(n: int, base_c: int, tuned_n: int, tuned_c: int) -> float:
+    """Supremum over a fine grid of common rates of the chance of a likelihood ratio at least as large, at fixed n."""
+    b, t = np.meshgrid(np.arange(n + 1), np.arange(tuned_n + 1), indexing="ij")
+
+    def highest(k, m):  # log likelihood at k / m
+        return xlogy(k, k / m) + xlogy(m - k, 1 - k / m)
+
+    ratio = highest(b, n) + highest(t, tuned_n) - highest(b + t, n + tuned_n)
+    ratio = np.where(t / tuned_n > b / n, ratio, -1.0)
+    extreme = ratio >= ratio[base_c, tuned_c] - 1e-9
+    rates = np.sin(np.linspace(0, np.pi / 2, 1500)) ** 2
+    arms = [binom.pmf(np.arange(m + 1)[:, None], m, rates) for m in (n, tuned_n)]
+    return float(np.einsum("ir,ij,jr->r", arms[0], extreme.astype(float), arms[1]).max())
+
+
+@pytest.mark.parametrize(("n", "tuned_n"), [(12, 9), (20, 20)])
+def test_at_fixed_n_the_test_keeps_its_level_and_is_stronger_than_fishers(n, tuned_n):
+    base_plan, tuned_plan = Plan.fixed(n), Plan.fixed(tuned_n)
+    rates = np.linspace(0, 1, 41)
+    assert largest_excess(base_plan, tuned_plan, one_sided_p, [*zip(rates, rates)]) <= 1e-12
+    b, t = (each.ravel() for each in np.meshgrid(np.arange(n + 1), np.arange(tuned_n + 1)))
+    ours = one_sided_p(base_plan, np.full_like(b, n), b, tuned_plan, np.full_like(b, tuned_n), t)
+    fisher = hypergeom.sf(t - 1, n + tuned_n, b + t, tuned_n)
+    assert (ours[fisher <= 0.05] < fisher[fisher <= 0.05]).all()
+
+
+def test_none_of_1024_beside_5_has_a_p_of_one_percent_where_fisher_says_three():
+    p = one_sided_p(Plan.fixed(1024), np.array(1024), np.array(0), Plan.fixed(1024), np.array(1024), np.array(5))
+    # At 1,024 attempts and rates near 0 the counts are Poisson: at mean m, none and 5 or more, or a rarer pair.
+    sup = max(
+        sum(poisson.pmf(b, m) * poisson.sf(t - 1, m) for b, t in ((0, 5), (1, 8), (2, 11), (3, 13), (4, 15), (5, 17)))
+        for m in np.linspace(0.5, 12, 400)
+    )
+    assert p == pytest.approx(sup, rel=0.1) and fisher_exact([[5, 1019], [0, 1024]], "greater").pvalue > 0.03
 
 
 def test_gained_and_lost_problems_are_named_with_adjusted_p_values():
@@ -103,16 +132,16 @@ def test_gained_and_lost_problems_are_named_with_adjusted_p_values():
     base = outcomes([(64, 0)] * 5 + [(64, 20), (64, 30)], plan)
     tuned = outcomes([(64, 0), (64, 1), (64, 4), (64, 9), (64, 30), (64, 21), (64, 2)], plan, model="tuned")
     table = gains_by_problem(base, tuned.iloc[::-1])  # the order of the rows does not matter
-    fisher = [
-        [fisher_exact([[t, 64 - t], [b, 64 - b]], alternative=side).pvalue for b, t in zip(base["c"], tuned["c"])]
-        for side in ("greater", "less")
-    ]
-    for direction, p in zip(("gain", "loss"), fisher):
-        assert table[f"{direction}_p"].tolist() == pytest.approx(p, rel=1e-12)
-        assert table[f"{direction}_adjusted"].tolist() == pytest.approx(false_discovery_control(p), rel=1e-12)
-    assert table["problem"][table["gained"]].tolist() == ["p03", "p04"]
+    for direction, (lower, upper) in (("gain", (base, tuned)), ("loss", (tuned, base))):
+        for p, b, t in zip(table[f"{direction}_p"], lower["c"], upper["c"]):
+            sup = brute_force_p(64, b, 64, t) if t > b else 1.0
+            assert sup <= p * (1 + 1e-9) and p <= 1.2 * sup
+        adjusted = false_discovery_control(table[f"{direction}_p"])
+        assert table[f"{direction}_adjusted"].tolist() == pytest.approx(adjusted, rel=1e-12)
+    # By Fisher's p of 0.06, 4 of 64 beside none would not be among them.
+    assert table["problem"][table["gained"]].tolist() == ["p02", "p03", "p04"]
     assert table["problem"][table["lost"]].tolist() == ["p06"]
-    assert gains_sentence(table).startswith("2 of 7 problems gained and 1 lost (Fisher's exact test, ")
+    assert gains_sentence(table).startswith("3 of 7 problems gained and 1 lost (exact likelihood-ratio test under the ")
 
 
 def test_the_detectable_effect_at_fixed_n_is_where_discoveries_begin():
@@ -127,10 +156,11 @@ def test_the_detectable_effect_at_fixed_n_is_where_discoveries_begin():
             first = least
         else:
             assert c >= first
-    # By hand: 1/21 of 5 % is 0.00238; against 0 of 1,024, C(1024, c) / C(2048, c) falls below it at c = 9.
-    assert first == 9
+    # 1/21 of 5 % is 0.00238, and the test's bound lies up to 8 % above the p of the Poisson limit.
+    p = [max(poisson.sf(c - 1, m) * poisson.pmf(0, m) for m in np.linspace(1, 20, 400)) for c in range(5, 14)]
+    assert first in (next(c for c, each in zip(range(5, 14), p) if each <= 0.00238 / r) for r in (1, 1.5))
     rate = gains_by_problem(base, base.assign(model="tuned"), selected_by="")["detectable_rate"].iloc[0]
-    assert binom.sf(8, 1024, rate) == pytest.approx(0.8)
+    assert binom.sf(first - 1, 1024, rate) == pytest.approx(0.8)
 
 
 def test_the_detectable_rate_under_a_plan_has_the_power_it_promises():
@@ -189,3 +219,37 @@ def test_arms_that_do_not_fit_are_refused():
         gains_by_problem(base, base, fdr=5)
     with pytest.raises(MathbError, match="no problems to compare"):
         gains_by_problem(base, base, problems=[])
+
+
+def test_the_power_of_a_gain_is_that_of_the_end_points_which_would_be_named():
+    # A hand-sized plan, every sequence's end by taking the rounds one after the other.
+    plan, problems, rate = Plan((16, 64, 256), stop=2), 12, 0.05
+    ends = chances(plan, rate)
+    n, c = np.array(list(ends)).T
+    named = one_sided_p(plan, np.array(256), np.array(0), plan, n, c) <= 0.05 / problems
+    assert gain_power(plan, rate, problems) == pytest.approx(np.array(list(ends.values()))[named].sum(), rel=1e-9)
+    shows = detectable_gain(plan, problems)
+    assert gain_power(plan, shows, problems) == pytest.approx(0.8, abs=1e-6)
+    assert np.isnan(detectable_gain(Plan.fixed(4), 1000))  # not even "always correct" would show
+
+
+def test_stop_2_blinds_the_test_of_single_problems_and_a_plan_says_so():
+    # A success rate of 1 % on one of 26 problems, by simulation of the rounds.
+    rng = np.random.default_rng(8)
+    for plan, expected in ((Plan.up_to(1024, stop=2), 0.32), (Plan((16, 64, 256, 1024), stop=4), 0.81)):
+        named, runs = 0, 4000
+        ends = {}
+        for _ in range(runs):
+            n = c = 0
+            for end in plan.rounds:
+                c, n = c + rng.binomial(end - n, 0.01), end
+                if c >= plan.stop:
+                    break
+            ends[n, c] = ends.get((n, c), 0) + 1
+        for (n, c), times in ends.items():
+            p = one_sided_p(plan, np.array(1024), np.array(0), plan, np.array(n), np.array(c))
+            named += times * (p <= 0.05 / 26)
+        assert named / runs == pytest.approx(expected, abs=0.025)
+        assert gain_power(plan, 0.01, 26) == pytest.approx(named / runs, abs=0.025)
+    sentence = gain_power_sentence(Plan.up_to(1024, stop=2), 26)
+    assert "from a success rate of 2.6 %, with stop 4 from 1.4 %" in sentence

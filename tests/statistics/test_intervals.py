@@ -6,10 +6,17 @@ from math import isnan, sqrt
 
 import numpy as np
 import pytest
-from scipy.stats import binom, binomtest, bootstrap
+from scipy.optimize import brentq
+from scipy.stats import beta, binom, binomtest, bootstrap, norm, t
 
 from mathb_kit.errors import MathbError
-from mathb_kit.statistics import Bootstrap, bootstrap_mean_interval, proportion_interval
+from mathb_kit.statistics import (
+    Bootstrap,
+    bootstrap_mean_interval,
+    difference_interval,
+    mean_interval,
+    proportion_interval,
+)
 from mathb_kit.statistics.intervals import acceleration, bca_ends, clopper_pearson
 
 METHODS = ["clopper-pearson", "wilson"]
@@ -102,3 +109,74 @@ def test_many_distinct_rows_are_resampled_in_blocks():
     values = np.linspace(0, 1, 4000)[:, None]
     low, high = bootstrap_mean_interval(values, np.ones(4000, dtype=int), Bootstrap(1500))
     assert [low.item(), high.item()] == pytest.approx([0.5 - 1.96 * 0.004564, 0.5 + 1.96 * 0.004564], abs=0.0012)
+
+
+def grouped(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    points, counts = np.unique(sample, return_counts=True)
+    return points[:, None], counts
+
+
+def test_a_yes_no_mean_has_the_interval_of_a_proportion():
+    for successes in (0, 3, 26):
+        low, high = mean_interval(*grouped(np.r_[np.ones(successes), np.zeros(26 - successes)]))
+        assert [low[0], high[0]] == pytest.approx(binomtest(successes, 26).proportion_ci(method="exact"), abs=1e-12)
+
+
+def test_a_mean_is_as_uncertain_as_tosses_of_equal_variance_and_an_end_moves_out_where_values_are_skewed():
+    sample = np.array([0.1, 0.3, 0.35, 0.5, 0.55, 0.6, 0.75, 0.9])
+    low, high = mean_interval(*grouped(sample))
+    mean, n = sample.mean(), len(sample)
+    tosses = mean * (1 - mean) / (sample.var(ddof=1) / n) * (norm.isf(0.025) / t.isf(0.025, n - 1)) ** 2
+    ends = (
+        beta.ppf(0.025, mean * tosses, (1 - mean) * tosses + 1),
+        beta.ppf(0.975, mean * tosses + 1, (1 - mean) * tosses),
+    )
+    assert low[0] <= ends[0] + 1e-12 and high[0] >= ends[1] - 1e-12
+    assert [low[0], high[0]] == pytest.approx(ends, abs=0.02)  # hardly skewed
+    hard = np.r_[np.zeros(10), 0.001, 0.002, 0.002, 0.01, 0.06]
+    low, high = mean_interval(*grouped(hard))
+    # Hall: the upper end m solves g(T) = -t for T = (mean - m) sqrt(N) / s, found here by a root search.
+    mean, s, n = hard.mean(), hard.std(ddof=1), len(hard)
+    skew = ((hard - mean) ** 3).mean() / s**3
+
+    def g(m):
+        z = (mean - m) * np.sqrt(n) / s
+        return z + skew * z**2 / (3 * np.sqrt(n)) + skew**2 * z**3 / (27 * n) + skew / (6 * np.sqrt(n))
+
+    upper = brentq(lambda m: g(m) + t.isf(0.025, n - 1), mean, 1)
+    assert high[0] == pytest.approx(upper) and low[0] <= mean
+
+
+@pytest.mark.parametrize("interval", [mean_interval, difference_interval])
+def test_an_interval_over_problems_holds_its_mean_and_its_bounds(interval):
+    rng = np.random.default_rng(2)
+    for size in (2, 15, 60):
+        for sample in (rng.beta(0.2, 5, size), rng.beta(5, 0.2, size), np.full(size, 0.25), np.eye(1, size)[0]):
+            low, high = interval(*grouped(sample))
+            assert -1 <= low[0] <= sample.mean() <= high[0] <= 1 and low[0] < high[0]
+    assert np.isnan(interval(np.array([[0.5]]), np.array([1]))).all()
+
+
+def test_a_difference_has_students_interval_with_a_tenth_of_a_dissenter():
+    sample = np.r_[np.zeros(20), 1.0, 1.0, -0.5, 0.25, 0.1]
+    low, high = difference_interval(*grouped(sample))
+    # A thousand copies of the data and a hundred dissenters, so that all counts are whole: half of these each way.
+    padded = np.r_[np.tile(sample, 1000), np.ones(50), -np.ones(50), np.zeros(100)]
+    n = 25.2
+    margin = t.isf(0.025, 24) * np.sqrt(padded.var() * n / (n - 1) / n)
+    assert [low[0], high[0]] == pytest.approx([padded.mean() - margin, padded.mean() + margin])
+
+
+@pytest.mark.parametrize("world", ["hard", "spread"])
+def test_intervals_over_few_problems_cover_where_the_bootstrap_does_not(world):
+    rng = np.random.default_rng(7)
+    draw = {
+        "hard": lambda size: rng.beta(0.5, 60, size),
+        "spread": lambda size: rng.beta(0.4, 0.8, size),
+    }[world]
+    truth, runs = draw(2_000_000).mean(), 400
+    hits = 0
+    for _ in range(runs):
+        low, high = mean_interval(*grouped(draw(15)))
+        hits += low[0] <= truth <= high[0]
+    assert hits / runs >= 0.91

@@ -9,6 +9,7 @@ from math import ceil, comb
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 from mathb_kit.errors import MathbError
 from mathb_kit.outcomes import answer_counts
@@ -125,3 +126,24 @@ def test_adaptive_plans_and_wrong_thresholds_are_refused():
         g_pass_at_k(outcomes, 10, [0.5])
     with pytest.raises(MathbError, match="between 0 and 1"):
         cover(outcomes, [50])
+
+
+@pytest.mark.parametrize("attempts", [16, 256])
+def test_an_interval_of_cover_holds_the_share_of_rates_above_tau(attempts):
+    # Simulated: rates spread as they are, with a lump just below tau that the plug-in takes for above half of the time.
+    rng, tau, problems, runs = np.random.default_rng(3), 0.25, 30, 200
+
+    def rates(size: int) -> np.ndarray:
+        return np.where(rng.random(size) < 0.3, 0.24, rng.beta(0.4, 0.8, size))
+
+    truth, hits, plug_in = (rates(1_000_000) >= tau).mean(), 0, 0
+    for _ in range(runs):
+        c = rng.binomial(attempts, rates(problems))
+        rows = pd.DataFrame({"problem": range(problems), "n": attempts, "c": c})
+        rows = rows.assign(model="m", draw="d", plan=f"fixed {attempts}")
+        row = cover(rows, [tau]).iloc[0]
+        assert row["low"] <= row["estimate"] <= row["high"]
+        hits += row["low"] <= truth <= row["high"]
+        ends = binomtest(int((c >= tau * attempts).sum()), problems).proportion_ci(method="exact")
+        plug_in += ends.low <= truth <= ends.high
+    assert hits / runs >= 0.95 > plug_in / runs

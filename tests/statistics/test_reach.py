@@ -20,8 +20,10 @@ from mathb_kit.statistics import (
     expansion_curve,
     frozen_null,
     frozen_null_runs,
+    gains_by_problem,
     mcnemar,
     newly_reached,
+    paired_difference,
     proportion_interval,
     reach,
     unsolved,
@@ -170,6 +172,23 @@ def test_single_frozen_runs_follow_the_distribution_over_random_splits():
     assert table["rate"].tolist() == pytest.approx((table["reached"] / table["unsolved"]).tolist(), nan_ok=True)
 
 
+def test_an_independent_frozen_run_is_tested_by_a_fresh_draw_and_not_by_splits_of_an_old_one():
+    # Simulated: 60 rates spread evenly over orders of magnitude, one frozen model, 128 attempts to select and to try.
+    rng, rejected = np.random.default_rng(1), Counter()
+    runs, problems = 300, [f"p{i}" for i in range(60)]
+    for run in range(runs):
+        rates = 10 ** rng.uniform(-4, -0.5, 60)
+        first, second, tuned, redrawn = rng.binomial(128, rates, size=(4, 60))
+        chosen = first == 0
+        null = frozen_null_runs(outcomes(dict.fromkeys(problems), n=256, c=first + second), 128, runs=200, seed=run)
+        rejected["splits"] += (null["rate"] >= (tuned[chosen] > 0).mean()).mean() < 0.05
+        arms = [outcomes({p: 1 if c else None for p, c in zip(problems, arm)}, n=128, draw=f"{i}").loc[chosen]
+                for i, arm in enumerate((redrawn, tuned))]  # fmt: skip
+        rejected["fresh draw"] += mcnemar(compare_reach(*arms, 128), selected_by="")[2] < 0.05
+    assert rejected["fresh draw"] / runs <= 0.05
+    assert rejected["splits"] / runs > 0.08  # which is why nothing here calls them a test
+
+
 def test_a_null_from_the_selecting_draw_is_refused():
     with pytest.raises(MathbError, match="'selection' of the base selected these problems"):
         frozen_null(outcomes({"p": None, "q": None}, draw="selection", c=[0, 0]), 4)
@@ -238,3 +257,17 @@ def test_the_verdict_refuses_a_null_that_is_none():
         verdict_sentence(tuned, compare_reach(base, many(range(1), "retest"), 8))
     with pytest.raises(MathbError, match="fresh draw of the base"):
         verdict_sentence(tuned, tuned)
+
+
+def test_arms_that_different_graders_graded_are_not_compared():
+    old, new = outcomes({"a": 1, "b": None}, grader="old"), outcomes({"a": 1, "b": 2}, model="tuned", grader="new")
+    counted = new.drop(columns="grader")
+    for compare in (
+        lambda tuned: compare_reach(old, tuned, 16),
+        lambda tuned: gains_by_problem(old.assign(c=[1, 0]), tuned.assign(c=[1, 1])),
+        lambda tuned: paired_difference(old.assign(c=[1, 0]), tuned.assign(c=[1, 1]), [1]),
+    ):
+        with pytest.raises(MathbError, match=r"different graders \(new, old\)"):
+            compare(new)
+        compare(new.assign(grader="old"))
+        compare(counted)  # nobody knows who graded counts from elsewhere

@@ -24,6 +24,7 @@ from mathb_kit.statistics import (
 )
 from mathb_kit.statistics.adaptive import end_points
 from mathb_kit.statistics.fresh_attempts import attempt_variance
+from mathb_kit.statistics.success_rates import distinct_counts
 
 DEFAULT = Plan((16, 64, 256, 1024), stop=4)
 
@@ -189,3 +190,22 @@ def test_fresh_intervals_and_redraws_cover_in_simulation(world, plan):
             reached = rng.binomial(1, 1 - (1 - rates[missed]) ** 1024).sum()
             redraws.append(again["low"] <= reached <= again["high"])
     assert np.mean(held, axis=0).min() > 0.9 and np.mean(redraws) > 0.87
+
+
+def test_nothing_is_foretold_beyond_the_attempts_that_rates_were_learnt_from():
+    rows = pd.DataFrame({"n": [16] * 4, "c": [0, 0, 1, 16]})
+    for fit in (fit_success_rates(rows), fit_zero_inflated_beta(rows)):
+        assert 0 < fit.pass_at_k([16])[0] < 1
+        with pytest.raises(MathbError, match="up to 16 attempts a problem say nothing of k = 64"):
+            fit.pass_at_k([1, 64])
+        with pytest.raises(MathbError, match="say nothing of k = 17"):
+            redraw_interval(rows[:2], [17], fit)
+    stopped = rows.assign(plan="16/1024 stop 1", model="m", problem=list("abcd"), draw="main")[2:]
+    assert fit_success_rates(stopped, refits=0).pass_at_k([1024])[0] <= 1  # the plan would have asked for 1,024
+    assert beta_success_rates(1, 1).pass_at_k([10_000])[0] > 0.99  # assumed, so known for every k
+
+
+def test_draws_of_one_problem_are_one_problem_with_more_attempts():
+    draws = pd.DataFrame({"model": "m", "problem": list("abab"), "n": 8, "c": [0, 3, 2, 5]})
+    together = pd.DataFrame({"n": [16, 16], "c": [2, 8]})
+    assert distinct_counts(draws).equals(distinct_counts(together))

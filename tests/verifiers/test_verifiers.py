@@ -19,7 +19,6 @@ from mathb_kit.cli import app
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
 from mathb_kit.grading import extract, extract_all, grade
-from mathb_kit.judging import problems_met
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
@@ -372,7 +371,7 @@ def test_rows_of_real_data_carry_labels_and_no_dangerous_ones(data_folder, monke
     cases = [json.loads(line) for line in lines if line.strip()]
     dangerous = {case["prediction"] for case in cases if case["convention"] == "security"}
     assert dangerous and not rows["completion"].isin(dangerous).any()
-    counts = verifiers.count_rows(rows).set_index("source")
+    counts = verifiers.rows_by_source(rows).set_index("source")
     assert counts.loc["failure modes", ["right", "wrong"]].tolist() == [
         sum(case.is_right for case in CASES), sum(not case.is_right for case in CASES)
     ]  # fmt: skip
@@ -401,9 +400,9 @@ def test_a_partial_model_meets_only_what_its_base_left_unsolved_of_the_hard_set(
     base = study.tuned[partial]
     left = [problem for problem in hard if problem.meta[f"{base}_unsolved"]]
     assert 0 < len(left) < len(hard)
-    assert problems_met(study, partial, study.hard_set).problems == tuple(left)
-    assert list(problems_met(study, base, study.hard_set)) == hard
-    assert list(problems_met(study, partial, study.sets[0])) == list(study.problems(study.sets[0]))
+    assert study.problems_met(partial, study.hard_set).problems == tuple(left)
+    assert list(study.problems_met(base, study.hard_set)) == hard
+    assert list(study.problems_met(partial, study.sets[0])) == list(study.problems(study.sets[0]))
 
 
 def test_what_rests_on_one_completion_and_on_the_rule_for_boxes_is_counted(tmp_path):

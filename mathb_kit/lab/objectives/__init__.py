@@ -2,5 +2,3 @@
 
 from mathb_kit.lab.objectives.batch import Batch
 from mathb_kit.lab.objectives.registry import OBJECTIVES, Objective, TokenReward, get_objective
-
-__all__ = ["OBJECTIVES", "Batch", "Objective", "TokenReward", "get_objective"]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mathb_kit.judging import PERMUTED, UNIFORM, NotStored
+from mathb_kit.judging import PERMUTED, UNIFORM
 from mathb_kit.results import StudyResults
+from mathb_kit.sampling import NotStored
 from mathb_kit.sentences import gains_sentence, judgement_sentence, percent_with_interval, reach_with_interval
 
 
