@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ def whole_file(path: Path, remedy: str) -> Iterator[BinaryIO]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("xb") as stream:
+            with temporary.open("x+b") as stream:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -44,5 +45,8 @@ def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network disks know no such thing of folders
+            raise
     finally:
         os.close(descriptor)

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import selectors
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+_BOOT = (
+    "import sys, json; from importlib import import_module; sys.path[:] = json.loads(sys.argv[1]);"
+    " module, name = sys.argv[2].split(':'); getattr(import_module(module), name)(*sys.argv[3:])"
+)
 _LAST_SECONDS = 10.0  # between the end of a child's output and its own
 
 
@@ -78,6 +85,7 @@ class Child:
             self._stderr.close()
             raise
         self.output = self.process.stdout
+        os.set_blocking(self.process.stdin.fileno(), False)
         self.end = weakref.finalize(self, _end, self.process, self._stderr, patience, os.getpid())
         self._lines: deque[bytes] = deque()
         self._begun = bytearray()  # a line whose rest has not come yet
@@ -86,14 +94,34 @@ class Child:
     def alive(self) -> bool:
         return self.end.alive and self.process.poll() is None
 
-    def send(self, message: Any) -> None:
-        """Write one line. To a child that died this does nothing: `receive` finds the end of its output."""
+    def send(self, message: Any, seconds: float | None = None) -> None:
+        """Write one line. To a child that died this does nothing: `receive` finds the end of its output.
+
+        Args:
+            message: what JSON knows.
+            seconds: how long the child may take to read it; for ever by default. One that does not is killed.
+
+        Raises:
+            TimeoutError: the child read too slowly, for example because it was stopped.
+        """
         unsent = memoryview(json.dumps(message).encode() + b"\n")
+        until = None if seconds is None else time.monotonic() + seconds
+        pipe = self.process.stdin.fileno()
         try:
-            while unsent:
-                unsent = unsent[self.process.stdin.write(unsent) :]
+            with selectors.DefaultSelector() as selector:
+                selector.register(pipe, selectors.EVENT_WRITE)
+                while unsent:
+                    if not selector.select(None if until is None else max(0.0, until - time.monotonic())):
+                        os.killpg(self.process.pid, signal.SIGKILL)
+                        raise TimeoutError
+                    try:
+                        unsent = unsent[os.write(pipe, unsent) :]
+                    except BlockingIOError:
+                        continue
         except BrokenPipeError:
             pass
+        except TimeoutError:
+            raise
         except BaseException:  # Ctrl-C within a line: the rest of it must not be read as a message
             self.end()
             raise
@@ -146,6 +174,53 @@ class Child:
             self._stderr.seek(0)
             lines = self._stderr.read().decode(errors="replace").strip().splitlines()
             raise NotReady(lines[-1].strip() if lines else "no message") from None
+
+
+def python_child(function: str, *arguments: str) -> tuple[list[str], dict[str, str], str]:
+    """Of a child that calls ``module:name`` with these texts, by this interpreter and its paths: command, environment
+    (an empty one) and folder.
+
+    One hash seed for all: what a library does in the order of a set must not vary by child.
+    """
+    paths = json.dumps([os.path.abspath(entry) for entry in sys.path])
+    libraries = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
+    command = [sys.executable, "-P", "-s", "-B", "-c", _BOOT, paths, function, *arguments]
+    return command, {"PYTHONHASHSEED": "0", **libraries}, "/"
+
+
+def answer_lines(answer: Callable[[Any], Any], memory: int, seconds: Callable[[Any], float]) -> None:
+    """The life of such a child: one JSON line in, one out, until the parent closes the pipe.
+
+    Nothing but these lines leaves it: it has no standard streams and writes no files. Should its parent be gone, nobody
+    kills a busy child: it does so itself, a little after the time it has.
+
+    Args:
+        answer: what to say to a message.
+        memory: bytes of address space; a child that wants more dies.
+        seconds: the time that a message may take.
+    """
+    output = os.fdopen(os.dup(1), "w")
+    output.write('{"ready": true}\n')
+    output.flush()
+    devnull = os.open(os.devnull, os.O_RDWR)
+    for stream in (1, 2):
+        os.dup2(devnull, stream)
+    limits = {resource.RLIMIT_AS: memory, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_CORE: 0}
+    for limit, value in limits.items():
+        hard = resource.getrlimit(limit)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limit, (value, value))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for line in sys.stdin:
+        message = json.loads(line)
+        signal.setitimer(signal.ITIMER_REAL, seconds(message) + 1.0)
+        try:
+            reply = answer(message)
+        except MemoryError:  # what is left of the memory may not do for the next message
+            os._exit(1)
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        output.write(json.dumps(reply) + "\n")
+        output.flush()
 
 
 def wait_for_any(children: Iterable[Child], seconds: float) -> None:

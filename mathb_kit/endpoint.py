@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import gzip
 import hashlib
 import json
@@ -22,11 +21,13 @@ from mathb_kit import wire
 from mathb_kit.api_key import KEY_VARIABLE, read_key, without_key
 from mathb_kit.atomic import whole_file
 from mathb_kit.errors import MathbError
+from mathb_kit.silence import Silence
 
 _RETRIED = {408, 409, 425, 429}  # and every 5xx: another try may succeed
 
 _LONGEST_PAUSE = 60.0  # of our own; a server may ask for more
-_LONGEST_RETRY_AFTER = 600.0  # a server that asks for more has run into a quota: waiting in silence helps nobody
+_LONGEST_RETRY_AFTER = 600.0  # a server that asks for more has run into a quota: to wait helps nobody
+_TOTAL = 3.0  # times the limit of one try is the limit of all tries of a request, waits that the server asks for apart
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -48,6 +49,10 @@ class GaveUp(Exception):
     """Every try of one request failed; the message says how the last one did."""
 
 
+class Unreadable(GaveUp):
+    """The last try of a request that failed was answered, by something else than what was asked for."""
+
+
 @dataclass
 class Traffic:
     """What went over the wire: requests sent (retries among them), replies taken from the cache instead, and the tokens
@@ -64,15 +69,17 @@ class Endpoint:
     """An API under one base address, e.g. ``http://localhost:8000/v1``.
 
     A request is tried again after a lost connection, a time-out, a status 408, 409, 425, 429 or 5xx, and a reply that
-    is no JSON or that its reader refuses. Pauses double from ``pause`` to 60 s, with jitter; a ``Retry-After`` holds
-    all requests back, not only the one that got it. Any other status is an error at once: the request is at fault.
+    is no JSON, that holds an error under status 200, or that its reader refuses. Pauses double from ``pause`` to 60 s,
+    with jitter; a ``Retry-After`` holds all requests back, not only the one that got it. Any other status is an error
+    at once: the request is at fault. After 10 s without any answer stderr says what is waited for and why.
 
     The key, if one is needed, is read from ``MATHB_API_KEY``. It is sent to this address only and written nowhere.
 
     Args:
         url: the address; ``/v1`` is added to one without a path.
         concurrency: most requests under way at the same time.
-        seconds: time limit of one try, from its first byte out to its last one in.
+        seconds: time limit of one try, from its first byte out to its last one in. All tries of a request together
+            have three times as long; waits that the server asks for do not count, and are 10 minutes at most.
         tries: how often a request is tried.
         pause: seconds of the first pause.
         cache: folder that keeps replies, or None. A request that was answered before is not sent again, so its body
@@ -96,16 +103,21 @@ class Endpoint:
         self.traffic = Traffic()
         self._lock = threading.Lock()
         self._quiet_until = 0.0
+        self._silence = Silence(self.url)
         self._thread = threading.local()
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, within: float | None = None) -> Any:
         """JSON at a path below the address, or below the server's root if it begins with ``/``; never cached.
+
+        Args:
+            path: below the address.
+            within: as for `post`.
 
         Raises:
             GaveUp: no try was answered.
             MathbError: the server refuses the request.
         """
-        return self._try(path, None, lambda reply: reply, self.tries)
+        return self._try(path, None, lambda reply: reply, self.tries, within)
 
     def post(
         self,
@@ -113,7 +125,8 @@ class Endpoint:
         body: dict[str, Any],
         read: Callable[[Any], Result] = lambda reply: reply,
         tries: int | None = None,
-        keep: bool = True,
+        keep: bool | Callable[[Result], bool] = True,
+        within: float | None = None,
     ) -> Result:
         """Send a JSON body and return what ``read`` makes of the reply.
 
@@ -122,17 +135,18 @@ class Endpoint:
             body: JSON-ready.
             read: raises BadReply on a reply that is not what was asked for.
             tries: instead of the endpoint's.
-            keep: whether the cache is asked and gets the reply.
+            keep: whether the cache is asked and gets the reply; a function says of what was read whether it gets it.
+            within: seconds for all tries together.
 
         Raises:
-            GaveUp: no try was answered.
+            GaveUp: no try was answered; Unreadable: the last one was, but not as asked.
             MathbError: the server refuses the request.
         """
         file = self._cache_file(path, body) if keep else None
         if file is not None and file.is_file():
             try:
                 result = read(json.loads(gzip.decompress(file.read_bytes())))
-            except (OSError, EOFError, ValueError, BadReply):
+            except (OSError, EOFError, ValueError, RecursionError, BadReply):
                 pass  # damaged, or read more strictly than when it was kept: ask again
             else:
                 self._count(cached=1)
@@ -140,12 +154,12 @@ class Endpoint:
 
         def read_and_keep(reply: Any) -> Result:
             result = read(reply)
-            if file is not None:
+            if file is not None and (keep is True or keep(result)):
                 with whole_file(file, "free space there or move MATHB_RUNS.") as stream:
                     stream.write(gzip.compress(json.dumps(reply).encode(), mtime=0))
             return result
 
-        return self._try(path, body, read_and_keep, tries or self.tries)
+        return self._try(path, body, read_and_keep, tries or self.tries, within)
 
     def is_cached(self, path: str, body: dict[str, Any]) -> bool:
         """Whether the cache has the reply to a request."""
@@ -193,37 +207,60 @@ class Endpoint:
             for _ in range(threads):
                 waiting.put(None)
 
-    def _try(self, path: str, body: dict[str, Any] | None, read: Callable[[Any], Result], tries: int) -> Result:
+    def _try(
+        self,
+        path: str,
+        body: dict[str, Any] | None,
+        read: Callable[[Any], Result],
+        tries: int,
+        within: float | None,
+    ) -> Result:
         over = getattr(self._thread, "over", None) or threading.Event()
+        left = most = within or _TOTAL * self.seconds
         pause, failure = 0.0, None
-        for attempt in range(tries):
-            quiet = self._quiet_until - time.monotonic()
-            if over.wait(max(pause, quiet + self.pause * random.random() if quiet > 0 else 0.0)):
-                raise GaveUp("abandoned")
-            self._count(requests=1, retries=int(attempt > 0))
-            try:
-                reply = self._send(path, body)
-                result = read(reply)
-            except (_Failed, BadReply) as error:
-                failure = error
-                wish = getattr(error, "retry_after", 0.0)
-                if wish > _LONGEST_RETRY_AFTER:
-                    raise GaveUp(without_key(f"{error}; it asks to come back in {wish:,.0f} s")) from None
-                self._quiet_until = max(self._quiet_until, time.monotonic() + wish)
-                pause = min(_LONGEST_PAUSE, self.pause * 2**attempt) * random.uniform(0.5, 1.0)
-            else:
-                usage = reply.get("usage") if isinstance(reply, dict) else None
-                counts = usage if isinstance(usage, dict) else {}
-                names = ("prompt_tokens", "completion_tokens")
-                self._count(**{name: counts[name] for name in names if isinstance(counts.get(name), int)})
-                return result
-        raise GaveUp(without_key(f"{failure}, after {tries} tries"))
+        with self._silence:
+            for attempt in range(tries):
+                quiet = self._quiet_until - time.monotonic()
+                wait = max(pause, quiet + self.pause * random.random() if quiet > 0 else 0.0)
+                left -= min(wait, pause)
+                if left <= 0:
+                    raise _gave_up(failure, f"after {attempt} tries and more than {most:g} s")
+                if wait:
+                    why = failure or "the server asks all requests to wait"
+                    self._silence.tell(without_key(f"{why}; the next try is in {wait:,.0f} s"), wait)
+                if over.wait(wait):
+                    raise GaveUp("abandoned")
+                self._count(requests=1, retries=int(attempt > 0))
+                began = time.monotonic()
+                try:
+                    reply = self._send(path, body, min(self.seconds, left))
+                    result = read(reply)
+                except (_Failed, BadReply) as error:
+                    failure = error
+                    left -= time.monotonic() - began
+                    wish = getattr(error, "retry_after", 0.0)
+                    if wish > _LONGEST_RETRY_AFTER:
+                        raise _gave_up(
+                            f"{error}; it asks to come back in {wish:,.0f} s, and {_LONGEST_RETRY_AFTER:g} s are "
+                            "waited at most"
+                        ) from None
+                    self._quiet_until = max(self._quiet_until, time.monotonic() + wish)
+                    pause = min(_LONGEST_PAUSE, self.pause * 2**attempt) * random.uniform(0.5, 1.0)
+                else:
+                    self._silence.broken()
+                    usage = reply.get("usage") if isinstance(reply, dict) else None
+                    counts = usage if isinstance(usage, dict) else {}
+                    names = ("prompt_tokens", "completion_tokens")
+                    self._count(**{name: counts[name] for name in names if isinstance(counts.get(name), int)})
+                    return result
+        raise _gave_up(failure, f"after {tries} tries")
 
-    def _send(self, path: str, body: dict[str, Any] | None) -> Any:
+    def _send(self, path: str, body: dict[str, Any] | None, seconds: float) -> Any:
         """The JSON that answers a POST of ``body``, or a GET where it is None; one try.
 
         Raises:
             _Failed: a lost connection, a time-out, a status 408, 409, 425, 429 or 5xx, or a reply that is no JSON.
+            BadReply: an error under status 200.
             MathbError: any other status, or a reply beyond all measure.
         """
         address = urljoin(self.url + "/", path)
@@ -237,19 +274,22 @@ class Endpoint:
             content=None if body is None else json.dumps(body).encode(),
         )
         try:
-            reply = wire.exchange(request, self.seconds)
+            reply = wire.exchange(request, seconds, lambda: self._silence.tell("no answer yet"))
         except wire.Lost as error:
             raise _Failed(str(error)) from None
         if 200 <= reply.status < 300:
             if len(reply.content) > wire.LARGEST:
                 raise MathbError(f"{address} sent more than {wire.LARGEST >> 20} MiB; ask for fewer attempts at once.")
             try:
-                return json.loads(reply.content)
-            except ValueError:
+                answer = json.loads(reply.content)
+            except (ValueError, RecursionError):
                 raise _Failed("a reply that is not JSON") from None
-        refusal = f"HTTP {reply.status} ({without_key(_message(reply.content) or reply.reason)[:300]})"
+            if isinstance(answer, dict) and answer.get("error") and not answer.get("choices"):
+                raise BadReply(f"HTTP {reply.status} with an error ({without_key(reply.message)[:300]})")
+            return answer
+        refusal = f"HTTP {reply.status} ({without_key(reply.message or reply.reason)[:300]})"
         if reply.status in _RETRIED or reply.status >= 500:
-            raise _Failed(refusal, _seconds_of(reply.retry_after))
+            raise _Failed(refusal, reply.retry_after)
         raise MathbError(f"{address} refuses a request: {refusal}{_remedy(reply.status)}.")
 
     def _count(self, **increments: int) -> None:
@@ -264,6 +304,11 @@ class Endpoint:
         return self.cache / name[:2] / f"{name}.json.gz"
 
 
+def _gave_up(failure: object, *how: str) -> GaveUp:
+    kind = Unreadable if isinstance(failure, BadReply) else GaveUp
+    return kind(without_key(", ".join([str(failure), *how])))
+
+
 def _base_address(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
@@ -273,32 +318,6 @@ def _base_address(url: str) -> str:
         )
     plain = url.partition("#")[0].rstrip("?/")
     return plain + ("/v1" if parts.path in ("", "/") else "")
-
-
-def _seconds_of(retry_after: str | None) -> float:
-    """Seconds that a Retry-After header asks for: a number of them, or a date (RFC 9110, 10.2.3)."""
-    if retry_after is None:
-        return 0.0
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except ValueError:
-        return 0.0
-
-
-def _message(content: bytes) -> str:
-    """What the server says about an error."""
-    text = content.decode(errors="replace")
-    try:
-        reply = json.loads(text)
-        fault = reply.get("error", reply) if isinstance(reply, dict) else reply
-        text = str(fault.get("message", fault)) if isinstance(fault, dict) else str(fault)
-    except ValueError:
-        pass
-    return " ".join(text.split())
 
 
 def _remedy(status: int) -> str:

@@ -46,6 +46,11 @@ def cards_root() -> Path:
     return runs_root() / "cards"
 
 
+def imports_root() -> Path:
+    """Results that were sampled elsewhere, by the name they were given."""
+    return runs_root() / "imports"
+
+
 def lab_root() -> Path:
     """Training runs and what is compared of them."""
     return runs_root() / "lab"

@@ -1,15 +1,18 @@
-"""Settings files (TOML, JSON) read into frozen values; an unknown key is an error that names file and key."""
+"""Files in TOML and JSON: whatever is wrong with one is a sentence that names it, down to an unknown key."""
 
 from __future__ import annotations
 
+import codecs
 import difflib
+import json
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from mathb_kit.errors import MathbError
 
@@ -46,16 +49,89 @@ def only_fields_of(dataclass: type) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def check_name(name: str) -> str:
+    """The name itself, if it can be that of a file and of a folder, and leads nowhere else.
+
+    Raises:
+        ValueError: it cannot; the message goes on after the name.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{shortened(name)} cannot name a file or folder: use letters, digits, dot, dash and underscore, starting "
+            "with a letter or digit, at most 100 characters"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(check_name)]
+"""A text that names files and folders."""
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file.
 
     Raises:
-        MathbError: the file is not TOML.
+        MathbError: the file cannot be read or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # broken TOML, or not UTF-8
-        raise MathbError(f"{path} is not a TOML file ({error}).") from error
+        return tomllib.loads(_content(path).decode())
+    except (ValueError, RecursionError) as error:  # broken TOML, not UTF-8, or nested deeper than any settings
+        raise MathbError(f"{path} is not a TOML file ({_why(error)}).") from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What JSON says, in UTF-8 and without NaN and infinities, which JSON does not know and Python's reader lets pass.
+
+    Raises:
+        ValueError: it is not JSON, or nested deeper than anything that is meant.
+    """
+
+    def refuse(constant: str) -> Any:
+        raise ValueError(f"{constant} is not a value of JSON")
+
+    try:
+        return json.loads(text if isinstance(text, str) else text.decode(), parse_constant=refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def read_json(path: Path, remedy: str = "fetch or write it anew") -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        MathbError: the file cannot be read, or something else is in it.
+    """
+    try:
+        table = parse_json(_content(path))
+    except ValueError as error:
+        raise MathbError(f"{path} is not JSON ({_why(error)}); {remedy}.") from error
+    if not isinstance(table, dict):
+        raise MathbError(f"{path} holds no JSON object; {remedy}.")
+    return table
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MathbError(f"{path} cannot be read ({error.strerror}); correct its name or its permissions.") from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        wide = error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in error.object[:100]
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return "it is UTF-16, not UTF-8" if wide else f"line {line} is not UTF-8"
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def shortened(value: Any, most: int = 80) -> str:
+    """A value in an error message: its repr, at most so many characters of it."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 4 :]} ({len(text):,} characters)"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -65,7 +141,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _sentence(where: str, fault: Any) -> str:
-    key = ".".join(map(str, fault["loc"]))
+    key = ".".join(part if len(part := str(each)) <= 80 else f"{part[:40]}…" for each in fault["loc"])
     match fault["type"]:
         case "extra_forbidden":
             return f"{where} has the unknown key {key!r}"
@@ -74,4 +150,4 @@ def _sentence(where: str, fault: Any) -> str:
         case "value_error":
             return f"{where}: {key!r} {fault['ctx']['error']}"
         case _:
-            return f"{where}: {key!r} is {fault['input']!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+            return f"{where}: {key!r} is {shortened(fault['input'])}; {fault['msg'][0].lower()}{fault['msg'][1:]}"

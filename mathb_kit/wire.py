@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import email.utils
+import json
 import os
 import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import wait
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,6 +17,7 @@ import httpx
 
 LARGEST = 1 << 29  # bytes of a reply: beyond it is no completion, or a chunk that nobody should ask for at once
 _LARGEST_ERROR = 4096  # bytes of an error's body that are read
+_TICK = 1.0  # seconds between two looks at a clock while waiting
 
 
 class Lost(Exception):
@@ -20,23 +26,42 @@ class Lost(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """Status and its reason, the Retry-After header if there is one, and the body: at most a little over `LARGEST`."""
+    """Status and its reason, seconds that a Retry-After header asks for, and the body (about `LARGEST` at most)."""
 
     status: int
     reason: str
-    retry_after: str | None
+    retry_after: float
     content: bytes
 
+    @property
+    def message(self) -> str:
+        """What the server says about an error."""
+        text = self.content.decode(errors="replace")
+        try:
+            reply = json.loads(text)
+            fault = reply.get("error", reply) if isinstance(reply, dict) else reply
+            text = str(fault.get("message", fault)) if isinstance(fault, dict) else str(fault)
+        except (ValueError, RecursionError):
+            pass
+        return " ".join(text.split())
 
-def exchange(request: httpx.Request, seconds: float) -> Reply:
+
+def exchange(request: httpx.Request, seconds: float, meanwhile: Callable[[], object] = lambda: None) -> Reply:
     """Send a request and read the reply; redirects are not followed: a key would go to another address.
 
+    Args:
+        request: what to send.
+        seconds: from the first byte out to the last in.
+        meanwhile: called now and then while nothing has come.
+
     Raises:
-        Lost: no connection, a connection that broke, or more than ``seconds`` from the first byte out to the last in.
+        Lost: no connection, a connection that broke, or more than ``seconds``.
     """
     loop, client = _sender(os.getpid())
     reply = asyncio.run_coroutine_threadsafe(_exchange(client, request, seconds), loop)
     try:
+        while not wait([reply], _TICK).done:
+            meanwhile()
         return reply.result()
     except TimeoutError:
         raise Lost(f"no reply within {seconds:g} s") from None
@@ -72,5 +97,19 @@ async def _exchange(client: httpx.AsyncClient, request: httpx.Request, seconds: 
                     break
         finally:
             await response.aclose()
-    retry_after = response.headers.get("Retry-After")
-    return Reply(response.status_code, response.reason_phrase, retry_after, b"".join(parts))
+    wish = _seconds_of(response.headers.get("Retry-After"))
+    return Reply(response.status_code, response.reason_phrase, wish, b"".join(parts))
+
+
+def _seconds_of(retry_after: str | None) -> float:
+    """Seconds that a Retry-After header asks for: a number of them, or a date (RFC 9110, 10.2.3)."""
+    if retry_after is None:
+        return 0.0
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 0.0

@@ -66,6 +66,7 @@ sentences.you_should_see(
 # | [07](07_rl_lab.ipynb) | What does RL change, step by step? | 03 | minutes |
 # | [08](08_what_expands.ipynb) | Which RL objective reaches further? | 07 | minutes |
 # | [09](09_the_released_table.ipynb) | What do the paper's own released data show? | 03 | minutes |
+# | [10](10_real_models.ipynb) | And real models, sampled elsewhere, beside their null? | 09 | minutes |
 #
 # Once 01 to 03 have run, all of them again take 0:58, because what was sampled is stored.
 #

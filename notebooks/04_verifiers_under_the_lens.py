@@ -159,6 +159,25 @@ sentences.you_should_see(
 show_table(agreement.drop(columns=["seconds", "slowest"]))
 
 # %% [markdown]
+# ## Beside an LLM judge
+# A judge model reads the whole completion; a grader reads the answer it commits to. Epoch AI's logs hold completions of
+# real models on OTIS Mock AIME with the judge's verdict (CC BY 4.0; sampled elsewhere; read from `MATHB_DATA_DIR`). The
+# prompt asked for a last line `ANSWER: n`, so what that line says is a third opinion that takes no judgement.
+
+# %%
+from mathb_kit import real
+from mathb_kit.sentences.real import judge_sentence
+
+if (path := real.judged_completions()) is None:
+    print("Left out: the completions are not here.")
+else:
+    beside = real.judge_beside_grader(path, few=400 if quick else None)
+    sides = real.judge_table(beside)
+    sides.to_csv(folder / "04_llm_judge.csv", index=False, lineterminator="\n")
+    show_table(sides)
+    sentences.you_should_see(judge_sentence(sides, int(beside["cut"].sum())))
+
+# %% [markdown]
 # ## Faults to read
 # Completions that a verifier called right though they are wrong, up to four of each verifier and source (all of them
 # are in `04_faults.csv`). Some frameworks call numbers within 0.01 % of one another equal, so that a near miss on a
@@ -198,7 +217,7 @@ times = agreement.pivot(index="verifier", columns="source", values="seconds")
 times = times.loc[agreement["verifier"].unique(), agreement["source"].unique()]
 times = times.assign(hangs=agreement.groupby("verifier")["hangs"].sum())
 times.to_csv(folder / "04_seconds.csv", lineterminator="\n", float_format="%.4g")
-times.style.format(precision=2)
+show_table(times.reset_index(), digits=2)
 
 # %%
 total = times.drop(columns="hangs").sum(axis=1)
@@ -258,7 +277,7 @@ sentences.you_should_see(
 # %%
 rungs = verifiers.rung_shares(evaluations)
 top = rungs.loc[rungs["attempts"].idxmax()]
-rungs.style.hide(axis="index").format({"share": "{:.3%}"}, escape="html")
+show_table(rungs, digits=5)
 
 # %%
 total = rungs["attempts"].sum()

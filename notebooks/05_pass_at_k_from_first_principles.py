@@ -27,7 +27,7 @@ from IPython.display import display
 import mathb_kit as mb
 from mathb_kit import statistics as st
 from mathb_kit.sentences import percent, you_should_see
-from mathb_kit.widgets import slide_k
+from mathb_kit.widgets import show_table, slide_k
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.report.figures_folder(study)
@@ -137,7 +137,7 @@ bias = pd.DataFrame(rows, columns=["estimator", "k", "estimate"])
 figure = mb.plot_pass_at_k(bias, by="estimator", title=f"Mean of two estimators, n = {n}, p = {p} (exact)")
 caption = f"Exact means over the binomial outcomes of n = {n} attempts at success rate p = {p}; no model is involved."
 mb.save_figure(figure, bias, folder, "05_plug_in_bias", caption)
-bias.pivot(index="k", columns="estimator", values="estimate").style.format(precision=4)
+show_table(bias.pivot(index="k", columns="estimator", values="estimate").reset_index(), digits=4)
 
 # %%
 wide = bias.pivot(index="k", columns="estimator", values="estimate")
@@ -203,7 +203,7 @@ figure = mb.plot_pass_at_k(curves, by="name", title=f"{study.sets[0]}: base and 
 caption = f"{its_base} and {tuned_name} on {study.sets[0]} ({study.note}). Bands: {curves['interval'].iloc[0]}, 95 %."
 mb.save_figure(figure, curves, folder, "05_base_and_rl", caption)
 difference = st.paired_difference(pair[its_base], pair[tuned_name], [1, k_max])
-difference.style.hide(axis="index").format(precision=3)
+show_table(difference)
 
 # %%
 differences = [
@@ -263,7 +263,7 @@ for name in study.bases:
     )  # fmt: skip
 curse = pd.DataFrame(rows)
 curse.to_csv(folder / "05_winners_curse.csv", index=False, lineterminator="\n", float_format="%.6g")
-curse.style.hide(axis="index").format(precision=1)
+show_table(curse, digits=1)
 
 # %%
 held = curse["solved by a fresh draw"].between(curse["low"], curse["high"])
@@ -313,7 +313,7 @@ for p in (0.01, 0.03, 0.1, 0.3):
                 attempts += chance * n
     rows.append((p, true, naive, exact, attempts, plan.n_max))
 stopped = pd.DataFrame(rows, columns=["p", "true pass@4", "as if n were fixed", "path counting", "attempts", "fixed n"])
-stopped.style.hide(axis="index").format(precision=4)
+show_table(stopped, digits=4)
 
 # %%
 off = stopped[["as if n were fixed", "path counting"]].sub(stopped["true pass@4"], axis=0)
@@ -345,7 +345,7 @@ for name, (rates, count) in assumed.items():
         rows.append((name, str(plan), cost["attempts"].iloc[0] / count, wide[1], wide[k_max]))
 columns = ["spread of", "plan", "attempts per problem", "width at k = 1", f"width at k = {k_max:,}"]
 prices = pd.DataFrame(rows, columns=columns)
-prices.style.hide(axis="index").format(precision=3)
+show_table(prices)
 
 # %%
 of_plan = prices.groupby("plan", sort=False)[columns[2:]].mean()
@@ -442,7 +442,7 @@ else:
 # %%
 fixed = mb.evaluate(base, problems, mb.Plan.fixed(study.chance), draw="chance")
 held = st.chance_curve(mb.judging.chance_of(fixed, problems, [k for k in ks if k <= study.chance]))
-held[["k", "estimate", "low", "high", "problems", "interval"]].style.hide(axis="index").format(precision=4)
+show_table(held[["k", "estimate", "low", "high", "problems", "interval"]], digits=4)
 
 # %%
 last = held.iloc[-1]
@@ -472,7 +472,7 @@ you_should_see(
 from mathb_kit.outcomes import answer_counts
 
 table = st.neighbours(fixed.outcomes, answer_counts(fixed.verdicts), k=16)
-table.drop(columns=["model", "draw"]).style.hide(axis="index").format(precision=3)
+show_table(table.drop(columns=["model", "draw"]))
 
 # %%
 solved = fixed.outcomes["c"] > 0

@@ -29,6 +29,7 @@ import mathb_kit as mb
 from mathb_kit import construction
 from mathb_kit.lab import curation
 from mathb_kit.sentences import funnel_sentence, percent, you_should_see
+from mathb_kit.widgets import show_table
 
 study = mb.load_profile(profile, quick=quick)
 folder = mb.report.figures_folder(study)
@@ -43,7 +44,7 @@ print(f"{study.note}\nfigures: {folder}")
 raw = curation.raw_pool()
 ordinary = [mb.load_problems(name) for name in ("mini-math", "mini-aime")]
 analysis = construction.source_analysis([raw], ordinary, by="family")
-analysis.loc[:, (analysis != 0).any()].style.hide(axis="index").format(precision=2)
+show_table(analysis.loc[:, (analysis != 0).any()], digits=2)
 
 # %%
 whole = (analysis["integer"] * analysis["rows"]).sum() / len(raw)
@@ -162,7 +163,7 @@ print(caption)
 # runs of the same recipe.
 
 # %%
-bought.style.hide(axis="index").format(precision=3)
+show_table(bought)
 
 # %%
 you_should_see(
@@ -180,7 +181,7 @@ you_should_see(
 beside_raw = curation.what_curation_buys(tried, ks, against="raw")
 beside_raw = beside_raw[~beside_raw["arm"].isin(["raw", "base"])]
 beside_raw.to_csv(folder / "06_beside_raw.csv", index=False, lineterminator="\n", float_format="%.6g")
-beside_raw.style.hide(axis="index").format(precision=3)
+show_table(beside_raw)
 
 # %%
 clear = beside_raw[beside_raw["low"] * beside_raw["high"] > 0]
@@ -223,7 +224,7 @@ else:
     real_pools = [mb.load_problems(name) for name in ("dapo-math-17k", "deepscaler")]
     real = construction.source_analysis(real_pools, benchmarks)
     real.to_csv(folder / "06_real_sources.csv", index=False, lineterminator="\n", float_format="%.6g")
-    display(real.loc[:, (real != 0).any()].style.hide(axis="index").format(precision=3))
+    display(show_table(real.loc[:, (real != 0).any()]))
     most = real.loc[(real["copies"] / real["rows"]).idxmax()]
     you_should_see(
         f"{real['rows'].sum():,} rows. The largest share of copies is in {most['pool']}: {most['copies']:,} of its "
@@ -241,7 +242,7 @@ if os.environ.get("MATHB_DATA_DIR"):
     overlap = overlap.groupby(["pool", "benchmark", "typed_alike"])["benchmark_id"].nunique().unstack(fill_value=0)
     overlap = overlap.rename(columns={True: "typed alike", False: "reworded"}).reset_index()
     overlap.to_csv(folder / "06_real_overlaps.csv", index=False, lineterminator="\n")
-    display(overlap.style.hide(axis="index"))
+    display(show_table(overlap))
     most = overlap.loc[overlap[["typed alike", "reworded"]].sum(axis=1).idxmax()]
     you_should_see(
         f"The pool that comes nearest to a benchmark is {most['pool']}: {most['typed alike']} problems of "
@@ -281,7 +282,7 @@ settings = construction.Construction(
     screen="mini-base-3", models=("mini-base-1", "mini-base-2", "mini-base-3"), attempts=256,
 )  # fmt: skip
 price = construction.attempts_at_most(settings)
-price.style.hide(axis="index")
+show_table(price)
 
 # %%
 you_should_see(

@@ -67,7 +67,7 @@ from mathb_kit.lab.objectives.batch import leave_one_out, standardized
 rewards = (torch.tensor((group["verdict"] == "correct").tolist())).float()
 same = torch.zeros(16, dtype=torch.long)
 group = group.assign(reward=rewards, leave_one_out=leave_one_out(rewards, same), grpo=standardized(rewards, same))
-group.groupby("verdict")[["reward", "leave_one_out", "grpo"]].first().style.format(precision=3)
+show_table(group.groupby("verdict")[["reward", "leave_one_out", "grpo"]].first().reset_index())
 
 # %%
 mixed = 0 < rewards.sum() < len(rewards)

@@ -39,6 +39,7 @@ from mathb_kit.sentences.scoreboard import (
     verdicts_sentence,
     yardstick_sentence,
 )
+from mathb_kit.widgets import show_table
 
 result = finished_or_quick(quick)
 board, k = result.board, result.board.plan.n_max
@@ -58,7 +59,7 @@ print(f"{board.name}: {note}\n{len(board.problems)} held-out problems, plan {boa
 figure = plot_learning_rates(result.tried, title="Validation reward by learning rate")
 caption = f"Mean of the last three validations by learning rate, one run each ({note}); a ring marks the choice."
 mb.save_figure(figure, result.tried, folder, "08_learning_rates", caption)
-display(result.failures.style.hide(axis="index"))
+display(show_table(result.failures))
 print(caption)
 
 # %%
@@ -138,7 +139,7 @@ you_should_see(*limits_sentences(result))
 
 # %%
 shows = told[told["question"] != "pass@1"].pivot(index="row", columns="question", values="shows_mostly")
-(shows * len(board.problems)).loc[list(final["row"])].style.format(precision=1).set_caption(
+show_table((shows * len(board.problems)).loc[list(final["row"])].reset_index(), digits=1).set_caption(
     "Problems beyond the null that would show in four of five boards"
 )
 
@@ -166,7 +167,7 @@ shows = told[told["question"] != "pass@1"].pivot(index="row", columns="question"
 against = scores.against_yardstick(result)
 against.to_csv(folder / "08_against_yardstick.csv", index=False, lineterminator="\n", float_format="%.6g")
 columns = [name for name in against if name != "interval"]
-against[columns].style.hide(axis="index").format(precision=3)
+show_table(against[columns])
 
 # %%
 you_should_see(*(yardstick_sentence(result, row) for row in against["row"]))
@@ -179,7 +180,7 @@ you_should_see(*(yardstick_sentence(result, row) for row in against["row"]))
 # %%
 if len(matched):
     shown = ["row", "seeds", "pass_1", "reach", "expansion", "expansion_null", "shrinkage", "shrinkage_null"]
-    display(matched[shown].style.hide(axis="index").format(precision=3))
+    display(show_table(matched[shown]))
 
 # %%
 trained = final[~final["row"].isin(board.beside)]
@@ -235,7 +236,7 @@ you_should_see(
 modes = result.modes[result.modes["stage"].isin(["base", "final", "beside"])]
 table = modes.groupby(["row", "mode"])["share"].mean().unstack(fill_value=0)
 entropy = result.runs[result.runs["stage"] == "final"].groupby("row")[["entropy", "kl"]].mean()
-table.join(entropy).loc[list(dict.fromkeys(modes["row"]))].style.format(precision=3, na_rep="")
+show_table(table.join(entropy).loc[list(dict.fromkeys(modes["row"]))].reset_index())
 
 # %%
 of_base = modes[modes["row"] == board.base].groupby("mode")[["share", "correct_share"]].mean()
@@ -264,7 +265,7 @@ you_should_see(distillation_sentence(result))
 # %%
 control = composition_table(result.composition, k)
 control.to_csv(folder / "08_composition.csv", index=False, lineterminator="\n", float_format="%.6g")
-control.style.hide(axis="index").format(precision=3)
+show_table(control)
 
 # %%
 you_should_see(*composition_sentences(result))
@@ -321,9 +322,7 @@ mine = Objective("rare-first", rare_first)
 with_mine = reading.with_objective(result, mine, learning_rate=1e-3)
 table = scores.score_table(with_mine)
 shown = ["row", "seeds", "pass_1", "pass_1_low", "pass_1_high", "expansion", "expansion_null", "shrinkage"]
-table[table["row"].isin([mine.name, board.yardstick])][[*shown, "shrinkage_null"]].style.hide(axis="index").format(
-    precision=3
-)
+show_table(table[table["row"].isin([mine.name, board.yardstick])][[*shown, "shrinkage_null"]])
 
 # %%
 you_should_see(

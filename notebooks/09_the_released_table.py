@@ -27,6 +27,7 @@ from mathb_kit.published import compare_with_published, published, published_sta
 from mathb_kit.report.folders import released_figures_folder
 from mathb_kit.report.status import status_table
 from mathb_kit.sentences import last_step_sentence, percent, steps_sentence, you_should_see
+from mathb_kit.widgets import show_table
 
 table = released.read_released_table()
 folder = released_figures_folder(table)
@@ -81,7 +82,7 @@ recovered.sample(5, random_state=0) if recovered is not None else None
 compared = compare_with_published(released.as_published(table)).query("paper == 'MATH-Beyond'").drop(columns="paper")
 folder.mkdir(parents=True, exist_ok=True)
 compared.to_csv(folder / "09_agreement.csv", index=False, lineterminator="\n", float_format="%.6g")
-compared.drop(columns="source").style.hide(axis="index").format(precision=2, na_rep="", thousands=",")
+show_table(compared.drop(columns="source"), digits=2)
 
 # %%
 differ = compared[compared["agrees"] == "no"]
@@ -99,7 +100,7 @@ you_should_see(
 unsolved = released.unsolved_table(table)
 ours = unsolved.set_index("subject").loc["intersection of the eleven bases (MATH-B-I)"]
 nearly = released.nearly_intersection(table)
-nearly.style.hide(axis="index").format(precision=4)
+show_table(nearly, digits=4)
 
 # %%
 rare = nearly.sort_values("pass@1024").iloc[:1]
@@ -258,7 +259,7 @@ you_should_see(f"The commonest topic: {', '.join(first)}.")
 # %%
 sources = released.source_counts(table)
 sources.to_csv(folder / "09_sources.csv", index=False, lineterminator="\n", float_format="%.6g")
-sources.style.hide(axis="index").format(precision=3)
+show_table(sources)
 
 # %%
 you_should_see(", ".join(f"{percent(row.share)} from {row.source}" for row in sources.itertuples()) + ".")
@@ -354,7 +355,7 @@ you_should_see(
 
 # %%
 status = status_table()
-status.style.hide(axis="index")
+show_table(status)
 
 # %%
 made = [f"{status.isin([how]).any(axis=1).sum()} {how}" for how in ("sampled", "miniature", "released", "schematic")]

@@ -11,19 +11,23 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Mood = Callable[[dict[str, Any], int], str]
+Mood = Callable[[dict[str, Any], int], str | dict[str, Any]]
 
 
 class CompletionsServer:
     """Speaks enough of OpenAI's API; the text of attempt i of a request with seed s is ``seed <s + i>``.
 
     Args:
-        mood: from (body, how often this body came before) to what happens: ``good`` or a fault, see `_Handler`.
+        mood: from (body, how often this body came before) to what happens: ``good`` or a fault, see `_Handler`; a dict
+            is sent as the reply.
         owner: what the list of models says in ``owned_by``.
+        well: requests for one token are answered well and are not among ``requests``; else they meet the mood, too.
     """
 
-    def __init__(self, mood: Mood = lambda body, before: "good", owner: str = "somebody") -> None:
-        self.mood, self.owner = mood, owner
+    def __init__(
+        self, mood: Mood = lambda body, before: "good", owner: str = "somebody", well: bool = True
+    ) -> None:
+        self.mood, self.owner, self.well = mood, owner, well
         self.requests: list[dict[str, Any]] = []  # path, body, headers and time of all POSTs
         self.open = self.most_open = 0
         self.lock = threading.Lock()
@@ -48,8 +52,9 @@ def good_reply(body: dict[str, Any], count: int | None = None) -> dict[str, Any]
         {"index": i, "text": f"seed {body['seed'] + i}", "finish_reason": "stop"} for i in range(count or body["n"])
     ]
     if "messages" in body:
-        choices = [{**c, "message": {"role": "assistant", "content": c.pop("text")}} for c in choices]
-    usage = {"prompt_tokens": 10, "completion_tokens": 3 * len(choices)}
+        choices = [{"message": {"role": "assistant", "content": c.pop("text")}, **c} for c in choices]
+    each = min(3, body.get("max_tokens", 3))
+    usage = {"prompt_tokens": 10, "completion_tokens": each * len(choices)}
     return {"choices": choices[::-1], "usage": usage}
 
 
@@ -77,6 +82,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         owner: CompletionsServer = self.server.owner
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if owner.well and body.get("max_tokens") == 1:
+            self.counted = 0
+            self._json(good_reply(body))
+            return
         with owner.lock:
             before = Counter(map(str, owner.bodies()))[str(body)]
             request = {"path": self.path, "body": body, "headers": dict(self.headers), "time": time.monotonic()}
@@ -97,7 +106,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.owner.open -= self.counted
             self.counted = 0
 
-    def _act(self, act: str, body: dict[str, Any]) -> None:
+    def _act(self, act: str | dict[str, Any], body: dict[str, Any]) -> None:
+        if not isinstance(act, str):
+            self._json(act)
+            return
         match act.split():
             case ["good"]:
                 self._json(good_reply(body))

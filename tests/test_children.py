@@ -105,3 +105,14 @@ def test_sending_to_a_dead_child_is_found_out_by_receiving():
     with pytest.raises(Died):
         one.receive(60)
     one.end()
+
+
+def test_a_child_that_was_stopped_and_reads_nothing_is_killed_when_its_time_is_over():
+    one = child("say('{\"ready\": 1}\\n'); time.sleep(600)")
+    one.ready(60)
+    os.kill(one.process.pid, signal.SIGSTOP)
+    with pytest.raises(TimeoutError):
+        one.send("x" * 1_000_000, 0.5)  # more than a pipe holds
+    with pytest.raises(Died, match="killed by SIGKILL"):
+        one.receive(60)
+    one.end()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import email.utils
+import re
 import threading
 import time
 import urllib.parse
+from types import SimpleNamespace
 
 import pytest
 from servers import CompletionsServer, good_reply
 
 from mathb_kit.endpoint import BadReply, Endpoint, GaveUp
 from mathb_kit.errors import MathbError
+from mathb_kit.silence import Silence
 
 BODY = {"n": 2, "seed": 5}
 STATUSES = [f"status {code}" for code in (408, 409, 425, 429, 500, 503, 529)]
@@ -159,6 +162,61 @@ def test_a_quota_that_is_spent_for_the_day_is_not_waited_for():
         assert len(server.requests) == 1
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    """Ten seconds of silence are a tenth of one here, and a look at the clock is taken ten times as often."""
+    monkeypatch.setattr("mathb_kit.silence.TELL_AFTER", 0.1)
+    monkeypatch.setattr("mathb_kit.wire._TICK", 0.01)
+
+
+def test_a_server_that_hangs_is_told_of_and_given_up_within_the_limit(impatient, capsys):
+    with CompletionsServer(lambda body, before: "slow 9") as server:
+        with pytest.raises(GaveUp, match=r"no reply within 0\.\d+ s, after \d tries and more than 1.2 s"):
+            endpoint(server, tries=50).post("completions", BODY)
+        assert len(server.requests) <= 4
+    told = capsys.readouterr().err
+    assert f"{server.url}: no answer yet; 1 request waits, nothing came for" in told
+
+
+def test_a_wait_that_the_server_asks_for_is_told_before_it_begins(impatient, capsys):
+    with CompletionsServer(once("status 429 1")) as server:
+        client = endpoint(server)
+        client.post("completions", BODY)
+        assert len(server.requests) == 2
+    assert re.search(r"HTTP 429 \(it is 429.*\); the next try is in 1 s; 1 request waits", capsys.readouterr().err)
+
+
+def test_silence_is_told_after_ten_seconds_ever_less_often_and_ends_with_an_answer(monkeypatch, capsys):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("mathb_kit.silence.time", SimpleNamespace(monotonic=lambda: clock.now))
+    silence, lines = Silence("server"), []
+    clock.now = 100.0  # nobody waited till now
+    with silence:
+        for second in range(100, 200):
+            clock.now = float(second)
+            if second == 150:
+                silence.broken()
+            silence.tell("no answer yet")
+            if capsys.readouterr().err:
+                lines.append(second)
+    assert lines == [110, 120, 140, 160, 170, 190]
+    with silence:
+        silence.tell("HTTP 429; the next try is in 9 s", ahead=9.0)
+        assert capsys.readouterr().err == ""
+        silence.tell("HTTP 429; the next try is in 590 s", ahead=590.0)
+        assert "server: HTTP 429; the next try is in 590 s; 1 request waits" in capsys.readouterr().err
+        clock.now += 589.0
+        silence.tell("no answer yet")
+        assert capsys.readouterr().err == ""
+
+
+def test_an_answer_that_is_asked_for_within_a_time_gets_no_more_of_it():
+    with CompletionsServer(lambda body, before: "slow 9") as server:
+        with pytest.raises(GaveUp, match="no reply within .* s, after 1 tries and more than 0.2 s"):
+            endpoint(server, seconds=60).post("completions", BODY, within=0.2)
+        assert len(server.requests) <= 1
+
+
 def test_pauses_double_to_a_minute_with_jitter():
     class Recorder:
         def __init__(self):
@@ -169,7 +227,7 @@ def test_pauses_double_to_a_minute_with_jitter():
             return False
 
     with CompletionsServer(lambda body, before: "status 500") as server:
-        client = endpoint(server, tries=10, pause=1.0)
+        client = endpoint(server, tries=10, pause=1.0, seconds=100)  # 300 s for all tries: more than the pauses
         client._thread.over = clock = Recorder()
         with pytest.raises(GaveUp):
             client.post("completions", BODY)

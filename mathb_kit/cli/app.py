@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import signal
 import sys
+import tempfile
+import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Annotated, Any
@@ -37,6 +42,10 @@ Environment:
   MATHB_PROGRESS  bar, plain (lines) or off; else what fits the place
 """
 
+_NOT_USABLE = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
+)  # fmt: skip
+
 # typer shows its usage errors on four lines; its base class of them has no public name.
 _UsageError = typer.BadParameter.__base__
 
@@ -53,6 +62,10 @@ class _Verbs(typer.core.TyperGroup):
         for panel, rows in panels.items():
             with formatter.section(panel):
                 formatter.write_dl(rows)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        with _ended_in_order():
+            return super().main(*args, **extra)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         with _one_sentence(ctx):
@@ -75,8 +88,12 @@ def _one_sentence(ctx: Any) -> Iterator[None]:
             raise
         called = error.ctx.command_path if error.ctx else f"{ctx.command_path} {ctx.invoked_subcommand}"
         _end(f"mathb: {message}{'' if message[-1] in '.?' else '.'} See {called} --help.", 2)
+    except _Ended:
+        _end("mathb: ended by SIGTERM; what was finished is kept, the same command goes on from there.", 143)
     except KeyboardInterrupt:
         _end("mathb: interrupted; what was finished is kept, the same command goes on from there.", 130)
+    except (typer.Exit, typer.Abort, _UsageError.__base__, BrokenPipeError):
+        raise
     except OSError as error:
         if error.errno == errno.ENOSPC:
             _end(
@@ -84,17 +101,58 @@ def _one_sentence(ctx: Any) -> Iterator[None]:
                 "point MATHB_RUNS to another disk, and run the same command again: what was finished is kept.",
                 2,
             )
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
-            raise
+        if error.errno not in _NOT_USABLE:
+            _end(_report(error), 1)
         _end(
             f"mathb: {error.filename} cannot be used ({os.strerror(error.errno)}); name another path, or point "
             "MATHB_RUNS to a folder that you may write to.",
             2,
         )
+    except MemoryError:
+        _end("mathb: the memory of this machine did not do; ask for less at once, or use a larger one.", 2)
+    except Exception as error:  # the one place that takes all: what nobody foresaw is a fault of ours
+        _end(_report(error), 1)
+
+
+def _report(error: Exception) -> str:
+    """Two lines about what nobody foresaw; all that is known of it is in a file."""
+    details = f"mathb {mb.__version__}, Python {sys.version}, {sys.platform}\n{sys.argv}\n\n"
+    details += "".join(traceback.format_exception(error))
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="mathb-report-", suffix=".txt", encoding="utf-8", errors="backslashreplace", delete=False
+    ) as file:
+        file.write(details)
+    said = " ".join(str(error).split())
+    said = f"{type(error).__name__}: {said[:200]}{'…' if len(said) > 200 else ''}".rstrip(": ")
+    return (
+        f"mathb: a fault that nobody foresaw ({said}); what was finished is kept.\n"
+        f"mathb: the whole report is in {file.name}; please send it along when you tell us."
+    )
+
+
+class _Ended(KeyboardInterrupt):
+    """SIGTERM, as schedulers send it before they kill: what is finished is committed and temporary folders go."""
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a second one ends it at once
+        raise _Ended
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _end(message: str, status: int) -> None:
-    print(message, file=sys.stderr)
+    # A word of 3,000 letters, which somebody's file or shell made, would hide the rest of the sentence.
+    print(re.sub(r"\S{400,}", lambda word: f"{word[0][:200]}…{word[0][-80:]}", message), file=sys.stderr)
     raise typer.Exit(status)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from mathb_kit.errors import MathbError
 
-OTHER_CALLS = ("released", "scoreboard", "verifiers")
+OTHER_CALLS = ("real", "released", "scoreboard", "verifiers")
 
 
 def calls() -> list[str]:
@@ -26,6 +26,12 @@ def set_names() -> list[str]:
     from mathb_kit.problems.registry import registry
 
     return list(registry())
+
+
+def import_names() -> list[str]:
+    from mathb_kit.foreign.samples import imported_names
+
+    return imported_names()
 
 
 def engine_names() -> list[str]:

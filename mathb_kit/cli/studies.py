@@ -64,6 +64,13 @@ def reproduce(
             price = other.price_of_scoreboard
             print(price(only, quick=quick)) if plan else other.compare_objectives(only, quick=quick)
         return
+    if profile == "real":
+        from mathb_kit.report import real
+
+        if quick or calibrate or from_scratch or rehearse or only:
+            raise MathbError("real takes --plan only; leave the other options out.")
+        print(real.price_of_real()) if plan else real.redraw_real()
+        return
     if profile == "released":
         if quick or calibrate or from_scratch or rehearse or only:
             raise MathbError("released takes --plan only; leave the other options out.")

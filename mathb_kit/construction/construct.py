@@ -31,7 +31,7 @@ from mathb_kit.models import Model, get_model
 from mathb_kit.plan import Plan
 from mathb_kit.problems import Problem, load_problems
 from mathb_kit.sampling import CommittingEngine, Engine, EngineFactory, get_engine
-from mathb_kit.settings import Settings, read_toml
+from mathb_kit.settings import Name, Settings, read_toml
 from mathb_kit.store import Store
 
 
@@ -57,7 +57,7 @@ class Construction(Settings):
         licence: of the new set, as the hub abbreviates it.
     """
 
-    name: str
+    name: Name
     pool: tuple[str, ...]
     benchmarks: tuple[str, ...] = ()
     repair: bool = True

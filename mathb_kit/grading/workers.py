@@ -11,28 +11,20 @@ module in each child, which breaks in scripts without a main guard, on stdin and
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 
-from mathb_kit.children import Child, Died, NotReady, wait_for_any
+from mathb_kit.children import Child, Died, NotReady, answer_lines, python_child, wait_for_any
 from mathb_kit.errors import MathbError
 
 TASK_SECONDS = 3.0  # a common pair takes milliseconds
 MEMORY_BYTES = 768 << 20  # two workers and their parent stay below 2 GB
 MAX_TASKS = 2000  # SymPy's caches grow; a worker is replaced after this many tasks
 _START_SECONDS = 120.0  # importing SymPy on a cold, shared disk
-
-_BOOT = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]);"
-    " from mathb_kit.grading.workers import serve; serve(sys.argv[2])"
-)
-
 
 _JUDGE = "mathb_kit.grading.judge:judge"
 
@@ -115,9 +107,7 @@ class _Worker(Child):
     """One child process: starting, idle, or busy with the task at ``position``."""
 
     def __init__(self, function: str) -> None:
-        paths = json.dumps([os.path.abspath(entry) for entry in sys.path])
-        command = [sys.executable, "-P", "-s", "-B", "-c", _BOOT, paths, function]
-        super().__init__(command, _environment(), "/")
+        super().__init__(*python_child("mathb_kit.grading.workers:serve", function))
         self.position: int | None = None
         self.starting = True
         self.deadline = time.monotonic() + _START_SECONDS
@@ -130,7 +120,10 @@ class _Worker(Child):
     def judge(self, position: int, pair: tuple[str, str], seconds: float) -> None:
         self.position, self.tasks = position, self.tasks + 1
         self.deadline = time.monotonic() + seconds
-        self.send([*pair, seconds])
+        try:
+            self.send([*pair, seconds], seconds)
+        except TimeoutError:  # a stopped worker reads nothing; it was killed, and `judgement` says so
+            pass
 
     def finish_start(self) -> None:
         try:
@@ -151,7 +144,8 @@ class _Worker(Child):
         try:
             return tuple(self.receive(0))
         except Died as death:
-            return None, "timeout" if death.code == -signal.SIGALRM else "crash"
+            late = death.code == -signal.SIGALRM or time.monotonic() >= self.deadline
+            return None, "timeout" if late else "crash"
         except TimeoutError:
             if time.monotonic() < self.deadline:
                 return None
@@ -163,44 +157,17 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _environment() -> dict[str, str]:
-    """Nothing but what finds shared libraries, and one hash seed: SymPy's order of terms must not vary by worker."""
-    libraries = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
-    return {"PYTHONHASHSEED": "0", **libraries}
-
-
 def serve(function: str) -> None:
-    """The child's loop: one JSON line in, one out, until the parent closes the pipe."""
+    """The child's life."""
     module, _, name = function.partition(":")
     judge = getattr(import_module(module), name)
-    output = os.fdopen(os.dup(1), "w")
-    output.write('{"ready": true}\n')
-    output.flush()
-    devnull = os.open(os.devnull, os.O_RDWR)
-    for stream in (1, 2):
-        os.dup2(devnull, stream)
-    _set_limits()
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    for line in sys.stdin:
-        gold, answer, seconds = json.loads(line)
-        # Should the parent be gone, nobody kills a busy worker: it does so itself, a little later.
-        signal.setitimer(signal.ITIMER_REAL, seconds + 1.0)
+
+    def answer(message: tuple[str, str, float]) -> Judgement:
         try:
-            judgement = judge(gold, answer)
-        except MemoryError:  # what is left of the memory may not do for the next task
-            os._exit(1)
+            return judge(*message[:2])
+        except MemoryError:
+            raise
         except Exception:  # whatever an odd expression brings SymPy to raise: reported, never taken for a verdict
-            judgement = (None, "crash")
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        output.write(json.dumps(judgement) + "\n")
-        output.flush()
+            return None, "crash"
 
-
-def _set_limits() -> None:
-    import resource
-
-    limits = {resource.RLIMIT_AS: MEMORY_BYTES, resource.RLIMIT_FSIZE: 0, resource.RLIMIT_CORE: 0}
-    for limit, value in limits.items():
-        hard = resource.getrlimit(limit)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(limit, (value, value))
+    answer_lines(answer, MEMORY_BYTES, lambda message: message[2])

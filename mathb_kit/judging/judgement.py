@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -88,16 +88,22 @@ def judge(tuned: Evaluation, redrawn: Evaluation, problems: ProblemSet, k: int) 
 def judge_on(tuned: Evaluation, redrawn: Evaluation, chosen: ProblemSet, k: int) -> Judgement:
     """`judge` on problems all of which a draw of the base had left unsolved, in ``chosen.selected_in`` attempts."""
     selection = _selection_outcomes(chosen, redrawn, k)
-    keys = {problem.key for problem in chosen}
+    names = (tuned.model.name, redrawn.model.name, chosen[0].set if chosen else "the set")
+    return judge_outcomes(names, tuned.outcomes, redrawn.outcomes, selection, k)
+
+
+def judge_outcomes(
+    names: tuple[str, str, str], tuned: pd.DataFrame, redrawn: pd.DataFrame, selection: pd.DataFrame, k: int
+) -> Judgement:
+    """`judge_on` from outcomes: names of tuned model, base and set; ``selection`` says what the base left unsolved."""
+    keys = set(selection["problem"])
     return Judgement(
-        tuned.model.name,
-        redrawn.model.name,
-        chosen[0].set if chosen else "the set",
+        *names,
         selection,
-        compare_reach(selection, tuned.outcomes, k, keys),
-        compare_reach(selection, redrawn.outcomes, k, keys),
-        rows_on(tuned.outcomes, keys),
-        rows_on(redrawn.outcomes, keys),
+        compare_reach(selection, tuned, k, keys),
+        compare_reach(selection, redrawn, k, keys),
+        rows_on(tuned, keys),
+        rows_on(redrawn, keys),
     )
 
 
@@ -159,14 +165,19 @@ def _selection_outcomes(chosen: ProblemSet, redrawn: Evaluation, k: int) -> pd.D
             f"{base} left these problems of {chosen.name} unsolved in {n:,} attempts, and what it would not reach in "
             f"{k:,} nobody knows; judge at k of at most {n:,}, or on a set that was sieved with more."
         )
+    return nothing_solved([problem.key for problem in chosen], redrawn.draw.model_key, n)
+
+
+def nothing_solved(problems: Collection[str], model: str, n: int) -> pd.DataFrame:
+    """Outcomes of a draw that selected these problems: none correct in n attempts."""
     return pd.DataFrame(
         {
-            "model": redrawn.draw.model_key,
-            "problem": [problem.key for problem in chosen],
+            "model": model,
+            "problem": list(problems),
             "draw": SELECTION,
             "n": n,
             "c": 0,
-            "first_correct": pd.array([pd.NA] * len(chosen), dtype="Int64"),
+            "first_correct": pd.array([pd.NA] * len(problems), dtype="Int64"),
             "plan": str(Plan.fixed(n)),
             "complete": True,
         }

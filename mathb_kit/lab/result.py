@@ -16,6 +16,7 @@ from mathb_kit.lab.scoreboard import Bench, Scoreboard, evaluate_held_out, final
 from mathb_kit.miniature import mode_of
 from mathb_kit.places import figures_root
 from mathb_kit.provenance import provenance
+from mathb_kit.settings import read_json
 from mathb_kit.verdicts import Verdict
 
 REFERENCE = "selection"
@@ -77,7 +78,7 @@ def read_result(board: Scoreboard) -> Result | None:
     folder = board.folder / "result"
     if not (folder / "result.json").is_file():
         return None
-    report = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    report = read_json(folder / "result.json", f"delete {folder}; it is made anew")
     if report["settings"] != board.model_dump(mode="json"):
         return None
     tables = {name: _read(folder / f"{name}.csv") for name in _TABLES}

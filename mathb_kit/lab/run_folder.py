@@ -12,11 +12,13 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.atomic import whole_file
 from mathb_kit.errors import MathbError
+from mathb_kit.settings import parse_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +80,9 @@ class RunFolder:
         """Append a step's row."""
         self.rows.append(row)
         with _naming(self.path), (self.path / "log.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
+            # JSON knows no NaN; in a table null is one again.
+            known = {key: None if isinstance(one, float) and not isfinite(one) else one for key, one in row.items()}
+            stream.write(json.dumps(known) + "\n")
 
     def save(self, state: dict[str, Any], last: bool = False) -> None:
         """Keep the state of a finished step (its ``step`` is in it), if it is time to or this is the last one."""
@@ -157,20 +161,20 @@ class RunFolder:
     def _read_log(self) -> list[dict[str, Any]]:
         """Rows up to the saved step; what ran after it will run again."""
         file, step = self.path / "log.jsonl", self.saved_step
-        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+        lines = file.read_bytes().splitlines() if file.is_file() else []
         # The first step is always kept. Who was killed in it leaves one row and no state, and nothing is lost.
         if not self.state and len(lines) > 1:
             raise MathbError(f"{self.path} has a log of {len(lines)} steps and no state.pt to go on from; delete "
                              f"{self.path} to start anew.")  # fmt: skip
         try:
-            rows = [json.loads(line) for line in lines[:step]]
+            rows = [json.loads(line) for line in lines[:step]]  # not `parse_json`: older logs may hold a NaN
         except ValueError as error:
             raise MathbError(f"{file} is damaged ({error}); delete {self.path} to start anew.") from error
         if len(rows) < step:
             raise MathbError(f"{file} has {len(rows)} steps and state.pt was kept after {step}; delete {self.path} to "
                              "start anew.")  # fmt: skip
         with whole_file(file, _REMEDY) as stream:
-            stream.write("".join(f"{line}\n" for line in lines[:step]).encode())
+            stream.write(b"".join(line + b"\n" for line in lines[:step]))
         return rows
 
 
@@ -184,7 +188,7 @@ def read_recipe(folder: Path) -> dict[str, Any] | None:
     if not file.is_file():
         return None
     try:
-        recipe = json.loads(file.read_text(encoding="utf-8"))["recipe"]
+        recipe = parse_json(file.read_bytes())["recipe"]
         if not isinstance(recipe, dict):
             raise TypeError("its recipe is no table")
     except (ValueError, KeyError, TypeError) as error:
@@ -204,7 +208,10 @@ def read_log(folder: str | os.PathLike[str]) -> pd.DataFrame:
     file = Path(folder) / "log.jsonl"
     if not file.is_file():
         raise MathbError(f"{folder} has no log.jsonl; name the folder of a training run.")
-    return pd.DataFrame([json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()])
+    try:
+        return pd.DataFrame([json.loads(line) for line in file.read_bytes().splitlines()])
+    except ValueError as error:
+        raise MathbError(f"{file} is damaged ({error}); it is the log of a training run.") from error
 
 
 def _difference(there: Any, here: dict[str, Any]) -> str:

@@ -28,7 +28,7 @@ from mathb_kit.models import get_model
 from mathb_kit.places import run_root
 from mathb_kit.plan import Plan
 from mathb_kit.problems import Problem, load_problems, write_problems
-from mathb_kit.settings import Settings, did_you_mean, only_fields_of, read_toml
+from mathb_kit.settings import Name, Settings, did_you_mean, only_fields_of, read_toml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ class BoardCost(Settings):
 class Scoreboard(Settings):
     """Everything declared beforehand; each field is explained in ``scoreboard.toml``."""
 
-    name: str
+    name: Name
     about: str
     base: str
     yardstick: str

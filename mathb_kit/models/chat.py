@@ -10,6 +10,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.models.facts import folder_facts
 from mathb_kit.models.gguf import gguf_tokenizer
 from mathb_kit.models.model import Model
+from mathb_kit.models.templates import render_chat
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -31,7 +32,7 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, model: Model, text: str) -> l
     """Token ids of the whole prompt: of ``text`` itself, or in a chat template up to where the model goes on.
 
     Raises:
-        MathbError: a chat is asked for and there is no template.
+        MathbError: a chat is asked for and there is no template, or one that fails.
     """
     if model.prompt != "chat":
         ids = tokenizer(text)["input_ids"]
@@ -44,9 +45,8 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, model: Model, text: str) -> l
             f"Model {model.name!r} has no chat template; give it a plain prompt with {{problem}}, or name a checkpoint "
             "whose template it borrows (template = ...)."
         )
-    return tokenizer.apply_chat_template(
-        chat_turns(model, text), add_generation_prompt=True, return_dict=False, **options
-    )
+    chat = render_chat(tokenizer, chat_turns(model, text), **options)
+    return tokenizer(chat, add_special_tokens=False)["input_ids"]
 
 
 @cache

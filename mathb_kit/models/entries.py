@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.models.model import Sampling
-from mathb_kit.settings import Settings, only_fields_of, read_toml
+from mathb_kit.settings import Name, Settings, check_name, only_fields_of, read_toml
 
 
 class Usage(Settings):
@@ -37,7 +37,7 @@ class Package(Settings):
     """
 
     parts: tuple[tuple[str, str], ...]
-    file: str
+    file: Name
     sha256: str
     quantization: str
 
@@ -99,7 +99,10 @@ def _tables(files: tuple[Path, ...]) -> dict[str, tuple[str, dict[str, Any]]]:
         read = read_toml(path)
         styles |= read.pop("styles", {})
         for name, table in read.items():
-            where = f"{path.name} [{name}]"
+            try:
+                where = f"{path.name} [{check_name(name)}]"
+            except ValueError as error:
+                raise MathbError(f"{path}: the name {error}.") from None
             tables[name] = where, _with_style(table, styles, where)
     return tables
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mathb_kit.errors import MathbError
+from mathb_kit.settings import read_json as read_object
 
 # All that is read of a checkpoint of the hub before its weights are.
 SMALL_FILES = ("config.json", "generation_config.json", "tokenizer_config.json", "chat_template.jinja")
@@ -87,26 +87,17 @@ def folder_facts(folder: Path, name: str | None = None) -> Facts:
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is no such file.
-
-    Raises:
-        MathbError: something else is in it.
-    """
-    if not file.is_file():
-        return {}
-    try:
-        table = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise MathbError(f"{file} is not JSON ({error}); fetch or write it anew.") from error
-    if not isinstance(table, dict):
-        raise MathbError(f"{file} holds no JSON object; fetch or write it anew.")
-    return table
+    """The object in a JSON file; empty where there is no such file. Raises MathbError: something else is in it."""
+    return read_object(file) if file.is_file() else {}
 
 
 def _template(folder: Path, tokenizer: dict[str, Any]) -> tuple[str | None, str]:
     own = folder / "chat_template.jinja"
     if own.is_file():
-        return own.read_text(encoding="utf-8"), own.name
+        try:
+            return own.read_text(encoding="utf-8"), own.name
+        except UnicodeDecodeError as error:
+            raise MathbError(f"{own} is not UTF-8; fetch or write it anew.") from error
     template = tokenizer.get("chat_template")
     if isinstance(template, list):  # several, by name
         named = {each.get("name"): each.get("template") for each in template if isinstance(each, dict)}
@@ -123,9 +114,11 @@ def _end_of(folder: Path, tokenizer: dict[str, Any]) -> int | None:
     text = tokenizer.get("eos_token")
     text = text.get("content") if isinstance(text, dict) else text
     added = tokenizer.get("added_tokens_decoder") or {}
-    tokens = [(int(number), token.get("content")) for number, token in added.items()]
-    if text and not tokens:
-        tokens = [
-            (each["id"], each["content"]) for each in read_json(folder / "tokenizer.json").get("added_tokens", [])
-        ]
+    try:
+        tokens = [(int(number), token.get("content")) for number, token in added.items()]
+        if text and not tokens:
+            listed = read_json(folder / "tokenizer.json").get("added_tokens", [])
+            tokens = [(each["id"], each["content"]) for each in listed]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise MathbError(f"The tokenizer in {folder} lists added tokens in no known form; fetch it again.") from error
     return next((number for number, content in tokens if text and content == text), None)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mathb_kit.errors import MathbError
 from mathb_kit.models.facts import Facts
 from mathb_kit.models.model import Model, file_hash
+from mathb_kit.models.templates import render_chat
 from mathb_kit.places import models_root
 from mathb_kit.progress import without_weight_bars
 
@@ -176,8 +177,7 @@ def gguf_tokenizer(file: Path) -> PreTrainedTokenizerBase:
 
 def _begins(tokenizer: PreTrainedTokenizerBase) -> bool:
     """Whether the chat template writes the begin token itself."""
-    chat = tokenizer.apply_chat_template([{"role": "user", "content": "1"}], tokenize=False, add_generation_prompt=True)
-    return chat.startswith(tokenizer.bos_token)
+    return render_chat(tokenizer, [{"role": "user", "content": "1"}]).startswith(tokenizer.bos_token)
 
 
 def _metadata(file: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from mathb_kit.errors import MathbError
+from mathb_kit.settings import read_json
 
 # What a checkpoint's distribution hangs on; optimizer states, READMEs and recipes beside them do not count.
 _WEIGHT_FILES = (
@@ -142,7 +143,7 @@ def _template_identity(template: str | None) -> str | None:
 
 def adapter_hash(folder: Path) -> str:
     """Hash of a PEFT adapter; where its base lies counts as little as the path of a checkpoint."""
-    settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    settings = read_json(folder / "adapter_config.json")
     for path in ("base_model_name_or_path", "revision"):
         settings.pop(path, None)
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())

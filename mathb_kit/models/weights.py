@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from mathb_kit.models.entries import hub_models
 from mathb_kit.models.gguf import unpacked
 from mathb_kit.models.model import Model, no_safe_weights
 from mathb_kit.progress import without_weight_bars
+from mathb_kit.settings import parse_json, read_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -91,7 +91,7 @@ def load_tokenizer(model: Model) -> PreTrainedTokenizerBase:
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise _not_loaded(model, "the tokenizer of ", error) from error
     # transformers passes over this setting where there is a tokenizer.json, and the begin token would be lost.
-    asked = settings and json.loads(Path(settings).read_text(encoding="utf-8")).get("add_bos_token")
+    asked = settings and read_json(Path(settings)).get("add_bos_token")
     if (
         asked is True
         and tokenizer.bos_token_id is not None
@@ -120,7 +120,7 @@ def check_folder(folder: Path) -> None:
             if size < 8 or length > size - 8:
                 raise MathbError(f"{file} is cut short or no safetensors file ({size:,} bytes); fetch it again.")
             try:
-                header = json.loads(stream.read(length))
+                header = parse_json(stream.read(length))
                 end = max(
                     (told["data_offsets"][1] for name, told in header.items() if name != "__metadata__"), default=0
                 )

@@ -21,9 +21,10 @@ STATIONS = (
     ("07", "What does RL change,\nstep by step?", 3, 1),
     ("08", "Which objective\nexpands?", 3, 2),
     ("09", "What do the paper's\nown data say?", 2, 2),
+    ("10", "And real models,\nsampled elsewhere?", 1, 2),
 )
 PATHS = (("00", "01"), ("01", "02"), ("02", "03"), ("01", "04"), ("01", "05"), ("02", "06"), ("03", "07"),
-          ("07", "08"), ("03", "09"))  # fmt: skip
+          ("07", "08"), ("03", "09"), ("09", "10"))  # fmt: skip
 
 
 def plot_course_map() -> Figure:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from mathb_kit.errors import MathbError
+from mathb_kit.settings import parse_json
 
 SUFFIXES = (".parquet", ".jsonl", ".jsonl.zst")
 
@@ -17,6 +17,9 @@ Rows = Iterable[tuple[str, dict[str, Any]]]
 """(place, row) pairs; the place goes into error messages."""
 
 _BLOCK = 1 << 20  # bytes read at a time
+_LONGEST_LINE = 1 << 26  # bytes; a whole book is shorter
+# What unpacks to more than both is no set of problems but a bomb: texts shrink to a tenth, hardly ever to a hundredth.
+_LARGEST, _THINNEST = 1 << 24, 1000
 
 
 def data_folder() -> Path | None:
@@ -55,8 +58,8 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
         where = f"{path}, line {number}"
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or nested deeper than any row
+            row = parse_json(line)
+        except ValueError as error:  # not JSON, not UTF-8, or nested deeper than any row
             raise MathbError(f"{where} is not a JSON object in UTF-8 ({error}); mend or drop the line.") from error
         if not isinstance(row, dict):
             raise MathbError(f"{where} is not a JSON object but {type(row).__name__}; mend or drop the line.")
@@ -65,20 +68,29 @@ def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _lines(path: Path) -> Iterator[bytes]:
     blocks = _decompressed(path) if path.name.endswith(".zst") else _blocks(path)
-    rest, first = b"", True
+    parts: list[bytes] = []  # of the line that has not ended yet
+    length, number, first = 0, 1, True
     for block in blocks:
         if first and block:
+            if block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or block[:2].count(0) == 1:
+                raise MathbError(f"{path} is in UTF-16; save it as UTF-8.")
             block, first = block.removeprefix(codecs.BOM_UTF8), False
-        *lines, rest = (rest + block).split(b"\n")
-        yield from lines
-    if rest:
-        yield rest
+        *lines, rest = block.split(b"\n")
+        for line in lines:
+            yield b"".join([*parts, line])
+            parts, length, number = [], 0, number + 1
+        parts.append(rest)
+        length += len(rest)
+        if length > _LONGEST_LINE:
+            raise MathbError(f"{path}, line {number} is longer than {_LONGEST_LINE:,} bytes; no row is: mend the file.")
+    if length:
+        yield b"".join(parts)
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def _blocks(path: Path, size: int | None = None) -> Iterator[bytes]:
     try:
         with path.open("rb") as stream:
-            while block := stream.read(_BLOCK):
+            while block := stream.read(size or _BLOCK):
                 yield block
     except OSError as error:
         raise MathbError(f"{path} cannot be read ({error.strerror}); correct its name or its permissions.") from error
@@ -87,12 +99,20 @@ def _blocks(path: Path) -> Iterator[bytes]:
 def _decompressed(path: Path) -> Iterator[bytes]:
     import zstandard
 
-    frame = None
+    frame, packed, unpacked = None, 0, 0
     try:
-        for block in _blocks(path):
+        for block in _blocks(path, 1 << 10):  # small, as one may unpack to 30,000 times its size
+            packed += len(block)
             while block:  # a file may be several frames in a row
                 frame = frame or zstandard.ZstdDecompressor().decompressobj()
-                yield frame.decompress(block)
+                content = frame.decompress(block)
+                unpacked += len(content)
+                if unpacked > max(_LARGEST, _THINNEST * packed):
+                    raise MathbError(
+                        f"{path} unpacks to more than {_THINNEST:,} times its size, as no text does, and is read no "
+                        "further; fetch it again."
+                    )
+                yield content
                 block = frame.unused_data
                 if frame.eof:
                     frame = None
@@ -108,10 +128,11 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
     number = 0
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             for batch in file.iter_batches(batch_size=10_000):
                 for row in batch.to_pylist():
                     number += 1
                     yield f"{path}, row {number}", row
-    except (pa.ArrowException, OSError) as error:
-        raise MathbError(f"{path} is not a readable Parquet file ({error}); fetch it again.") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
+        why = "a text is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error).split("\n", 1)[0]
+        raise MathbError(f"{path} is not a readable Parquet file ({why}); fetch it again.") from error

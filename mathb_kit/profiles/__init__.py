@@ -11,7 +11,7 @@ from mathb_kit.models.entries import hub_models
 from mathb_kit.plan import Plan
 from mathb_kit.problems import ProblemSet, load_problems
 from mathb_kit.profiles.rehearsal import Rehearsal
-from mathb_kit.settings import Settings, did_you_mean, only_fields_of, read_toml
+from mathb_kit.settings import Name, Settings, did_you_mean, only_fields_of, read_toml
 
 
 class StudyCost(Settings):
@@ -88,7 +88,7 @@ class Profile(Settings):
         rehearsal: who stands in for whom, where the study is only acted out.
     """
 
-    name: str
+    name: Name
     about: str
     bases: tuple[str, ...]
     sets: tuple[str, ...]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mathb_kit.places import figures_root
 from mathb_kit.profiles import Profile, load_profile, profile_names
+from mathb_kit.real import as_committed
 from mathb_kit.released.table import ReleasedTable
 
 
@@ -19,6 +20,11 @@ def figures_folder(profile: Profile) -> Path:
     as_shipped = profile.name in profile_names() and profile == load_profile(profile.name)
     committed = as_shipped and profile.commit_figures and "MATHB_CHECKPOINTS" not in os.environ
     return figures_root(profile.name, committed=committed)
+
+
+def real_figures_folder() -> Path:
+    """``figures/real/`` of the checkout for the very files it was drawn from, ``runs/real/figures/`` for others."""
+    return figures_root("real", committed=as_committed())
 
 
 def released_figures_folder(table: ReleasedTable) -> Path:

@@ -8,10 +8,14 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup, escape
 
-# Between marks, or what models often write without any: a box, a product of numbers.
+# Between marks, or what models often write without any: a box, a product of numbers. Every alternative stops where it
+# might begin anew, so that a long text without an end mark is not searched from every begin mark of it.
 _MATHS = re.compile(
-    r"\$\$(?P<a>.+?)\$\$|\\\[(?P<b>.+?)\\\]|\\\((?P<c>.+?)\\\)|(?<![\\$])\$(?!\s)(?P<d>[^$\n]+?)(?<![\\\s])\$"
-    r"|(?P<e>\\boxed\{(?:[^{}]|\{[^{}]*\})*\}|\d+(?:\\(?:cdot|times) ?\d+)+)",
+    r"\$\$(?P<a>[^$]++(?:\$(?!\$)[^$]++)*+)\$\$"
+    r"|(?<!\\)\\\[(?P<b>(?:\\\\|[^\\]|\\(?![\\\[\]]))++)\\\]"
+    r"|(?<!\\)\\\((?P<c>(?:\\\\|[^\\]|\\(?![\\()]))++)\\\)"
+    r"|(?<![\\$])\$(?!\s)(?P<d>[^$\n]++)(?<![\\\s])\$"
+    r"|(?P<e>\\boxed\{(?:[^{}]|\{[^{}]*+\})*+\}|(?<!\d)\d++(?:\\(?:cdot|times) ?\d++)+)",
     re.DOTALL,
 )
 

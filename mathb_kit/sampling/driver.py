@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, nullcontext
@@ -207,7 +208,7 @@ class _Writer:
     def __init__(self, draw: StoredDraw, record: dict[str, Any]) -> None:
         self.draw, self.record = draw, record
         self.rows: list[tuple[str, int, int, int, str, int, str]] = []
-        self.last_flush = time.monotonic()
+        self.last_flush = -math.inf  # the first chunk goes to disk at once: a run that is killed often gets on, too
         self.alone = False
 
     def add(self, chunk: Chunk, completions: Sequence[Completion]) -> None:

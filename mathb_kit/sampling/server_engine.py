@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from mathb_kit.endpoint import Endpoint, GaveUp
+from mathb_kit.endpoint import Endpoint, GaveUp, Unreadable
 from mathb_kit.errors import MathbError
 from mathb_kit.models.chat import chat_options, chat_turns
 from mathb_kit.models.model import Model
 from mathb_kit.places import replies_root
 from mathb_kit.sampling.engine import Chunk, Completion
+from mathb_kit.sampling.oddities import Oddities
 from mathb_kit.sampling.prompts import PromptEncoder
 from mathb_kit.sampling.server_replies import read_completions
 
 # vLLM and SGLang take what a request leaves out from the checkpoint's generation_config.json (top_k, repetition
 # penalty), so all of it is said. Others may refuse fields that OpenAI's API lacks: they get them only if in use.
 _SPOKEN_OUT = {"vllm", "sglang"}
+_FIRST_SECONDS = 60.0  # for an answer of one token
 _SLOWEST = 10.0  # tokens per second of the slowest completion that is waited for
 _CHARACTERS_PER_TOKEN = 3.0  # a cautious guess for mathematics in English; used before anything is sampled
 
@@ -50,21 +53,24 @@ class ServerEngine:
     server returns fewer completions than asked for, the rest is asked for with the seed of the first missing one. What
     other servers make of ``seed`` is theirs to say.
 
-    A request that fails for good is tried once more after the server has answered a request for one token; if that
-    fails too, its attempts are recorded as ``cut``. If the server does not answer, that is an outage: MathbError,
-    nothing of the chunk is recorded, and the next run goes on from there.
+    Before anything is sampled the server must answer a request for one token, in a minute and as it should. A request
+    that fails for good is tried once more after another such answer; if that fails too, its attempts are recorded as
+    ``cut``, but never before the run has got a completion. If the server does not answer, that is an outage, and a
+    reply that cannot be read without a guess (see `mathb_kit.sampling.server_replies`) is a fault of the server:
+    MathbError, nothing of the chunk is recorded, and the next run goes on from there.
 
     Plain prompts go to ``completions``, chats to ``chat/completions`` with the server's own template (or, if the
     model borrows one, to ``completions`` as token ids). Thinking that the server parsed away is put back in front of
     the answer. Tokens of an attempt are those that the server lists for it, else its share of the request's total by
-    length of text (the sum is exact, the shares are estimates).
+    length of text (the sum is exact, the shares are estimates), else as the model's tokenizer counts them.
 
     Args:
         model: prompt and sampling settings; ``source`` is its name at the server where no ``name`` is given.
         url: address of the API, e.g. ``http://localhost:8000/v1``. A key is taken from ``MATHB_API_KEY``.
         name: the model's name at the server.
         concurrency: most requests under way at once.
-        seconds: time limit of one try; by default 10 minutes and the time that ``max_tokens`` take at 10 tokens/s.
+        seconds: time limit of one try; by default a minute for an answer of one token, for others 10 minutes and the
+            time that ``max_tokens`` take at 10 tokens/s.
         tries: how often a request is tried.
         extra: fields added to every request, e.g. ``{"service_tier": "flex"}``; they are not part of the model's key.
 
@@ -85,11 +91,16 @@ class ServerEngine:
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = model
+        self._first_seconds = seconds or _FIRST_SECONDS
         seconds = seconds or 600.0 + model.sampling.max_tokens / _SLOWEST
         self.endpoint = Endpoint(url, concurrency, seconds, tries, cache=replies_root())
         self.extra = dict(extra or {})
         self._asked_name = name
         self._prompts = PromptEncoder(model)
+        self._lock = threading.RLock()
+        self._is_well = self._has_answered = False  # for a request of one token; by a completion
+        self._why_cut: str | None = None
+        self._can_count = True
 
     def describe(self) -> dict[str, Any]:
         facts = {key: self._served[key] for key in ("owned_by", "version", "max_model_len") if key in self._served}
@@ -100,7 +111,26 @@ class ServerEngine:
     def sample(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[Completion]]]:
         """See `Engine.sample`."""
         _ = self._served  # asked once, before there are threads
-        return self.endpoint.map(self._attempts, chunks)
+        oddities = Oddities(self.endpoint.url, random=self.model.sampling.temperature > 0)
+        held: list[tuple[Chunk, list[Completion]]] = []
+        try:
+            for chunk, completions in self.endpoint.map(self._attempts, chunks):
+                oddities.add(chunk, completions)
+                self._has_answered |= any(completion.finish != "cut" for completion in completions)
+                held.append((chunk, completions))
+                if self._has_answered:
+                    yield from held
+                    held.clear()
+        except BaseException:
+            oddities.tell(self._why_cut)
+            raise
+        if held:
+            raise MathbError(
+                f"The server at {self.endpoint.url} answers a request for one token and not one of this run "
+                f"({self._why_cut or 'it filters or aborts all of them'}); nothing is recorded. Change the model's "
+                "settings or leave these problems out."
+            )
+        oddities.tell(self._why_cut)
 
     def estimate(
         self, chunks: Iterable[Chunk], input_price: float, output_price: float, tokens_each: float | None = None
@@ -128,7 +158,7 @@ class ServerEngine:
     def _served(self) -> dict[str, Any]:
         """The server's own description of the model, with vLLM's version where it tells one."""
         try:
-            listed = self.endpoint.get("models")
+            listed = self.endpoint.get("models", self._first_seconds)
         except GaveUp as error:
             raise MathbError(
                 f"No server answers at {self.endpoint.url} ({error}); start it or correct the address."
@@ -146,7 +176,7 @@ class ServerEngine:
         entry = names[name]
         if entry.get("owned_by") == "vllm":
             try:
-                entry |= self.endpoint.get("/version")
+                entry |= self.endpoint.get("/version", self._first_seconds)
             except (GaveUp, MathbError):
                 pass  # behind a proxy the root is another server's; the version is for the record only
         return entry
@@ -204,22 +234,61 @@ class ServerEngine:
 
     def _ask(self, body: dict[str, Any]) -> list[Completion] | None:
         """What one request brings, at most ``n`` completions; None if it fails for good while the server is well."""
-        read = partial(read_completions, asked=body["n"], settings=self.model.sampling)
+        if not self._is_well and not self.endpoint.is_cached(self._path, body):
+            with self._lock:
+                if not self._is_well:
+                    self._check_health(body)
+                    self._is_well = True
+        read = partial(read_completions, asked=body["n"], settings=self.model.sampling, count=self._count)
         for tries in (None, 1):
             try:
-                return self.endpoint.post(self._path, body, read, tries)
+                return self.endpoint.post(self._path, body, read, tries, keep=_none_is_cut)
+            except Unreadable as failure:
+                raise self._unreadable(failure) from None
             except GaveUp as failure:
                 if tries is None:
                     self._check_health(body, failure)
+                self._why_cut = str(failure)
         return None
 
-    def _check_health(self, body: dict[str, Any], failure: GaveUp) -> None:
+    def _check_health(self, body: dict[str, Any], failure: GaveUp | None = None) -> None:
         """Ask for one token of something else: if that cannot be had either, the request is not at fault."""
         prompt = {"messages": [{"role": "user", "content": "1"}]} if self._is_chat else {"prompt": "1"}
+        small = body | prompt | {"n": 1, "max_tokens": 1}
+        settings = replace(self.model.sampling, max_tokens=1)
+        read = partial(read_completions, asked=1, settings=settings, count=self._count)
         try:
-            self.endpoint.post(self._path, body | prompt | {"n": 1, "max_tokens": 1}, keep=False)
-        except GaveUp:
+            self.endpoint.post(self._path, small, read, keep=False, within=self._first_seconds)
+        except Unreadable as fault:
+            raise self._unreadable(fault) from None
+        except GaveUp as fault:
+            if failure is None:
+                raise MathbError(
+                    f"The server at {self.endpoint.url} does not answer a request for one token ({fault}); look into "
+                    f"its log, or give it longer than {self._first_seconds:g} s by -E seconds=600."
+                ) from None
             raise MathbError(
                 f"The server at {self.endpoint.url} does not answer any more ({failure}); finished attempts are kept: "
                 "run again when it is back."
             ) from None
+
+    def _unreadable(self, failure: Unreadable) -> MathbError:
+        return MathbError(
+            f"the server at {self.endpoint.url} answers with {failure}; nothing of it is recorded, what was finished "
+            "is kept. Mend the server's settings or ask another, then run again."
+        )
+
+    def _count(self, text: str) -> int | None:
+        """Tokens of a text by the model's own tokenizer, None where it cannot be had."""
+        with self._lock:
+            if self._can_count:
+                try:
+                    return len(self._prompts.tokenizer(text, add_special_tokens=False)["input_ids"])
+                except (MathbError, OSError, ValueError, ImportError):
+                    self._can_count = False
+        return None
+
+
+def _none_is_cut(completions: list[Completion]) -> bool:
+    """Whether a reply may be kept for ever: what was filtered or aborted today may be had tomorrow."""
+    return all(completion.finish != "cut" for completion in completions)

@@ -15,11 +15,13 @@ from typing import Any
 from mathb_kit.atomic import whole_file
 from mathb_kit.children import Child, Died
 from mathb_kit.errors import MathbError
+from mathb_kit.models.facts import read_json
 from mathb_kit.models.model import Model
 from mathb_kit.models.weights import checkpoint_place
 from mathb_kit.places import logs_root
 from mathb_kit.sampling.engine import Chunk, Completion
 from mathb_kit.sampling.prompts import PromptEncoder
+from mathb_kit.sampling.vllm_causes import root_cause
 
 # Chunks in flight hold up to this many times the sequences that vLLM runs at once: it never waits for the driver.
 _AHEAD = 4
@@ -27,8 +29,7 @@ _AHEAD = 4
 _PROMPT_ROOM = 2048
 _END_SECONDS = 20.0
 _WORKER = Path(__file__).with_name("vllm_worker.py")
-# What a process says when another one died, and what we say when one did.
-_POINTS_ELSEWHERE = re.compile("EngineDead|Engine core init|engine process died|killed by|exit status")
+_LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
 
 class VllmEngine:
@@ -46,6 +47,8 @@ class VllmEngine:
         engine_args: anything else that vLLM's ``EngineArgs`` takes, e.g. ``gpu_memory_utilization=0.8``. The context
             (``max_model_len``) is the model's own, or 2,048 prompt tokens and ``max_tokens`` if that is less.
 
+    An adapter goes to vLLM as a LoRA request.
+
     vLLM may have an environment of its own: ``MATHB_VLLM_PYTHON`` names its interpreter; this one by default.
 
     Raises:
@@ -53,10 +56,6 @@ class VllmEngine:
     """
 
     def __init__(self, model: Model, tensor_parallel: int = 1, strict: bool = False, **engine_args: Any) -> None:
-        if model.adapter:
-            raise MathbError(
-                f"Model {model.name!r} is an adapter, which vLLM is not given yet; use --engine transformers."
-            )
         self.model = model
         self.strict = strict
         self._asked = engine_args
@@ -68,6 +67,7 @@ class VllmEngine:
             "quantization": model.quantization,
             "tensor_parallel_size": tensor_parallel,
             "enable_prefix_caching": True,  # every chunk of a problem repeats its prompt
+            **_lora_args(model),
             **engine_args,
         }
         self._numbers = count()
@@ -126,6 +126,7 @@ class VllmEngine:
                 "room": min(_PROMPT_ROOM + sampling["max_tokens"], self.model.context or sys.maxsize),
                 "sampling": sampling,
                 "strict": self.strict,
+                "adapter": str(Path(self.model.adapter).resolve()) if self.model.adapter else None,
             }
             child = _VllmChild(self.model.name, settings)
             try:
@@ -176,16 +177,24 @@ class _VllmChild(Child):
                 f"vLLM is not installed for {self.python}; install mathb_kit[vllm] there, or set MATHB_VLLM_PYTHON to "
                 "the interpreter of an environment that has it."
             )
-        cause = " ".join(reply["error"].split())[:300]
-        if (error := _last_error(self.log.read_text(errors="replace"))) and _POINTS_ELSEWHERE.search(cause):
-            cause = f"{cause}; {error}"
+        cause = root_cause(reply["error"], self.log.read_text(errors="replace"))
         raise MathbError(
             f"The vLLM process failed ({cause}); its messages are in {self.log}. Finished attempts are kept: run "
             "again for the rest."
         )
 
 
-def _last_error(log: str) -> str | None:
-    """The last error in the log that does not just point to another one."""
-    errors = re.findall(r"\b((?:\w+\.)*\w*(?:Error|Exception): .*\S)", log)
-    return next((error for error in reversed(errors) if not _POINTS_ELSEWHERE.search(error)), None)
+def _lora_args(model: Model) -> dict[str, Any]:
+    """What vLLM must know beforehand of an adapter: that there is one, and its rank."""
+    if not model.adapter:
+        return {}
+    settings = read_json(Path(model.adapter) / "adapter_config.json")
+    if settings.get("peft_type") != "LORA":
+        raise MathbError(
+            f"{model.adapter} is an adapter of type {settings.get('peft_type')}, and vLLM applies LoRA only; use "
+            "--engine transformers."
+        )
+    ranks = [settings.get("r", 8), *(settings.get("rank_pattern") or {}).values()]
+    # vLLM has kernels for these ranks; a smaller one fits into the next.
+    rank = next((size for size in _LORA_RANKS if size >= max(ranks)), max(ranks))
+    return {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank}

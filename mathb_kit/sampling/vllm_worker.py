@@ -65,6 +65,7 @@ def start(settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         "tensor_parallel": config.parallel_config.tensor_parallel_size,
         "max_model_len": config.model_config.max_model_len,
         "max_num_seqs": config.scheduler_config.max_num_seqs,
+        "adapter": settings["adapter"] is not None,
         "prefix_caching": config.cache_config.enable_prefix_caching,
     }
     return engine, about
@@ -124,6 +125,11 @@ class Server:
     def __init__(self, engine: Any, settings: dict[str, Any], parent: Lines) -> None:
         self.engine, self.settings, self.parent = engine, settings, parent
         self.copies: dict[str, int] = {}
+        self.adapter = None
+        if settings["adapter"]:
+            from vllm.lora.request import LoRARequest
+
+            self.adapter = LoRARequest("adapter", 1, settings["adapter"])
 
     def serve(self) -> None:
         """Add what has come in, take one step, send what is finished; until the input ends."""
@@ -160,7 +166,7 @@ class Server:
                 **self.settings["sampling"],
             )
             prompt = {"type": "token", "prompt_token_ids": message["prompt"]}
-            self.engine.add_request(str(message["id"]), prompt, params)
+            self.engine.add_request(str(message["id"]), prompt, params, lora_request=self.adapter)
         except (ValueError, VLLMError) as error:  # a prompt longer than the context, a setting out of range
             self.parent.send({"id": message["id"], "error": str(error)})
         else:

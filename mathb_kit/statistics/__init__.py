@@ -14,6 +14,7 @@ from mathb_kit.statistics.forecast import most_savings, plan_cost
 from mathb_kit.statistics.fresh_attempts import fresh_attempts_interval, redraw_interval
 from mathb_kit.statistics.frozen_null import FrozenNull, frozen_null, frozen_null_runs
 from mathb_kit.statistics.gains import detectable_gain, gain_power, gains_by_problem
+from mathb_kit.statistics.half_draws import crossing_point, expansion_by_half_draws, outcome_bounds
 from mathb_kit.statistics.intervals import (
     Bootstrap,
     bootstrap_mean_interval,

@@ -49,7 +49,7 @@ def compact_folder(folder: Path, schema: pa.Schema, full: int = _FULL) -> None:
             places = locate(folder)
             names = [name for file in group for name, _ in contents(folder / file)]
             chosen = {name: places[name] for name in sorted(set(names))}
-            write_pack(folder / f"{PACK_PREFIX}{new_shard_name()}", chosen, schema)
+            write_pack(folder / f"{PACK_PREFIX}{new_shard_name(folder)}", chosen, schema)
         except (ShardGone, KeyError):
             break  # another compaction is at work here and has moved these shards; what it leaves is for the next one
     _delete_leftovers(folder)

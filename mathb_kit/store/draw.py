@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from mathb_kit.models.model import Model
-from mathb_kit.store.store import Store
+from mathb_kit.store.store import Store, checked_name
 
 # One run seed for the whole project unless a caller asks for another.
 RUN_SEED = 20251113
@@ -34,6 +34,9 @@ class StoredDraw:
     name: str = "main"
     run_seed: int = RUN_SEED
     mix_engines: bool = False
+
+    def __post_init__(self) -> None:
+        checked_name(self.name)  # before anything is loaded or sampled
 
     @cached_property
     def model_key(self) -> str:

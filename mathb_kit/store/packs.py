@@ -16,9 +16,17 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from mathb_kit.store.shards import ShardGone, read_metadata, read_shard, shard_names, write_atomically
+from mathb_kit.errors import MathbError
+from mathb_kit.store.shards import (
+    ShardGone,
+    other_columns,
+    parquet_writer,
+    read_metadata,
+    read_shard,
+    shard_names,
+    write_atomically,
+)
 
 PACK_PREFIX = "pack-"
 _KEY = b"mathb_shards"
@@ -119,18 +127,19 @@ def write_pack(path: Path, places: Mapping[str, Place], schema: pa.Schema) -> No
     Raises:
         MathbError: a shard is damaged (ShardGone: it was deleted meanwhile), or the folder cannot be written.
     """
-    packed = schema.append(pa.field("shard", pa.string(), nullable=False))
+    packed = _packed(places, schema)
     known: list[str] = []  # the distinct provenances; most shards share one
     listed: list[tuple[str, int, int | None]] = []
 
     def write(stream: BinaryIO) -> None:
-        with pq.ParquetWriter(stream, packed, compression="zstd", write_page_checksum=True) as writer:
+        with parquet_writer(stream, packed) as writer:
             waiting, rows, size = [], 0, 0
             for name, table, source in _shards(places, schema):
                 if source is not None and source not in known:
                     known.append(source)
                 listed.append((name, len(table), None if source is None else known.index(source)))
-                waiting.append(table.append_column(packed.field("shard"), pa.repeat(name, len(table))))
+                columns = [_column(table, name, field) for field in packed]
+                waiting.append(pa.Table.from_arrays(columns, schema=packed))
                 rows, size = rows + len(table), size + table.nbytes
                 if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
                     writer.write_table(pa.concat_tables(waiting))
@@ -142,10 +151,29 @@ def write_pack(path: Path, places: Mapping[str, Place], schema: pa.Schema) -> No
     write_atomically(path, write)
 
 
+def _packed(places: Mapping[str, Place], schema: pa.Schema) -> pa.Schema:
+    """The columns of a pack: the schema's, the name of the shard, and whatever else its shards hold."""
+    others: dict[str, pa.Field] = {}
+    for path, _ in by_file(places):
+        for field in other_columns(read_metadata(path, lambda footer: footer.schema.to_arrow_schema()), schema):
+            if (known := others.setdefault(field.name, field.with_nullable(True))).type != field.type:
+                raise MathbError(
+                    f"The column {field.name!r} is of the type {field.type} in {path} and {known.type} in another "
+                    "shard, so they cannot be packed together; write it anew in one type."
+                )
+    return pa.schema([*schema, pa.field("shard", pa.string(), nullable=False), *others.values()])
+
+
+def _column(table: pa.Table, shard: str, field: pa.Field) -> pa.Array | pa.ChunkedArray:
+    if field.name == "shard":
+        return pa.repeat(shard, len(table))
+    return table[field.name] if field.name in table.column_names else pa.nulls(len(table), field.type)
+
+
 def _shards(places: Mapping[str, Place], schema: pa.Schema) -> Iterator[tuple[str, pa.Table, str | None]]:
     """(name, rows, provenance as JSON)."""
     for path, shards in by_file(places):
-        table = read_shard(path, schema, schema.names)
+        table = read_shard(path, schema, schema.names, more=True)
         source_of = {name: source for name, _, source in sources(path)}
         for name, place in shards:
             yield name, table.slice(place.first, place.rows), source_of[name]

@@ -1,8 +1,15 @@
-"""One immutable file: written whole under a temporary name, renamed when it is safe on disk, checked when read."""
+"""One immutable file: written whole under a temporary name, renamed when it is safe on disk, checked when read.
+
+Parquet has checksums of its pages, which DuckDB does not look at, and none of their headers and of the footer, where a
+flipped bit moves, renames or hides columns. The footer therefore holds hashes: of itself (with zeros in that hash's own
+place), which every reader of ours checks, and of every column's bytes, which are checked before DuckDB reads them.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,9 +28,19 @@ class ShardGone(MathbError):
     """A file was deleted between being listed and being read; a new listing shows where its rows are."""
 
 
-def new_shard_name() -> str:
-    """A name that no other writer chooses; names sort by time, so that the earlier of two duplicates wins."""
-    return f"{time.time_ns():020d}-{uuid.uuid4().hex[:12]}.parquet"
+_KEY, _DIGITS = b"mathb_hashes", 32
+# As Thrift writes the pair: our key, the length of the value, the value.
+_HASHES = re.compile(_KEY + rb"\x18.{1,2}?sha256:([0-9a-f]{%d})([0-9a-f]*)" % _DIGITS, re.DOTALL)
+_TIME = re.compile(r"(?:pack-)?(\d{20})-")
+
+
+def new_shard_name(folder: Path) -> str:
+    """A name that no other writer chooses, which sorts after those in the folder: of two duplicates the earlier wins.
+
+    The names tell times, but a clock may have been set back since.
+    """
+    times = [int(match[1]) for name in shard_names(folder) if (match := _TIME.match(name))]
+    return f"{max([time.time_ns(), *(last + 1 for last in times)]):020d}-{uuid.uuid4().hex[:12]}.parquet"
 
 
 def shard_names(folder: Path) -> list[str]:
@@ -44,35 +61,152 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         write(stream)
 
 
+@contextmanager
+def parquet_writer(stream: BinaryIO, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """A writer of a file with checksums of its pages, and hashes of its columns and its footer."""
+    with pq.ParquetWriter(stream, schema, compression="zstd", write_page_checksum=True) as writer:
+        yield writer
+        writer.add_key_value_metadata({_KEY: b"sha256:" + b"0" * _DIGITS * (1 + len(schema))})
+    start, footer = _footer(stream)
+    metadata = pq.read_metadata(pa.BufferReader(footer + len(footer).to_bytes(4, "little") + b"PAR1"))
+    own, columns = _HASHES.search(footer).regs[1:]
+    hashes = b"".join(_column_hash(stream, metadata, number) for number in range(metadata.num_columns))
+    footer = footer[: columns[0]] + hashes + footer[columns[1] :]
+    stream.seek(start)
+    stream.write(footer[: own[0]] + _footer_hash(footer) + footer[own[1] :])
+    stream.seek(0, os.SEEK_END)
+
+
 def write_table(path: Path, table: pa.Table) -> None:
     """Write one shard. Raises MathbError like `write_atomically`."""
-    write_atomically(path, lambda stream: pq.write_table(table, stream, compression="zstd", write_page_checksum=True))
+
+    def write(stream: BinaryIO) -> None:
+        with parquet_writer(stream, table.schema) as writer:
+            writer.write_table(table)
+
+    write_atomically(path, write)
 
 
-def read_shard(path: Path, schema: pa.Schema, columns: Sequence[str]) -> pa.Table:
-    """Read some columns of one file, with checksums.
+def read_shard(path: Path, schema: pa.Schema, columns: Sequence[str], *, more: bool = False) -> pa.Table:
+    """Read some columns of one file, with checksums; with ``more`` also those that the schema does not know.
 
     Raises:
-        MathbError: the file cannot be opened (ShardGone: it is no longer there), or its content is damaged or not of
-            this schema.
+        MathbError: the file cannot be opened (ShardGone: it is no longer there), its content is damaged or not of
+            this schema, or it lies in the folder of another model or draw.
     """
-    wanted = pa.schema([schema.field(name) for name in columns])
-    with _naming(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
-        return file.read(list(columns)).select(columns).cast(wanted)
+    with _opened(path) as file:
+        _check_place(path, file.metadata)
+        wanted = pa.schema([schema.field(name) for name in columns])
+        if more:
+            wanted = pa.schema([*wanted, *other_columns(file.schema_arrow, schema)])
+        table = file.read(wanted.names).select(wanted.names).cast(wanted)
+        table.validate(full=True)  # a text that is no UTF-8 would fail far from here
+        return table
+
+
+def other_columns(columns: pa.Schema, schema: pa.Schema) -> list[pa.Field]:
+    """Columns of a file that a schema does not know; ``shard`` is of packs."""
+    return [column.with_metadata(None) for column in columns if column.name not in (*schema.names, "shard")]
 
 
 def read_metadata(path: Path, read: Callable[[pq.FileMetaData], Any] = lambda footer: footer) -> Any:
     """``read`` of a file's footer; no rows are read. Raises MathbError like `read_shard`, also where ``read`` fails."""
-    with _naming(path):
-        return read(pq.read_metadata(path))
+    with _opened(path) as file:
+        return read(file.metadata)
 
 
-def check_footer(path: Path, schema: pa.Schema) -> None:
-    """Raises MathbError like `read_shard` if the file is cut short or lacks a column of this schema."""
+def verify(path: Path, schema: pa.Schema, *, texts: bool = True) -> None:
+    """Check a file for a reader that does not, without ``texts`` all but the text: raises MathbError like `read_shard`.
+
+    Numbers and texts may be of other widths than the schema's (int64, large_string, dictionaries).
+    """
+    with _opened(path) as file:
+        _check_place(path, file.metadata)
+        found = file.schema_arrow
+        for field in schema:
+            if _kind(found.field(field.name).type) != _kind(field.type):
+                raise ValueError("a column of another type")
+        read = [name for name in found.names if texts or name != "text"]
+        with path.open("rb") as stream:
+            if hashes := _HASHES.search(_footer(stream)[1]):
+                for number in map(found.get_field_index, read):
+                    told = hashes[2][number * _DIGITS : (number + 1) * _DIGITS]
+                    if _column_hash(stream, file.metadata, number) != told:
+                        raise ValueError("a column with another hash")
+                return
+    with _opened(path, read_dictionary=[name for name in read if _kind(found.field(name).type) == "text"]) as file:
+        for batch in file.iter_batches(batch_size=1 << 16, columns=read):  # an older version's, or another tool's
+            batch.validate(full=True)
+            for field in schema:
+                if field.name in read and not field.nullable and batch.column(field.name).null_count:
+                    raise ValueError("a value is missing")
+
+
+def _kind(type_: pa.DataType) -> str:
+    if pa.types.is_dictionary(type_):
+        return _kind(type_.value_type)
+    if pa.types.is_integer(type_):
+        return "integer"
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return "text" if any(is_text(type_) for is_text in texts) else str(type_)
+
+
+def _check_place(path: Path, metadata: pq.FileMetaData) -> None:
+    """A shard that was moved would be another draw's or another model's: its columns say where it belongs."""
+    own = {metadata.schema.column(number).path: number for number in range(metadata.num_columns)}
+    if not {"model", "draw"} <= own.keys():  # of verdicts: they belong to a grader
+        return
+    for group in range(metadata.num_row_groups):
+        for column, folder in (("model", path.parent.parent.name), ("draw", path.parent.name)):
+            told = metadata.row_group(group).column(own[column]).statistics
+            if told is not None and told.has_min_max and (odd := {told.min, told.max} - {folder}):
+                raise MathbError(
+                    f"The shard {path} holds rows of the {column} {min(odd)!r}, not of its folder's {folder!r}; move "
+                    "it back to where it belongs, or delete it."
+                )
+
+
+@contextmanager
+def _opened(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
     with _naming(path):
-        columns = pq.read_schema(path)
-        if any(columns.field(field.name).type != field.type for field in schema):
-            raise ValueError("a column of another type")
+        with path.open("rb") as stream:
+            _, footer = _footer(stream)
+            hashes = _HASHES.search(footer)
+            if hashes and hashes[1] != _footer_hash(footer):
+                raise ValueError("a footer with another hash")
+        with pq.ParquetFile(path, page_checksum_verification=True, **options) as file:
+            yield file
+
+
+def _footer(stream: BinaryIO) -> tuple[int, bytes]:
+    """Where a file's footer starts, and its bytes."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - 8))
+    length = int.from_bytes(stream.read(4), "little")
+    start = size - 8 - length
+    if start < 4:
+        raise ValueError("no footer")
+    stream.seek(start)
+    return start, stream.read(length)
+
+
+def _footer_hash(footer: bytes) -> bytes:
+    start, end = _HASHES.search(footer).span(1)
+    return _digits(hashlib.sha256(footer[:start] + b"0" * _DIGITS + footer[end:]))
+
+
+def _column_hash(stream: BinaryIO, metadata: pq.FileMetaData, number: int) -> bytes:
+    hashed = hashlib.sha256()
+    for group in range(metadata.num_row_groups):
+        column = metadata.row_group(group).column(number)
+        dictionary = column.dictionary_page_offset
+        stream.seek(column.data_page_offset if dictionary is None else min(dictionary, column.data_page_offset))
+        hashed.update(stream.read(column.total_compressed_size))
+    return _digits(hashed)
+
+
+def _digits(hashed: Any) -> bytes:
+    return hashed.hexdigest()[:_DIGITS].encode()
 
 
 @contextmanager
@@ -81,6 +215,8 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
+        if path.is_symlink():
+            raise MathbError(f"The shard {path} is a link to a file that is not there; mend or delete it.") from error
         raise ShardGone(
             f"The shard {path} was deleted while it was being read (a compaction does that); run the same again."
         ) from error

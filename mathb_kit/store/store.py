@@ -16,7 +16,6 @@ attempts and in answers.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ import pyarrow.compute as pc
 
 from mathb_kit.errors import MathbError
 from mathb_kit.places import store_root
+from mathb_kit.settings import check_name, read_json
 from mathb_kit.store.packs import Place, by_file, read_places, sources, with_shards
 from mathb_kit.store.shards import (
     ShardGone,
@@ -67,8 +67,6 @@ ANSWERS = _schema(
 )
 GRADES = _schema(gold=pa.string(), answer=pa.string(), verdict=pa.string(), rung=pa.string(), optional=("rung",))
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
 
 class Store:
     """Attempts, answers and grades under one folder.
@@ -100,8 +98,9 @@ class Store:
         table = as_table(self._keyed(model_key, draw, rows), ATTEMPTS)
         if provenance is not None:
             table = table.replace_schema_metadata({"provenance": json.dumps(provenance)})
-        name = new_shard_name()
-        write_table(self._folder("attempts", model_key, draw) / name, table)
+        folder = self._folder("attempts", model_key, draw)
+        name = new_shard_name(folder)
+        write_table(folder / name, table)
         return name
 
     def done(self, model_key: str, draw: str) -> dict[str, set[int]]:
@@ -198,12 +197,16 @@ class Store:
         """(name, attempts) of each of the `pending_shards`; one file at a time is in memory."""
         folder = self._folder("attempts", model_key, draw)
         pending = set(self.pending_shards(extractor, model_key, draw))
+        tries = 0
         while pending:
             for path, shards in with_shards(folder, lambda places: list(by_file(places))):
                 if wanted := [(name, place) for name, place in shards if name in pending]:
                     try:
                         table = read_shard(path, ATTEMPTS, ATTEMPTS.names)
                     except ShardGone:  # packed meanwhile: look where it is now
+                        tries += 1
+                        if tries == 100:
+                            raise
                         break
                     for name, place in wanted:
                         pending.discard(name)
@@ -241,7 +244,8 @@ class Store:
 
     def write_grades(self, grader: str, rows: Mapping[str, Sequence[Any]]) -> None:
         """Add verdicts of one grader version: columns gold, answer, verdict, rung (may be None)."""
-        write_table(self._folder("grades", grader) / new_shard_name(), as_table(rows, GRADES))
+        folder = self._folder("grades", grader)
+        write_table(folder / new_shard_name(folder), as_table(rows, GRADES))
 
     def read_grades(self, grader: str, golds: Collection[str] | None = None) -> pd.DataFrame:
         """Verdicts of one grader version on these golds (all by default); the first ever written on a pair holds."""
@@ -254,16 +258,14 @@ class Store:
     def describe_model(self, model_key: str, description: Mapping[str, Any]) -> None:
         """Record what a model key stands for (name, settings, provenance), replacing an earlier record."""
         content = json.dumps(description, indent=2, sort_keys=True).encode()
-        write_atomically(self._folder("models") / f"{_checked(model_key)}.json", lambda stream: stream.write(content))
+        path = self._folder("models") / f"{checked_name(model_key)}.json"
+        write_atomically(path, lambda stream: stream.write(content))
 
     def models(self) -> dict[str, dict[str, Any]]:
         """The descriptions on record, by model key."""
         descriptions = {}
         for path in sorted(self._folder("models").glob("*.json")):
-            try:
-                descriptions[path.stem] = json.loads(path.read_bytes())
-            except ValueError as error:
-                raise MathbError(f"{path} is not JSON; delete it, the next run writes it again.") from error
+            descriptions[path.stem] = read_json(path, "delete it, the next run writes it again")
         return descriptions
 
     # Helpers
@@ -273,7 +275,7 @@ class Store:
         return with_shards(self._folder(kind, *names), list)
 
     def _folder(self, kind: str, *names: str) -> Path:
-        return self.root.joinpath(kind, *map(_checked, names))
+        return self.root.joinpath(kind, *map(checked_name, names))
 
     @staticmethod
     def _keyed(model_key: str, draw: str, rows: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
@@ -325,10 +327,9 @@ class Store:
         return frame.sort_values(["problem", "index"], ignore_index=True)[columns]
 
 
-def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise MathbError(
-            f"{name!r} cannot name a draw, a model key or a version: use letters, digits, dot, dash and underscore, "
-            "starting with a letter or digit, at most 100 characters."
-        )
-    return name
+def checked_name(name: str) -> str:
+    """The name of a draw, a key or a version, if it can be a folder's. Raises MathbError: it cannot."""
+    try:
+        return check_name(name)
+    except ValueError as error:
+        raise MathbError(f"{error}; it is meant for a draw, a model key or a version.") from None

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from mathb_kit.errors import MathbError
 from mathb_kit.store.packs import PACK_PREFIX, Place, by_file, with_shards
-from mathb_kit.store.shards import ShardGone, check_footer
+from mathb_kit.store.shards import ShardGone, verify
 from mathb_kit.store.store import ANSWERS, ATTEMPTS, GRADES, Store
 from mathb_kit.verdicts import Verdict
 
@@ -29,25 +29,31 @@ if TYPE_CHECKING:
 
 BY = ("model", "draw", "problem")
 T = TypeVar("T")
+_SQL = {pa.string(): "VARCHAR", pa.int32(): "INTEGER", pa.int64(): "BIGINT", pa.bool_(): "BOOLEAN"}
 _COUNTS = ("attempts", "tokens", "truncated", "extracted", "answered")
 
 
-def open_views(store: Store) -> DuckDBPyConnection:
+def open_views(store: Store, *, texts: bool = True) -> DuckDBPyConnection:
     """A DuckDB connection with the views ``attempts``, ``answers`` and ``grades``; nothing is copied into memory.
 
-    A compaction that runs while the connection is in use deletes files under it: open it again then.
+    A compaction that runs while the connection is in use deletes files under it: open it again then. DuckDB looks at no
+    checksum, so all files are checked here.
+
+    Args:
+        store: the store.
+        texts: whether completions will be read; without them opening is far cheaper.
 
     Raises:
-        MathbError: a file that is cut short or was not written by mathb_kit.
+        MathbError: a file that is damaged, in the wrong folder, or was not written by mathb_kit.
     """
     import duckdb
 
     views = duckdb.connect()
     views.execute("SET temp_directory = $1", [str(Path(tempfile.gettempdir()) / "mathb-duckdb")])
     views.execute("SET preserve_insertion_order = false")
-    _raw_view(views, store, "attempts", "*/*", ATTEMPTS)
-    _raw_view(views, store, "answers", "*/*/*", ANSWERS)
-    _raw_view(views, store, "grades", "*", GRADES)
+    _raw_view(views, store, "attempts", "*/*", ATTEMPTS, texts)
+    _raw_view(views, store, "answers", "*/*/*", ANSWERS, texts)
+    _raw_view(views, store, "grades", "*", GRADES, texts)
     _distinct_view(views, "attempts", ("model", "draw", "problem"), "")
     _distinct_view(views, "answers", ("extractor", "model", "draw", "problem"), _of_attempts(views, store))
     views.execute(
@@ -112,7 +118,7 @@ def counts(
             {joined if graded else ""} GROUP BY ALL
         ) GROUP BY {keys} ORDER BY {keys}"""
     values = {"extractor": extractor, "grader": grader} if graded else {"extractor": extractor}
-    table = run_on_views(store, lambda views: with_golds(views, golds).execute(query, values).df())
+    table = run_on_views(store, lambda views: with_golds(views, golds).execute(query, values).df(), texts=False)
     if "model" in by:
         names = {key: description.get("name") for key, description in store.models().items()}
         table.insert(0, "name", table["model"].map(names))
@@ -127,16 +133,18 @@ def with_golds(views: DuckDBPyConnection, golds: Mapping[str, str] | None) -> Du
     return views
 
 
-def _raw_view(views: DuckDBPyConnection, store: Store, kind: str, depth: str, schema: pa.Schema) -> None:
+def _raw_view(
+    views: DuckDBPyConnection, store: Store, kind: str, depth: str, schema: pa.Schema, texts: bool
+) -> None:
     """``all_<kind>``: every row of every file, with its shard and its row number."""
     # The version is the name of a folder: answers/<extractor>/<model key>/<draw>/<file>, grades/<grader>/<file>.
     versions = {"attempts": {}, "answers": {"extractor": -4}, "grades": {"grader": -2}}[kind]
     columns = ", ".join(
-        [f'"{name}"' for name in schema.names]
+        [f'CAST("{field.name}" AS {_SQL[field.type]}) AS "{field.name}"' for field in schema]
         + [f"string_split(filename, '/')[{place}] AS {name}" for name, place in versions.items()]
     )
     folders = sorted((store.root / kind).glob(depth))
-    paths = [path for folder in folders for path in with_shards(folder, _checked(schema))]
+    paths = [path for folder in folders for path in with_shards(folder, _checked(schema, texts))]
     parts = []
     for shard, chosen in (
         ("parse_filename(filename)", [path for path in paths if not path.name.startswith(PACK_PREFIX)]),
@@ -144,7 +152,8 @@ def _raw_view(views: DuckDBPyConnection, store: Store, kind: str, depth: str, sc
     ):
         if chosen:
             files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in chosen)
-            read = f"read_parquet([{files}], filename = true, file_row_number = true)"
+            # A folder above the store may be called draw=7, which is no column.
+            read = f"read_parquet([{files}], filename = true, file_row_number = true, hive_partitioning = false)"
             parts.append(f"SELECT {columns}, {shard} AS shard, file_row_number AS row FROM {read}")
     if not parts:
         texts = [pa.field(name, pa.string()) for name in [*versions, "shard"]]
@@ -154,11 +163,11 @@ def _raw_view(views: DuckDBPyConnection, store: Store, kind: str, depth: str, sc
     views.execute(f"CREATE VIEW all_{kind} AS {' UNION ALL BY NAME '.join(parts)}")
 
 
-def _checked(schema: pa.Schema) -> Callable[[dict[str, Place]], list[Path]]:
+def _checked(schema: pa.Schema, texts: bool) -> Callable[[dict[str, Place]], list[Path]]:
     def files(places: dict[str, Place]) -> list[Path]:
         paths = [path for path, _ in by_file(places)]  # a file whose shards are all in packs is not among them
         for path in paths:
-            check_footer(path, schema)
+            verify(path, schema, texts=texts)
         return paths
 
     return files
@@ -200,8 +209,8 @@ def _of_attempts(views: DuckDBPyConnection, store: Store) -> str:
     return "WHERE shard NOT IN (SELECT shard FROM void)"
 
 
-def run_on_views(store: Store, use: Callable[[DuckDBPyConnection], T]) -> T:
-    """``use`` with fresh views, from the start again if a compaction deletes files meanwhile.
+def run_on_views(store: Store, use: Callable[[DuckDBPyConnection], T], *, texts: bool = True) -> T:
+    """``use`` with fresh views (see `open_views`), again from the start if a compaction deletes files meanwhile.
 
     Raises:
         MathbError: a damaged file, or a disk that DuckDB cannot read or write.
@@ -211,9 +220,9 @@ def run_on_views(store: Store, use: Callable[[DuckDBPyConnection], T]) -> T:
     for last_try in (False, False, False, False, True):
         files = set(store.root.rglob("*.parquet"))
         try:
-            with open_views(store) as views:
+            with open_views(store, texts=texts) as views:
                 return use(views)
-        except (ShardGone, duckdb.IOException, duckdb.InvalidInputException) as error:
+        except (ShardGone, duckdb.Error) as error:
             if not last_try and not files <= set(store.root.rglob("*.parquet")):
                 continue
             if isinstance(error, MathbError):

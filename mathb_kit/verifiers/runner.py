@@ -112,8 +112,8 @@ class Adapter:
         """
         self._child = self._child or self._start()
         started = time.monotonic()
-        self._child.send({"gold": gold, "completion": completion})
         try:
+            self._child.send({"gold": gold, "completion": completion}, self._seconds)
             return self._child.receive(self._seconds)
         except (Died, TimeoutError) as failure:
             error = "died" if isinstance(failure, Died) else "hang"

@@ -38,6 +38,7 @@ class LLMEngine:
         return cls(args)
 
     def __init__(self, args):
+        self.args = args
         self.vllm_config = SimpleNamespace(
             model_config=SimpleNamespace(dtype=args.dtype, quantization=None, max_model_len=args.max_model_len),
             parallel_config=SimpleNamespace(tensor_parallel_size=args.tensor_parallel_size),
@@ -52,9 +53,10 @@ class LLMEngine:
     def has_unfinished_requests(self):
         return bool(self.requests)
 
-    def add_request(self, number, prompt, params):
+    def add_request(self, number, prompt, params, lora_request=None):
         if len(prompt["prompt_token_ids"]) > self.vllm_config.model_config.max_model_len:
             raise ValueError("the prompt is too long")
+        params.word = f"{lora_request.path} rank {self.args.max_lora_rank} " if lora_request else ""
         self.requests[number] = params
 
     def abort_request(self, numbers):
@@ -73,7 +75,7 @@ class LLMEngine:
         number = self.order.choice(sorted(self.requests))
         params = self.requests.pop(number)
         outputs = [
-            SimpleNamespace(index=i, text=f"seed {params.seed + i}", token_ids=[7, 8, 2], finish_reason="stop")
+            SimpleNamespace(index=i, text=f"{params.word}seed {params.seed + i}", token_ids=[7, 8, 2], finish_reason="stop")  # noqa: E501
             for i in range(params.n)
         ]
         return [SimpleNamespace(request_id=number, finished=True, outputs=outputs[::-1])]
@@ -91,9 +93,10 @@ class VLLMError(Exception):
 module("torch", __version__="0")
 module("transformers", __version__="0")
 module("vllm", __version__="0.fake", SamplingParams=SamplingParams, __path__=[])
-for package in ("engine", "usage", "v1", "v1.engine"):
+for package in ("engine", "lora", "usage", "v1", "v1.engine"):
     module(f"vllm.{package}", __path__=[])
 module("vllm.engine.arg_utils", EngineArgs=EngineArgs)
+module("vllm.lora.request", LoRARequest=lambda name, number, path: SimpleNamespace(path=path))
 module("vllm.platforms", current_platform=SimpleNamespace(get_device_name=lambda: "none", is_cpu=lambda: True))
 module("vllm.usage.usage_lib", UsageContext=SimpleNamespace(LLM_CLASS=1))
 module("vllm.v1.engine.llm_engine", LLMEngine=LLMEngine)

@@ -173,3 +173,16 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_a_worker_that_was_stopped_is_replaced_and_its_pair_has_timed_out() -> None:
+    workers = Workers(1, seconds=1.0)
+    list(workers.judge([("1", "1")]))
+    stopped = workers._pool[0]
+    os.kill(stopped.process.pid, signal.SIGSTOP)
+    long = "x" * 1_000_000  # more than a pipe holds, so that it cannot even be handed over
+    assert dict(workers.judge([("1", long)])) == {0: (None, "timeout")}
+    assert not stopped.alive
+    ((_, (equal, _)),) = workers.judge([(ROOT_OF_8, ROOT_OF_8)])
+    assert equal is True
+    workers.close()

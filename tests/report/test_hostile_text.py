@@ -216,7 +216,7 @@ def test_the_static_forms_of_the_widgets(tmp_path):
     assert_harmless(slider, PLAIN[:3])
     row = {"index": 0, "text": PAYLOADS[0], "answer": PAYLOADS[1], "verdict": "correct"}
     problem = {"statement": "".join(PAYLOADS), "gold": PAYLOADS[2]}
-    assert_harmless(render("attempts.html", label="", problem=problem, row=row, which=PAYLOADS[3]))
+    assert_harmless(render("attempts.html", label="", problem=problem, row=row, which=PAYLOADS[3], why=PAYLOADS[4]))
 
 
 def test_the_page_of_a_call_and_its_links(tmp_path):
@@ -242,6 +242,20 @@ show_table(table)
 # %%
 table
 """
+
+
+def test_no_notebook_shows_a_table_that_passes_markup_on(checkout):
+    """pandas' own ``.style`` does; `show_table` and a bare table do not."""
+    notebooks = sorted((checkout / "notebooks").glob("*.py"))
+    assert len(notebooks) > 9
+    assert not [path.name for path in notebooks if re.search(r"\.style\b|Styler|HTML\(", path.read_text())]
+
+
+def test_the_table_of_failures_by_verifier():
+    from mathb_kit.plots.verifiers import style_failures
+
+    rows = pd.DataFrame({"case": PAYLOADS, "reader": "right", "x": "wrong"})
+    assert_harmless(style_failures(rows).to_html())
 
 
 def test_the_table_of_an_executed_notebook(tmp_path):

@@ -5,10 +5,12 @@ The default tier runs the real worker on a stand-in for vLLM (tests/fake_vllm); 
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,6 +32,7 @@ from mathb_kit.problems import load_problems
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling import Chunk, chunk_seed, driver, get_engine
 from mathb_kit.sampling.transformers_engine import TransformersEngine
+from mathb_kit.sampling.vllm_causes import root_cause
 from mathb_kit.sampling.vllm_engine import VllmEngine
 from mathb_kit.store import Store
 from mathb_kit.store.draw import RUN_SEED
@@ -133,7 +136,7 @@ def test_a_child_that_dies_says_why_and_the_next_run_goes_on(fake_vllm, tmp_path
 
 
 def test_what_is_wrong_with_the_set_up_is_said(fake_vllm, monkeypatch, tmp_path):
-    with pytest.raises(MathbError, match="unexpected keyword argument 'no_such_option'"):
+    with pytest.raises(MathbError, match="vLLM knows no engine argument 'no_such_option'; .*-E no_such_option="):
         VllmEngine(MODEL, no_such_option=1).describe()
     monkeypatch.setenv("MATHB_VLLM_PYTHON", str(tmp_path / "nowhere"))
     with pytest.raises(MathbError, match="nowhere cannot be run .*MATHB_VLLM_PYTHON must name"):
@@ -181,6 +184,117 @@ time.sleep(600)
     parent.wait()
     parent.stdout.close()
     wait_for_end_of(third)
+
+
+def test_an_adapter_goes_to_vllm_with_every_request_and_a_rank_it_knows(fake_vllm, tmp_path):
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    settings = {"peft_type": "LORA", "r": 12, "rank_pattern": {"q_proj": 20}}
+    (adapter / "adapter_config.json").write_text(json.dumps(settings))
+    engine = VllmEngine(dataclasses.replace(MODEL, adapter=str(adapter)))
+    [(_, completions)] = engine.sample([Chunk("p", "Q", 0, 2, 7)])
+    assert [c.text for c in completions] == [f"{adapter} rank 32 seed 7", f"{adapter} rank 32 seed 8"]
+    assert engine.describe()["adapter"]
+    engine.close()
+    (adapter / "adapter_config.json").write_text(json.dumps({"peft_type": "IA3"}))
+    with pytest.raises(MathbError, match="of type IA3, and vLLM applies LoRA only; use --engine transformers"):
+        VllmEngine(dataclasses.replace(MODEL, adapter=str(adapter)))
+
+
+def test_ctrl_c_keeps_every_chunk_that_was_finished(fake_vllm, tmp_path):
+    fake_vllm(step_seconds=0.002)
+    engine, store, seen = VllmEngine(MODEL), Store(tmp_path / "store"), []
+
+    class Interrupted:
+        describe = engine.describe
+
+        def sample(self, chunks):
+            for result in engine.sample(chunks):
+                seen.append(result[0])
+                yield result
+                if len(seen) == 17:
+                    raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Draw(store, MODEL).sample(Interrupted(), PROBLEMS, PLAN)
+    rows = store.read_attempts(MODEL.key(), "main")
+    assert {(c.problem_key, c.first) for c in seen} == set(zip(rows["problem"], rows["first"])) and len(rows) == 17 * 8
+    Draw(store, MODEL).sample(engine, PROBLEMS, PLAN)
+    assert not Draw(store, MODEL).missing(PROBLEMS, PLAN)
+    engine.close()
+
+
+# What vLLM 0.32 writes: words of its CPU build as it was seen to fail, and of its sources for what takes a GPU.
+FAILED = "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}"
+CAUSES = {
+    "unknown argument": (
+        "TypeError: EngineArgs.__init__() got an unexpected keyword argument 'gpu_memory'",
+        "", "no engine argument 'gpu_memory'",
+    ),
+    "context": (
+        "ValidationError: 1 validation error for ModelConfig\n  Value error, User-specified max_model_len (100000) is "
+        "greater than the derived max_model_len (max_position_embeddings=8192.0 or model_max_length=None in model's "
+        "config.json).",
+        "", "max_model_len=100000 is more than the 8192 tokens",
+    ),
+    "cache": (
+        FAILED,
+        "ValueError: To serve at least one request with the model's max seq len (8192), (0.18 GiB KV cache is needed, "
+        "which is larger than the available KV cache memory (0.03 GiB). Based on the available memory, the estimated "
+        "maximum model length is 1152. Try increasing `gpu_memory_utilization`",
+        "memory is left for 0.03 GiB of KV cache, and one sequence of 8192 tokens needs 0.18 GiB; .*max_model_len=1152",
+    ),
+    "no cache": (FAILED, "ValueError: No available memory for the cache blocks. Try", "leave no memory for the KV cache"),  # noqa: E501
+    "memory of a GPU": (
+        FAILED,
+        "ValueError: Free memory on device cuda:0 (11.2/23.64 GiB) on startup is less than desired GPU memory utilization "  # noqa: E501
+        "(0.9, 21.28 GiB). Decrease GPU memory utilization or reduce GPU memory used by other processes.",
+        "11.2 of 23.64 GiB of the GPU are free and vLLM wants a share of 0.9; .*gpu_memory_utilization=0.6",
+    ),
+    "memory of a CPU": (
+        FAILED,
+        "ValueError: Available memory on node 0 (13.24/17.84 GiB) on startup is less than desired CPU memory utilization "  # noqa: E501
+        "(0.99, 17.66 GiB). On the CPU backend, the `--gpu-memory-utilization` flag controls",
+        "13.24 of 17.84 GiB of this machine's memory are free .*gpu_memory_utilization=0.4",
+    ),
+    "out of memory": (
+        FAILED,
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 23.64 GiB",  # noqa: E501
+        "the GPU's memory is too small .*tensor_parallel=2",
+    ),
+    "architecture": (
+        "ValidationError: 1 validation error for ModelConfig\n  Value error, Model architectures ['NopeForCausalLM'] are "  # noqa: E501
+        "not supported for now. Supported architectures: dict_keys(['AfmoeForCausalLM'])",
+        "", r"does not know the model's architecture \(NopeForCausalLM\)",
+    ),
+    "model type": (
+        "Value error, The checkpoint you are trying to load has model type `nopetype` but Transformers does not recognize "  # noqa: E501
+        "this architecture.",
+        "", r"architecture \(nopetype\)",
+    ),
+    "no model": (
+        "ValidationError: 1 validation error for ModelConfig\n  Value error, Invalid repository ID or local directory "
+        "specified: '/nowhere/such-model'.\nPlease verify",
+        "", "no model '/nowhere/such-model' that vLLM can reach",
+    ),
+    "heads": (
+        "Value error, Total number of attention heads (9) must be divisible by tensor parallel size (64).",
+        "", "64 GPUs cannot share the model's 9 attention heads",
+    ),
+    "no GPU": ("RuntimeError: Failed to infer device type, please set", "", "no GPU is to be seen"),
+    "driver": (FAILED, "RuntimeError: No CUDA GPUs are available", "no GPU is to be seen"),
+    "rank": (FAILED, "ValueError: LoRA rank 64 is greater than max_lora_rank 16.", "rank 64; allow it by -E max_lora_rank=64"),  # noqa: E501
+    "not known": ("vLLM's engine process died", "KeyError: 'a new one'", "engine process died; KeyError: 'a new one'"),
+    "not known, said whole": ("ValueError: odd\n words", "KeyError: 'noise'", "^ValueError: odd words$"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CAUSES)
+def test_why_vllm_does_not_start_is_said_with_the_remedy(case):
+    error, log, words = CAUSES[case]
+    noise = "INFO 11-30 03:56:25 [core.py:112] Initializing a V1 LLM engine\n"
+    said = root_cause(error, noise + log + f"\n{FAILED}\n")
+    assert re.search(words, said) and "{" not in said and len(said) < 400
 
 
 # The slow tier: vLLM itself.

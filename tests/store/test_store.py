@@ -138,14 +138,13 @@ def test_a_full_disk_leaves_neither_half_a_shard_nor_a_temporary_file(tmp_path, 
     store = Store(tmp_path)
     store.commit_attempts("m", "main", chunk_rows("p", 0))
     before = files(store)
-    real = pq.write_table
+    real = pq.ParquetWriter.write_table
 
-    def half_then_full(table, stream, **options):
-        real(table, stream, **options)
-        stream.truncate(50)
+    def half_then_full(writer, table):
+        real(writer, table.slice(0, 2))
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(pq, "write_table", half_then_full)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", half_then_full)
     with pytest.raises(MathbError, match=r"attempts/m/main/\S+ \(No space left on device\); free space.*MATHB_RUNS"):
         store.commit_attempts("m", "main", chunk_rows("p", 4))
     monkeypatch.undo()

@@ -1,0 +1,185 @@
+"""`Samples`: outcomes that were sampled elsewhere, with where they come from; kept under a name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mathb_kit.atomic import whole_file
+from mathb_kit.errors import MathbError
+from mathb_kit.outcomes import KEY
+from mathb_kit.places import imports_root
+from mathb_kit.plan import Plan
+from mathb_kit.settings import did_you_mean
+
+ELSEWHERE = "sampled elsewhere"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Outcomes of models that were sampled elsewhere, on one problem set.
+
+    Attributes:
+        on: name of the problem set.
+        outcomes: one row per model, problem and draw: name, set, model, problem, draw, n, c, grader_failed (attempts
+            without a verdict), plan (fixed), grader, complete; gold where it is known. first_correct, tokens and
+            truncated only where the attempts themselves were read: counts do not tell in which order they came.
+        origin: JSON-ready: format, files (name, sha256, rows), grader, and what is known of source, licence, settings.
+        verdicts: one row per attempt, where texts were read: model, problem, draw, index, answer, verdict, rung,
+            their_verdict (the log's own, null where it has none), truncated, tokens.
+    """
+
+    on: str
+    outcomes: pd.DataFrame = field(repr=False)
+    origin: Mapping[str, Any]
+    verdicts: pd.DataFrame | None = field(default=None, repr=False)
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, in order of appearance."""
+        return list(dict.fromkeys(self.outcomes["model"]))
+
+    @property
+    def note(self) -> str:
+        """For captions: that it was sampled elsewhere, by whom, under which licence."""
+        told = [self.origin[key] for key in ("source", "licence") if self.origin.get(key)]
+        files = ", ".join(dict.fromkeys(each["name"] for each in self.origin.get("files", [])))
+        return f"{ELSEWHERE}: {'; '.join(map(str, told or [files]))}; verdicts {self.origin['grader']}"
+
+    def arm(self, model: str, draw: str | None = None) -> pd.DataFrame:
+        """The outcomes of one model and draw.
+
+        Raises:
+            MathbError: no such model or draw, or several draws and none named.
+        """
+        rows = self.outcomes[self.outcomes["model"] == model]
+        if not len(rows):
+            raise MathbError(
+                f"There is no model {model!r}{did_you_mean(model, self.models)} in {self.on}; there are "
+                f"{', '.join(self.models)}."
+            )
+        draws = list(dict.fromkeys(rows["draw"]))
+        if draw is None and len(draws) > 1:
+            raise MathbError(f"{model} has the draws {', '.join(draws)}; name one, as {model}:{draws[0]}.")
+        if draw is not None and draw not in draws:
+            raise MathbError(f"{model} has no draw {draw!r}; it has {', '.join(draws)}.")
+        return rows if draw is None else rows[rows["draw"] == draw].reset_index(drop=True)
+
+    def summary(self) -> pd.DataFrame:
+        """One row per arm: model, draw, problems, n, attempts, correct, solved (problems), without_verdict."""
+        arms = self.outcomes.groupby(["model", "draw"], sort=False)
+        table = arms.agg(
+            problems=("problem", "size"), least=("n", "min"), most=("n", "max"), attempts=("n", "sum"),
+            correct=("c", "sum"), solved=("c", lambda c: int((c > 0).sum())), without_verdict=("grader_failed", "sum"),
+        )  # fmt: skip
+        n = [f"{low:,}" if low == high else f"{low:,} to {high:,}" for low, high in zip(table["least"], table["most"])]
+        table.insert(1, "n", n)
+        return table.drop(columns=["least", "most"]).reset_index()
+
+    def save(self, name: str) -> Path:
+        """Keep it under a name, replacing what was there; returns the folder."""
+        folder = imports_root() / _checked(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        for stem, frame in (("outcomes", self.outcomes), ("verdicts", self.verdicts)):
+            path = folder / f"{stem}.parquet"
+            if frame is None:
+                path.unlink(missing_ok=True)
+                continue
+            with whole_file(path, "free space there or let MATHB_RUNS name another disk.") as stream:
+                frame.to_parquet(stream, index=False)
+        record = json.dumps({"on": self.on, "origin": self.origin}, indent=1, default=str)
+        with whole_file(folder / "origin.json", "free space there or let MATHB_RUNS name another disk.") as stream:
+            stream.write(record.encode())
+        return folder
+
+
+def imported_names() -> list[str]:
+    """Names under which samples were kept."""
+    root = imports_root()
+    return sorted(path.parent.name for path in root.glob("*/origin.json")) if root.is_dir() else []
+
+
+def load_samples(name: str) -> Samples:
+    """What was kept under a name.
+
+    Raises:
+        MathbError: nothing was.
+    """
+    folder = imports_root() / _checked(name)
+    if not (folder / "origin.json").is_file():
+        there = imported_names()
+        raise MathbError(
+            f"Nothing was imported as {name!r}{did_you_mean(name, there)}; "
+            f"{'there are ' + ', '.join(there) if there else 'mathb import FILE --name NAME brings it in'}."
+        )
+    record = json.loads((folder / "origin.json").read_text(encoding="utf-8"))
+    verdicts = folder / "verdicts.parquet"
+    return Samples(
+        record["on"],
+        pd.read_parquet(folder / "outcomes.parquet"),
+        record["origin"],
+        pd.read_parquet(verdicts) if verdicts.is_file() else None,
+    )
+
+
+def origin_of(path: Path, form: str, **facts: Any) -> dict[str, Any]:
+    """The record of one file: format, name and hash (no path), and what else is known of it."""
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    told = {key: value for key, value in facts.items() if value not in ("", None, {})}
+    return {"format": form, "files": [{"name": path.name, "sha256": digest}], **told}
+
+
+def require_comparable(base: pd.DataFrame, tuned: pd.DataFrame, *, mixed_graders: bool = False) -> None:
+    """MathbError where two arms may not be set beside each other as they are.
+
+    Args:
+        base, tuned: outcomes of one model and draw each.
+        mixed_graders: the reader was told that two graders decided, and wants to see it all the same.
+
+    Raises:
+        MathbError: different problems, golds, graders, or different n within an arm.
+    """
+    for who, rows in (("the base", base), ("the tuned model", tuned)):
+        if rows[KEY].duplicated().any():
+            raise MathbError(f"{rows['model'].iloc[0]} has a problem twice; name a draw.")
+        if rows["plan"].nunique() > 1:
+            sizes = sorted({Plan.parse(text).n_max for text in rows["plan"].unique()})
+            raise MathbError(
+                f"{rows['model'].iloc[0]}, {who}, has between {sizes[0]:,} and {sizes[-1]:,} attempts at a problem; "
+                "reach and its null need one n: keep problems of one n, or drop the attempts beyond the smallest."
+            )
+    names = [str(rows["model"].iloc[0]) for rows in (base, tuned)]
+    if alone := sorted(set(base["problem"]) ^ set(tuned["problem"])):
+        raise MathbError(
+            f"{names[0]} and {names[1]} were not asked the same problems: {len(alone)} are in one of them only, the "
+            f"first being {alone[0]!r}; keep those that both have."
+        )
+    if "gold" in base and "gold" in tuned:
+        golds = base.set_index("problem")["gold"]
+        other = tuned.set_index("problem")["gold"].loc[golds.index]
+        if (differ := golds != other).any():
+            first = golds.index[differ][0]
+            raise MathbError(
+                f"The golds of {names[0]} and {names[1]} differ at {int(differ.sum())} problems: {first!r} has "
+                f"{golds[first]!r} and {other[first]!r}; grade both against one gold."
+            )
+    graders = [" and ".join(dict.fromkeys(rows["grader"])) for rows in (base, tuned)]
+    if graders[0] != graders[1] and not mixed_graders:
+        raise MathbError(
+            f"{names[0]} was graded {graders[0]!r}, {names[1]} {graders[1]!r}, and a difference may be the graders'; "
+            "import both with their texts, name their common grader (--grader), or see them all the same with "
+            "--mixed-graders, which every caption will say."
+        )
+
+
+def _checked(name: str) -> str:
+    if not name or name.startswith(".") or any(mark in name for mark in "/\\\0"):
+        raise MathbError(f"{name!r} cannot name an import; use letters, digits, dashes and dots.")
+    return name

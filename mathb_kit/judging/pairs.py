@@ -1,0 +1,239 @@
+"""A tuned model beside its base from outcomes alone, whoever sampled them, on problems that neither selected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+
+from mathb_kit.errors import MathbError
+from mathb_kit.evaluation import evaluate
+from mathb_kit.foreign import Arms, require_comparable
+from mathb_kit.judging.judgement import Judgement, judge_outcomes, nothing_solved
+from mathb_kit.models import get_model
+from mathb_kit.plan import Plan
+from mathb_kit.problems import load_problems
+from mathb_kit.sampling import NotStored, StoredOnly
+from mathb_kit.statistics import (
+    crossing_point,
+    expansion_by_half_draws,
+    fit_success_rates,
+    gains_by_problem,
+    outcome_bounds,
+    paired_difference,
+    proportion_interval,
+    redraw_interval,
+)
+
+
+@dataclass(frozen=True)
+class PairComparison:
+    """A tuned model beside its base on one problem set.
+
+    Attributes:
+        base, tuned: names of the models.
+        on: name of the problem set.
+        note: for captions: who sampled and who graded.
+        base_outcomes, tuned_outcomes: one draw each, on all problems of the set.
+        redrawn: further draws of the base, if there are any.
+    """
+
+    base: str
+    tuned: str
+    on: str
+    note: str
+    base_outcomes: pd.DataFrame = field(repr=False, compare=False)
+    tuned_outcomes: pd.DataFrame = field(repr=False, compare=False)
+    redrawn: tuple[pd.DataFrame, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def n(self) -> int:
+        """Most attempts that both models had at every problem."""
+        return min(_n_max(rows) for rows in (self.base_outcomes, self.tuned_outcomes, *self.redrawn))
+
+    @property
+    def half(self) -> int:
+        """The largest k at which one draw of the base is base and null at once."""
+        return min(_n_max(self.base_outcomes) // 2, _n_max(self.tuned_outcomes))
+
+    @cached_property
+    def expansion(self) -> pd.DataFrame:
+        """Expansion and the frozen base's own, for powers of two up to `half` (``expansion_by_half_draws``)."""
+        if not self.half:
+            raise MathbError(f"{self.base} had one attempt at a problem, and its null needs two; sample more.")
+        return expansion_by_half_draws(self.base_outcomes, self.tuned_outcomes, _powers_of_two(self.half))
+
+    @cached_property
+    def differences(self) -> pd.DataFrame:
+        """pass@k of both and their difference, paired by problem, for powers of two up to `n`."""
+        return paired_difference(self.base_outcomes, self.tuned_outcomes, _powers_of_two(self.n))
+
+    @cached_property
+    def crossing(self) -> dict[str, float]:
+        """Where the base's pass@k overtakes the tuned model's (``crossing_point``)."""
+        return crossing_point(self.base_outcomes, self.tuned_outcomes)
+
+    @cached_property
+    def reach(self) -> pd.DataFrame:
+        """What each model solved at least once, in all of its attempts.
+
+        Returns:
+            who (both, base only, tuned only, neither), problems, of, share, low, high (95 % Clopper-Pearson).
+        """
+        solved = self._counts[["base", "tuned"]] > 0
+        parts = {
+            "both": solved["base"] & solved["tuned"],
+            "base only": solved["base"] & ~solved["tuned"],
+            "tuned only": ~solved["base"] & solved["tuned"],
+            "neither": ~solved["base"] & ~solved["tuned"],
+        }
+        rows = []
+        for who, part in parts.items():
+            count, of = int(part.sum()), len(part)
+            rows.append((who, count, of, count / of, *proportion_interval(count, of)))
+        return pd.DataFrame(rows, columns=["who", "problems", "of", "share", "low", "high"])
+
+    @cached_property
+    def gains(self) -> pd.DataFrame:
+        """Exact tests problem by problem over the whole set, which neither draw selected (``gains_by_problem``)."""
+        return gains_by_problem(self.base_outcomes, self.tuned_outcomes, selected_by="")
+
+    @cached_property
+    def newly_reached(self) -> pd.DataFrame:
+        """The rows of `gains` that the base never solved and the tuned model did."""
+        return self.gains[(self.gains["base_c"] == 0) & (self.gains["tuned_c"] > 0)].reset_index(drop=True)
+
+    @cached_property
+    def no_longer_reached(self) -> pd.DataFrame:
+        """The rows of `gains` that the base solved and the tuned model never did."""
+        return self.gains[(self.gains["base_c"] > 0) & (self.gains["tuned_c"] == 0)].reset_index(drop=True)
+
+    def gains_among(self, problems: pd.Series) -> pd.DataFrame:
+        """The same tests, adjusted over these problems only.
+
+        Where the outcomes chose them (those that one model never solved, say) the tests are exploratory: a family
+        chosen by its own data names more than its share of false ones.
+        """
+        return gains_by_problem(self.base_outcomes, self.tuned_outcomes, problems=list(problems), selected_by="")
+
+    @cached_property
+    def foreseen(self) -> pd.Series | None:
+        """What a fresh draw of the base would reach of the problems that it never solved (``redraw_interval``).
+
+        A forecast from how the base's success rates are spread over the set; None where it missed none.
+        """
+        missed = self.base_outcomes[self.base_outcomes["c"] == 0]
+        if missed.empty:
+            return None
+        return redraw_interval(missed, [self.n], fit_success_rates(self.base_outcomes)).iloc[0]
+
+    @cached_property
+    def judgements(self) -> list[Judgement]:
+        """With further draws of the base: reach at `n` on what its first draw missed, beside each of them."""
+        missed = self.base_outcomes.loc[self.base_outcomes["c"] == 0, "problem"]
+        selection = nothing_solved(missed, self.base_outcomes["model"].iloc[0], self.n)
+        names = (self.tuned, self.base, self.on)
+        arms = [_with_reach(rows) for rows in (self.tuned_outcomes, *self.redrawn)]
+        return [judge_outcomes(names, arms[0], redrawn, selection, self.n) for redrawn in arms[1:] if len(missed)]
+
+    @cached_property
+    def unscored(self) -> pd.DataFrame | None:
+        """Bounds of pass@k where attempts have no verdict (``outcome_bounds`` by model); None where all have one."""
+        frames = []
+        for who, rows in ((self.base, self.base_outcomes), (self.tuned, self.tuned_outcomes)):
+            if "grader_failed" in rows and (count := int(rows["grader_failed"].sum())):
+                if not all(Plan.parse(text).is_fixed for text in rows["plan"].unique()):
+                    continue  # another reading would have stopped elsewhere: the attempts tell, the outcomes do not
+                frames.append(outcome_bounds(rows, _powers_of_two(self.n)).assign(who=who, without_verdict=count))
+        return pd.concat(frames, ignore_index=True) if frames else None
+
+    @cached_property
+    def _counts(self) -> pd.DataFrame:
+        """c of both by problem."""
+        tuned = self.tuned_outcomes.set_index("problem")["c"]
+        return pd.DataFrame({"base": self.base_outcomes.set_index("problem")["c"], "tuned": tuned})
+
+
+def compare_pair(
+    base: pd.DataFrame,
+    tuned: pd.DataFrame,
+    *,
+    redrawn: Sequence[pd.DataFrame] = (),
+    names: tuple[str, str] | None = None,
+    on: str = "the set",
+    note: str = "",
+    mixed_graders: bool = False,
+) -> PairComparison:
+    """Check that two arms may be compared, and compare them.
+
+    Args:
+        base, tuned: outcomes of one model and draw each, on problems that neither selected: model, problem, draw, n,
+            c, plan, grader, perhaps gold.
+        redrawn: further draws of the base.
+        names: how to call base and tuned model; their ``model`` by default.
+        on, note: for sentences and captions.
+        mixed_graders: compare although two graders decided; the note then says so.
+
+    Raises:
+        MathbError: other problems, golds, graders, models or plans than a comparison can bear.
+    """
+    for other in (tuned, *redrawn):
+        require_comparable(base, other, mixed_graders=mixed_graders)
+    for rows in redrawn:
+        same = (rows["model"].iloc[0], rows["draw"].iloc[0]) == (base["model"].iloc[0], base["draw"].iloc[0])
+        if same or rows["model"].iloc[0] != base["model"].iloc[0]:
+            raise MathbError("A re-draw is another draw of the base itself; name one, as MODEL:DRAW.")
+    graders = dict.fromkeys([*base["grader"], *tuned["grader"]])
+    if len(graders) > 1:
+        both = " and ".join(graders)
+        note = f"{note}; GRADED DIFFERENTLY: {both}"
+        base, tuned, *redrawn = (rows.assign(grader=both) for rows in (base, tuned, *redrawn))
+    names = names or (str(base["model"].iloc[0]), str(tuned["model"].iloc[0]))
+    return PairComparison(*names, on, note.lstrip("; "), base, tuned, tuple(redrawn))
+
+
+def arms_of_store(names: Sequence[str], redraws: Sequence[str], on: str, attempts: int) -> Arms:
+    """What the store has of models on a set; nothing is sampled.
+
+    Args:
+        names: models, the base first.
+        redraws: further draws of the base.
+        on: name of the set.
+        attempts: of the adaptive plan that they were sampled by.
+
+    Raises:
+        MathbError: attempts are missing.
+    """
+    plan, problems = Plan.up_to(attempts), load_problems(on)
+    models = [get_model(name) for name in names]
+    arms = []
+    for model, draw in [*((model, "main") for model in models), *((models[0], draw) for draw in redraws)]:
+        try:
+            outcomes = evaluate(model, problems, plan, draw=draw, engine=StoredOnly()).outcomes
+        except NotStored:
+            raise MathbError(
+                f"The store lacks attempts of {model.name} at {on} under the plan {plan} (draw {draw}); sample them "
+                f"first: mathb evaluate {model.name} --on {on} --attempts {attempts}."
+            ) from None
+        arms.append(outcomes.assign(model=outcomes["name"]))
+    note = f"sampled and graded by mathb_kit, grader {arms[0]['grader'].iloc[0]}"
+    return Arms(arms[0], tuple(arms[1 : len(models)]), tuple(arms[len(models) :]), on, note)
+
+
+def _n_max(outcomes: pd.DataFrame) -> int:
+    return min(Plan.parse(text).n_max for text in outcomes["plan"].unique())
+
+
+def _powers_of_two(most: int) -> list[int]:
+    return sorted({*(2**i for i in range(most.bit_length()) if 2**i <= most), most})
+
+
+def _with_reach(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """With the column that reach reads. Counts do not tell when the first success came, only that it came by the end,
+    which is all that reach in all attempts asks."""
+    if "first_correct" in outcomes:
+        return outcomes
+    first = outcomes["n"].astype("Int64").where(outcomes["c"] > 0)
+    return outcomes.assign(first_correct=first)

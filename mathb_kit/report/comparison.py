@@ -1,0 +1,214 @@
+"""Two models compared by their outcomes: for a terminal, as JSON, on a page, and as LaTeX for a paper."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mathb_kit.judging import PairComparison, confounds_of_counts
+from mathb_kit.places import cards_root
+from mathb_kit.plots.pairs import plot_beside_null
+from mathb_kit.provenance import provenance
+from mathb_kit.report.html import PageTable, Picture, render
+from mathb_kit.report.records import json_ready
+from mathb_kit.sentences import pair_headline, pair_sentences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def comparison_text(pair: PairComparison) -> str:
+    """For a terminal: the headline, what stands behind it, and the table."""
+    headline, *rest = pair_sentences(pair)
+    shown = {"index": False, "float_format": "{:.3f}".format}
+    named = pair.gains[pair.gains["lost"] | (pair.gains["gained"] & (pair.gains["base_c"] == 0))]
+    lines = [
+        headline, "", *rest, "",
+        f"Expansion beside the frozen base ({pair.note}; 95 % intervals: {pair.expansion['interval'].iloc[0]}):",
+        beside_null(pair).to_string(**shown), "",
+        f"pass@k, paired by problem (95 %: {pair.differences['interval'].iloc[0]}):",
+        _differences(pair).to_string(**shown), "",
+        f"Solved at least once in {pair.n:,} attempts (95 %: Clopper-Pearson):",
+        pair.reach.to_string(**shown),
+    ]  # fmt: skip
+    readings = confounds_table(pair).to_string(**shown)
+    lines += ["", f"What else a difference at k = {pair.half:,} may be made of:", readings]
+    if len(named):
+        lines += ["", "Newly reached or lost, beyond chance:", _by_problem(named).to_string(**shown)]
+    return "\n".join(lines)
+
+
+def comparison_record(pair: PairComparison, origin: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Everything as JSON-ready values."""
+    return {
+        "verdict": pair_headline(pair),
+        "sentences": pair_sentences(pair),
+        "base": pair.base, "tuned": pair.tuned, "on": pair.on, "note": pair.note, "n": pair.n,
+        "expansion": json_ready(pair.expansion),
+        "pass_at_k": json_ready(pair.differences),
+        "crossing": json_ready(pair.crossing),
+        "reach": json_ready(pair.reach),
+        "foreseen": None if pair.foreseen is None else json_ready(pair.foreseen.to_dict()),
+        "redrawn": [json_ready(each.to_frame()) for each in pair.judgements],
+        "confounds": json_ready(confounds_of_counts(pair.base_outcomes, pair.tuned_outcomes, pair.half)),
+        "gains": json_ready(pair.gains),
+        "without_verdict": None if pair.unscored is None else json_ready(pair.unscored),
+        "origin": json_ready(dict(origin or {})),
+        "provenance": provenance(),
+    }  # fmt: skip
+
+
+def write_comparison(
+    pair: PairComparison, folder: Path | None = None, origin: Mapping[str, Any] | None = None
+) -> tuple[Path, Path]:
+    """Write the comparison as a self-contained page and as JSON; paths of both.
+
+    Args:
+        pair: the comparison.
+        folder: ``runs/cards`` by default.
+        origin: of the samples, for the JSON.
+    """
+    folder = folder or cards_root()
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{pair.tuned}-beside-{pair.base}-on-{pair.on}")
+    record = comparison_record(pair, origin)
+    data, page = folder / f"{stem}.json", folder / f"{stem}.html"
+    data.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
+    named = pair.gains.sort_values(["gain_p", "loss_p"], kind="stable")
+    caption = (
+        f"Of the problems that k attempts of {pair.base} miss: the share that k attempts of {pair.tuned} reach, and k "
+        f"other attempts of the frozen base ({pair.note}). Bands: 95 %, {pair.expansion['interval'].iloc[0]}."
+    )
+    text = render(
+        "comparison.html",
+        title=f"{pair.tuned} beside {pair.base} on {pair.on}",
+        pair=pair,
+        sentences=pair_sentences(pair),
+        expansion=Picture.of(plot_beside_null(pair.expansion, base=pair.base, tuned=pair.tuned), caption),
+        beside=PageTable.of(beside_null(pair), "Expansion and the frozen base's own, with 95 % intervals"),
+        curves=PageTable.of(_differences(pair), f"pass@k; 95 %: {pair.differences['interval'].iloc[0]}"),
+        confounds=PageTable.of(
+            confounds_table(pair),
+            f"The same attempts read otherwise, at k = {pair.half:,}; what is empty needs the texts",
+        ),
+        reach=PageTable.of(pair.reach, f"Solved at least once in {pair.n:,} attempts, 95 % Clopper-Pearson"),
+        by_problem=PageTable.of(_by_problem(named), "Every problem, the clearest gains first", sortable=True),
+        provenance=json.dumps({"origin": record["origin"], "here": record["provenance"]}, indent=1, default=str),
+    )
+    page.write_text(text, encoding="utf-8")
+    return page, data
+
+
+def beside_null(pair: PairComparison) -> pd.DataFrame:
+    """k, expected misses, and the rates of tuned model and frozen base and their difference, with intervals."""
+    columns = ["k", "missed"]
+    columns += [f"{name}{end}" for name in ("tuned", "null", "difference") for end in ("", "_low", "_high")]
+    return pair.expansion[columns].rename(columns=lambda name: name.replace("_", " "))
+
+
+def confounds_table(pair: PairComparison) -> pd.DataFrame:
+    """Which readings the outcomes allow, and which they cannot tell (``confounds_of_counts``)."""
+    return confounds_of_counts(pair.base_outcomes, pair.tuned_outcomes, pair.half).rename(
+        columns={"base": pair.base, "tuned": pair.tuned}
+    )
+
+
+def comparison_latex(pair: PairComparison) -> str:
+    """A table and a methods paragraph that an author can paste into a paper (packages: none beyond LaTeX's own)."""
+    rows = []
+    for row in pair.expansion.to_dict("records"):
+        cells = [f"{row['k']}", f"{row['missed']:.1f}"]
+        cells += [_share(row, name) for name in ("tuned", "null")] + [_share(row, "difference", signed=True)]
+        rows.append(" & ".join(cells) + r" \\")
+    body = "\n".join(rows)
+    tuned, base, on, note = (_escaped(text) for text in (pair.tuned, pair.base, pair.on, pair.note))
+    return f"""% made by mathb_kit: mathb compare --report
+\\begin{{table}}
+\\centering
+\\begin{{tabular}}{{rrlll}}
+\\hline
+$k$ & missed & {tuned} & {base}, frozen & difference \\\\
+\\hline
+{body}
+\\hline
+\\end{{tabular}}
+\\caption{{Of the problems of {on} that $k$ attempts of {base} miss (expected number), the share (\\%) that $k$ attempts
+of {tuned} reach, beside the share that $k$ other attempts of the frozen {base} reach; 95\\,\\% intervals. {note}.}}
+\\end{{table}}
+
+\\paragraph{{Methods.}}
+{_escaped(methods(pair))}
+"""
+
+
+def methods(pair: PairComparison) -> str:
+    """Design, plan, null, tests, and what could not be seen, in words."""
+    plans = list(dict.fromkeys([*pair.base_outcomes["plan"], *pair.tuned_outcomes["plan"]]))
+    graders = list(dict.fromkeys([*pair.base_outcomes["grader"], *pair.tuned_outcomes["grader"]]))
+    counts = pair.reach.set_index("who")["problems"]
+    gained, lost = int(pair.gains["gained"].sum()), int(pair.gains["lost"].sum())
+    truly_new, truly_gone = int(pair.newly_reached["gained"].sum()), int(pair.no_longer_reached["lost"].sum())
+    known = "" if pair.judgements else (
+        f" With one draw of the base there is no observed null at k = {pair.n}: counts of newly reached problems there "
+        "stand beside a forecast only."
+    )  # fmt: skip
+    seen = pair.gains["detectable_rate"][pair.gains["base_c"] == 0].dropna()
+    power = (
+        f" Against a problem that the base never solved, a gain shows with 80 % power from a success rate of "
+        f"{100 * seen.iloc[0]:.2g} % on; smaller ones could not be seen."
+        if len(seen) else ""
+    )  # fmt: skip
+    order = "" if "first_correct" in pair.base_outcomes else (
+        " Only counts were available, so that truncation, extraction of answers and matched tokens could not be told "
+        "apart."
+    )  # fmt: skip
+    return (
+        f"{pair.tuned} and {pair.base} were compared on all {counts.sum()} problems of {pair.on}, which neither draw "
+        f"selected; plan: {', '.join(plans)} attempts per problem; verdicts: {', '.join(graders)}. Expansion at k <= "
+        f"{pair.half} is the expected share, among problems that k attempts of the base miss, that k attempts of the "
+        "other model reach; its null puts k further attempts of the same base in the other model's place (the mean "
+        "over all disjoint blocks of its attempts, exact from the counts). Intervals resample problems (BCa bootstrap, "
+        f"2,000 replicates) with both models at once.{known} Single problems were tested by "
+        f"{pair.gains['test'].iloc[0]}, one-sided, with Benjamini-Hochberg at 5 % over all {len(pair.gains)} problems, "
+        f"for gains and losses apart: {gained} gained, {lost} lost; of the {counts['tuned only']} problems that only "
+        f"{pair.tuned} solved, {truly_new} are gains by that test, of the {counts['base only']} that only {pair.base} "
+        f"solved, {truly_gone} are losses.{power}{order}"
+    )
+
+
+def _share(row: Mapping[str, float], name: str, signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    value, low, high = (f"{100 * row[f'{name}{end}']:{sign}.1f}" for end in ("", "_low", "_high"))
+    if row[f"{name}_low"] != row[f"{name}_low"]:
+        return f"${value}$"
+    return f"${value}$ (${low}$ to ${high}$)"
+
+
+def _escaped(text: str) -> str:
+    text = text.replace("\\", r"\textbackslash ")
+    return re.sub(r"[&%$#_{}]", lambda match: "\\" + match[0], text).replace("~", r"\textasciitilde ").replace(
+        "<=", r"$\le$"
+    )
+
+
+def _differences(pair: PairComparison) -> pd.DataFrame:
+    table = pair.differences[["k", "a", "b", "estimate", "low", "high"]]
+    return table.rename(columns={"a": pair.base, "b": pair.tuned, "estimate": "difference"})
+
+
+def _by_problem(gains: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "problem": [str(key).partition("@")[0] for key in gains["problem"]],
+            "base": [f"{c} of {n:,}" for c, n in zip(gains["base_c"], gains["base_n"])],
+            "tuned": [f"{c} of {n:,}" for c, n in zip(gains["tuned_c"], gains["tuned_n"])],
+            "p (gain)": gains["gain_p"].map("{:.2g}".format),
+            "p (loss)": gains["loss_p"].map("{:.2g}".format),
+            "change": gains["gained"].map({True: "gained", False: ""}) + gains["lost"].map({True: "lost", False: ""}),
+        }
+    )

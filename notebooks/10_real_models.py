@@ -1,0 +1,253 @@
+# %% [markdown]
+# # 10 · Real models, sampled elsewhere
+#
+# The miniature shows the instrument on models small enough to sample here. Other people have sampled real ones, many
+# times per problem, and made their counts public. What does the instrument say about those?
+#
+# **You will see** Qwen2.5-7B and its RL-tuned descendant beside what the *frozen* base reaches of its own misses; 30
+# commercial and open models with a null each; models of 70 million to 12 billion parameters at 10,000 attempts, what
+# adaptive plans would have saved there and how far a forecast can be trusted; and a comparison too small to tell.
+#
+# **Time** About two minutes; nothing is sampled. The counts are read from the folder `real_counts` in the one that
+# `MATHB_DATA_DIR` names; without it the first cell says where they come from.
+#
+# **Profile** `real`, always; `quick` changes nothing. Every number here was sampled elsewhere, by whom is said in each
+# caption, and the verdicts are theirs. Words are in the [glossary](../docs/glossary.md#a-tuned-model-beside-its-base).
+
+# %% tags=["parameters"]
+profile: str = "real"  # the call that this notebook belongs to; nothing is sampled
+quick: bool = False  # without effect: there is nothing to shorten
+
+# %%
+import mathb_kit as mb
+from mathb_kit import real
+from mathb_kit.plots import plot_differences
+from mathb_kit.plots.pairs import plot_beside_null, plot_forecasts, plot_ranking
+from mathb_kit.report.folders import real_figures_folder
+from mathb_kit.sentences import crossing_sentence, pair_sentences, percent, you_should_see
+from mathb_kit.sentences.real import (
+    beyond_sentence,
+    forecast_sentence,
+    ranking_sentence,
+    replay_sentence,
+    top_end_sentence,
+)
+
+folder, notes = real_figures_folder(), {name: source.note for name, source in real.sources().items()}
+print(f"{profile}: figures go to {folder}")
+for name in notes:
+    print(f"{name}: {real.path_of(name).name}; {notes[name]}")
+
+
+def write(table, name):
+    """A table without a figure."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
+    return table.style.hide(axis="index").format(precision=3, na_rep="")
+
+
+# %% [markdown]
+# ## Did RL expand Qwen2.5-7B?
+# Both models had 128 attempts at each of the 500 problems of MATH-500. With one draw of the base, "what it missed" and
+# "what it would reach of that" cannot be read off the same attempts. At k = 64 they can: one half misses, the other
+# half tries again. That share is the *null*. The tuned model is asked the same question.
+
+# %%
+pair = real.real_pair()
+figure = plot_beside_null(
+    pair.expansion, base=pair.base, tuned=pair.tuned, title="Reached, of what k attempts of the base miss (MATH-500)"
+)
+caption = (
+    f"Of the MATH-500 problems that k attempts of {pair.base} miss: the share that k attempts of {pair.tuned} reach, "
+    f"and k other attempts of the frozen base, in expectation over all ways to choose them ({notes['pair']}). Bands: "
+    f"95 %, {pair.expansion['interval'].iloc[0]}."
+)
+mb.save_figure(figure, pair.expansion, folder, "10_pair_beside_null", caption)
+print(caption)
+
+# %%
+you_should_see(*pair_sentences(pair))
+
+# %% [markdown]
+# The table behind it. `null run low` and `high`: single runs of "select, then try again" on the frozen base report
+# between these shares, so one such run tells little.
+
+# %%
+pair.expansion.drop(columns=["problems", "interval"]).style.hide(axis="index").format(precision=3)
+
+# %% [markdown]
+# **Exercise.** A paper reports: "At k = 128 our RL model solves 3 problems that the base never solved in 128 attempts."
+# The base missed 19. What is missing from this sentence, and what would a re-drawn base be expected to solve?
+#
+# <details><summary>Answer</summary>
+#
+# What the frozen base itself would solve of those 19 in 128 fresh attempts. Nobody drew them, but the spread of its
+# success rates foretells about six: `pair.foreseen`. So "3 newly reached" is not more than a frozen base; it is a
+# single problem among the three, tested by itself, that can be more than luck.
+#
+# ```python
+# print(pair.foreseen)
+# ```
+# </details>
+
+# %% [markdown]
+# ## One problem at a time
+# An exact test for every problem over the whole set, which neither model selected, with the share of false discoveries
+# held at 5 %. Below it the families that people test in practice: problems chosen *because* of what these very attempts
+# showed. They name at least as many, and are exploratory.
+
+# %%
+found = real.pair_found()
+write(pair.reach, "10_pair_reach")
+write(found, "10_pair_found")
+
+# %%
+golds = {}
+try:
+    golds = {str(number): problem.gold for number, problem in enumerate(mb.load_problems("math-500"))}
+except mb.MathbError as error:
+    print(f"The golds are not here: {error}")
+for row in pair.newly_reached.itertuples():
+    print(f"index {row.problem}: {row.base_c} to {row.tuned_c} of {row.tuned_n}, gold {golds.get(row.problem, '?')}")
+
+# %% [markdown]
+# Look at the gold before calling a gain reasoning. Where one holds a currency sign or a thin space, "never solved" may
+# be a matter of how the answer was written or read, and counts cannot tell.
+
+# %% [markdown]
+# ## And at other k?
+
+# %%
+curves = real.pair_curves()
+figure = mb.plot_pass_at_k(curves, by="name", title="pass@k on MATH-500")
+caption = (
+    f"Mean pass@k on MATH-500 of {pair.base} and {pair.tuned} ({notes['pair']}). Bands: 95 %, "
+    f"{curves['interval'].iloc[0]}."
+)
+mb.save_figure(figure, curves, folder, "10_pair_pass_at_k", caption)
+print(caption)
+
+# %%
+write(real.pair_crossing(), "10_pair_crossing")
+you_should_see(crossing_sentence(pair))
+
+# %% [markdown]
+# ## Thirty models with 16 attempts each
+# Epoch AI's logs of OTIS Mock AIME, 45 problems. Left: pass@1. Right: each model against itself, what 8 other attempts
+# reach of what 8 attempts miss. Whoever reports a difference of reach has to beat the right-hand side.
+
+# %%
+ranking = real.otis_ranking()
+label = "reached by 8 attempts of what 8 others miss"
+figure = plot_ranking(ranking, null_label=label, title="OTIS Mock AIME: pass@1, and each model's own null")
+caption = (
+    "pass@1 on 45 OTIS Mock AIME problems of the runs with 16 attempts, and what a frozen model reaches of its own "
+    f"misses at k = 8 ({notes['otis']}). Lines: 95 %, problems as a sample, BCa bootstrap."
+)
+mb.save_figure(figure, ranking, folder, "10_otis_ranking", caption)
+print(caption)
+
+# %%
+you_should_see(ranking_sentence(ranking, real.rank_intervals(ranking)))
+
+# %% [markdown]
+# Two pairs of one maker whose relation somebody states. With 8 attempts or fewer, k is small: there, to be sharper and
+# to reach further are nearly one thing.
+
+# %%
+pairs = real.otis_pairs()
+for compared, says in pairs:
+    print(f"{compared.tuned} beside {compared.base}: {says}")
+beyond = real.beyond_frozen([compared for compared, _ in pairs])
+figure = plot_differences(
+    beyond, by="name", x_label="reached beyond the frozen base, share of what it misses", title="Beyond the frozen base"
+)
+caption = (
+    "What the tuned model reaches of what k attempts of the base miss, less what k other attempts of the frozen base "
+    f"reach, at the largest k that the attempts allow ({notes['otis']}). Lines: 95 %, problems as a sample, BCa "
+    f"bootstrap of the ratio. {'; '.join(says for _, says in pairs)}."
+)
+mb.save_figure(figure, beyond, folder, "10_otis_pairs", caption)
+print(caption)
+
+# %%
+you_should_see(beyond_sentence(beyond))
+
+# %% [markdown]
+# ## Ten thousand attempts
+# Pythia models at 128 MATH problems. Do real base models saturate?
+
+# %%
+curves = real.pythia_curves()
+figure = mb.plot_pass_at_k(curves, by="name", title="Pythia on 128 MATH problems, up to 10,000 attempts")
+caption = (
+    f"Mean pass@k of Pythia models on 128 MATH problems ({notes['pythia']}). Bands: 95 %, {curves['interval'].iloc[0]}."
+)
+mb.save_figure(figure, curves, folder, "10_pythia_pass_at_k", caption)
+print(caption)
+
+# %%
+you_should_see(top_end_sentence(curves))
+
+# %% [markdown]
+# What would an adaptive plan have taken? Ask in rounds up to 10,000 and stop at a problem once four attempts were
+# correct. The attempts of these very counts, in random order, give the expected cost exactly.
+
+# %%
+replayed = real.replayed_plan()
+write(replayed, "10_pythia_plan")
+
+# %%
+you_should_see(replay_sentence(replayed))
+
+# %% [markdown]
+# And does one have to go to 10,000? `redraw_interval` refuses to speak about more attempts than were made; this is why.
+# Fit how success rates are spread to the first attempts, and forecast.
+
+# %%
+forecasts = real.forecasts()
+figure = plot_forecasts(forecasts, title="pass@10,000 foretold from the first attempts")
+caption = (
+    "Share of 128 MATH problems solved in 10,000 attempts, foretold from the first 100 or 1,000 attempts (in five "
+    f"random orders each), against what came true ({notes['pythia']}). Lines: 95 % prediction intervals, empirical "
+    "Bayes; grey bars: what the first attempts alone had solved."
+)
+mb.save_figure(figure, forecasts, folder, "10_pythia_forecast", caption)
+print(caption)
+
+# %%
+you_should_see(forecast_sentence(forecasts))
+
+# %% [markdown]
+# ## Too small to tell
+# SFT beside RL on 30 GSM8K problems with 8 attempts each, at several stages of training.
+
+# %%
+stages = real.beyond_frozen(real.stage_pairs())
+figure = plot_differences(
+    stages, by="name", x_label="reached beyond frozen SFT, share of what it misses", title="RL beyond SFT, 30 problems"
+)
+caption = (
+    "What RLVR reaches of what 4 attempts of SFT miss, less what 4 other attempts of the frozen SFT model reach, on 30 "
+    f"GSM8K problems ({notes['stages']}). Lines: 95 %, problems as a sample, BCa bootstrap of the ratio."
+)
+mb.save_figure(figure, stages, folder, "10_stages", caption)
+print(caption)
+
+# %%
+you_should_see(
+    beyond_sentence(stages),
+    f"4 attempts of SFT miss {stages['missed'].min():.1f} to {stages['missed'].max():.1f} of 30 problems in "
+    f"expectation: one of them more or less is about {percent(1 / stages['missed'].mean())} of what there is to reach.",
+)
+
+# %% [markdown]
+# ## What counts cannot tell
+# Whether an attempt was cut short, how its answer was found, what guessing is worth, and who spent more tokens: for
+# these the attempts themselves are needed. `mathb import` reads logs with texts and grades them here; `mathb compare`
+# then splits the difference ([how](../docs/how-do-i.md#my-checkpoint)).
+
+# %% [markdown]
+# ## Next
+# Your own counts: `mathb compare base tuned --in counts.csv`. The same questions with everything at hand, down to the
+# completions: [notebook 03](03_rl_models_on_math_b.ipynb).

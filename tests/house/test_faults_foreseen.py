@@ -1,0 +1,155 @@
+"""Names in files lead nowhere else, what nobody foresaw is a short report, and SIGTERM is an orderly end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import mathb_kit as mb
+from mathb_kit.cli import app
+from mathb_kit.construction.construct import Construction
+from mathb_kit.draw import Draw
+from mathb_kit.errors import MathbError
+from mathb_kit.lab.run_folder import RunFolder, read_log
+from mathb_kit.models.entries import hub_models
+from mathb_kit.profiles import load_profile
+from mathb_kit.report.maths import with_maths
+from mathb_kit.settings import parse_json, read_json, read_toml
+from mathb_kit.store import Store
+
+ODD_NAMES = ["../../../x", "/tmp/x", "a/b", "..", ".x", "", "a b", "x" * 101, "x\n", "é"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_name_that_leads_elsewhere_is_refused_where_its_file_is_read(tmp_path, monkeypatch, name):
+    quoted = '"' + name.replace("\n", "\\n") + '"'
+    profile = tmp_path / "own.toml"
+    profile.write_text(f'extends = "mini"\nname = {quoted}\n')
+    models = tmp_path / "models.toml"
+    models.write_text(f'[{quoted}]\nhub = "org/model"\n')
+    package = tmp_path / "package.toml"
+    package.write_text(
+        f'[fine]\nhub = "org/model"\n[fine.package]\nparts = [["a==1", "x"]]\nfile = {quoted}\n'
+        'sha256 = "0"\nquantization = "Q4"\n'
+    )
+
+    def own(file: Path) -> None:
+        monkeypatch.setenv("MATHB_MODELS", str(file))
+        hub_models()
+
+    for read in (
+        lambda: load_profile(str(profile)),
+        lambda: Construction.parse({"name": name, "pool": ["mini-pool"], "models": ["mini-base-1"]}, "set.toml"),
+        lambda: own(models),
+        lambda: own(package),
+        lambda: Draw(Store(tmp_path / "store"), mb.get_model("mini-base-1"), name),
+    ):
+        with pytest.raises(MathbError, match="cannot name a file or folder") as caught:
+            read()
+        assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+
+
+ERRORS = [ZeroDivisionError("by zero\nat night"), RecursionError("x" * 5000), KeyError("\ud800")]
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_what_nobody_foresaw_is_two_lines_and_a_file(monkeypatch, error):
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("mathb_kit.load_problems", fail)
+    monkeypatch.setattr("mathb_kit.problems.load_problems", fail)
+    result = CliRunner().invoke(app, ["store", "counts", "--on", "mini-math"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    first, second = result.stderr.splitlines()
+    assert type(error).__name__ in first and len(first) < 500
+    report = Path(second.partition(" is in ")[2].partition(";")[0])
+    text = report.read_text()
+    assert "Traceback" in text and "in fail" in text and mb.__version__ in text
+    report.unlink()
+
+
+def test_sigterm_ends_a_command_in_order(tmp_path):
+    """It says so, commits what is finished, and leaves no temporary folder of a kernel."""
+    (tmp_path / "slow.py").write_text('# %% tags=["parameters"]\nx = 1\n\n# %%\nimport time; time.sleep(600)\n')
+    script = (
+        "import sys; from pathlib import Path; from mathb_kit.cli import app; from mathb_kit.report import notebooks\n"
+        "import mathb_kit.cli.store as store\n"
+        "store.mb.load_problems = lambda name: notebooks.run_notebook(Path(name), {}, Path(name).parent / 'out')\n"
+        "app(['store', 'counts', '--on', sys.argv[1]])"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", script, str(tmp_path / "slow.py")]
+    child = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 120
+    while not any(tmp_path.glob("mathb-kernel-*")) and time.monotonic() < until:
+        assert child.poll() is None, child.communicate()[1]
+        time.sleep(0.05)
+    child.send_signal(signal.SIGTERM)
+    told = child.communicate(timeout=120)[1]
+    assert child.returncode == 143 and "mathb: ended by SIGTERM" in told and "Traceback" not in told
+    assert not list(tmp_path.glob("mathb-kernel-*"))
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["7", r"\boxed{", r"\[", r"\(", "$", "$ ", "$$ x", r"1\cdot ", "\\", r"\boxed{a{}", r"\[\(", r"\\[", "$x"],
+)
+def test_a_text_of_a_megabyte_is_searched_for_formulas_once(unit):
+    """Searched anew from each of its marks it would take hours: the alarm is there to say so, not to measure."""
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("not linear"))
+    signal.alarm(100)
+    try:
+        assert with_maths(unit * (1_000_000 // len(unit)))
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_formulas_end_where_they_did():
+    for latex, count in {
+        r"a \[ x \\[4pt] y \] b": 1, r"\(x\) and \(y\)": 2, "$x$ costs $5": 1, "$$a$b$$": 1, r"12\cdot 3\cdot 4": 1,
+        r"\boxed{\frac12}": 1, "12 apples": 0, r"\$5 and \$6": 0, r"\[ open": 0,
+    }.items():  # fmt: skip
+        assert with_maths(latex).count("<math") == count, latex
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "NaN", "[Infinity]", "{", "", b"\xff", "9" * 5000])
+def test_json_that_means_nothing_is_refused_by_the_one_reader(tmp_path, text):
+    with pytest.raises(ValueError):
+        parse_json(text)
+    file = tmp_path / "x.json"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(MathbError, match=r"x.json is not JSON \(.*\); fetch or write it anew"):
+        read_json(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("x = 1".encode("utf-16"), "it is UTF-16, not UTF-8"),
+        (b"a = 1\nb = 2\nc = '\xff'\n", "line 3 is not UTF-8"),
+        (b"x = " + b"[" * 100_000, "nested|TOML|Unclosed|Invalid"),
+    ],
+)
+def test_toml_that_is_none_is_named_with_the_line(tmp_path, content, why):
+    (tmp_path / "x.toml").write_bytes(content)
+    with pytest.raises(MathbError, match=f"x.toml is not a TOML file .*({why})"):
+        read_toml(tmp_path / "x.toml")
+
+
+def test_a_log_of_training_holds_no_nan(tmp_path):
+    with RunFolder(tmp_path / "run", {"seed": 1}) as folder:
+        folder.log({"step": 1, "reward": float("nan"), "loss": 0.5})
+    assert parse_json((tmp_path / "run" / "log.jsonl").read_bytes()) == {"step": 1, "reward": None, "loss": 0.5}
+    assert read_log(tmp_path / "run")["reward"].isna().all()
+    (tmp_path / "run" / "log.jsonl").write_bytes(b"\xff\n")
+    with pytest.raises(MathbError, match="log.jsonl is damaged"):
+        read_log(tmp_path / "run")
