@@ -49,7 +49,7 @@ class GaveUp(Exception):
     """Every try of one request failed; the message says how the last one did."""
 
 
-class Unreadable(GaveUp):
+class UnreadableReply(GaveUp):
     """The last try of a request that failed was answered, by something else than what was asked for."""
 
 
@@ -139,7 +139,7 @@ class Endpoint:
             within: seconds for all tries together.
 
         Raises:
-            GaveUp: no try was answered; Unreadable: the last one was, but not as asked.
+            GaveUp: no try was answered; UnreadableReply: the last one was, but not as asked.
             MathbError: the server refuses the request.
         """
         file = self._cache_file(path, body) if keep else None
@@ -305,7 +305,7 @@ class Endpoint:
 
 
 def _gave_up(failure: object, *how: str) -> GaveUp:
-    kind = Unreadable if isinstance(failure, BadReply) else GaveUp
+    kind = UnreadableReply if isinstance(failure, BadReply) else GaveUp
     return kind(without_key(", ".join([str(failure), *how])))
 
 

@@ -32,8 +32,9 @@ from mathb_kit.sentences.real import (
     replay_sentence,
     top_end_sentence,
 )
+from mathb_kit.widgets import show_table
 
-folder, notes = real_figures_folder(), {name: source.note for name, source in real.sources().items()}
+folder, notes = real_figures_folder(), {name: source.note for name, source in real.real_sources().items()}
 print(f"{profile}: figures go to {folder}")
 for name in notes:
     print(f"{name}: {real.path_of(name).name}; {notes[name]}")
@@ -43,7 +44,7 @@ def write(table, name):
     """A table without a figure."""
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
-    return table.style.hide(axis="index").format(precision=3, na_rep="")
+    return show_table(table)
 
 
 # %% [markdown]
@@ -73,7 +74,7 @@ you_should_see(*pair_sentences(pair))
 # between these shares, so one such run tells little.
 
 # %%
-pair.expansion.drop(columns=["problems", "interval"]).style.hide(axis="index").format(precision=3)
+show_table(pair.expansion.drop(columns=["problems", "interval"]))
 
 # %% [markdown]
 # **Exercise.** A paper reports: "At k = 128 our RL model solves 3 problems that the base never solved in 128 attempts."

@@ -82,7 +82,7 @@ def grade(
 
     \b
     Example: mathb grade predictions.jsonl -o graded.jsonl
-    Example: generate | mathb grade - --skip-bad > graded.jsonl
+    Example: mathb grade predictions.jsonl --skip-bad -o graded.jsonl
     Example: mathb grade predictions.jsonl --explain --row 12
     """
     if explain or row:

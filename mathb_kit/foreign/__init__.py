@@ -8,7 +8,7 @@ from mathb_kit.foreign.arms import Arms, arms_of, open_samples
 from mathb_kit.foreign.counts import counts_from_frame, read_foreign_counts
 from mathb_kit.foreign.reading import format_of, import_files
 from mathb_kit.foreign.samples import ELSEWHERE, Samples, imported_names, load_samples, require_comparable
-from mathb_kit.foreign.tables import read_table
+from mathb_kit.foreign.tables import read_counts_table
 from mathb_kit.foreign.texts import compare_verdicts, remarks, samples_from_attempts
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "load_samples",
     "open_samples",
     "read_foreign_counts",
-    "read_table",
+    "read_counts_table",
     "remarks",
     "require_comparable",
     "samples_from_attempts",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.foreign.samples import Samples, origin_of
-from mathb_kit.foreign.tables import read_table, stem_of
+from mathb_kit.foreign.tables import read_counts_table, stem_of
 from mathb_kit.plan import Plan
 from mathb_kit.settings import did_you_mean
 
@@ -41,7 +41,7 @@ def read_foreign_counts(
     """Counts from a file: one row per model and problem, or one per problem with ``c_<model>`` columns.
 
     Args:
-        path: see `read_table`.
+        path: see `read_counts_table`.
         columns: field (one of `FIELDS`) to the name of its column, where that is not the field's own or a usual one.
         where: keep only rows with these values, e.g. ``{"benchmark": "MATH"}``.
         grader: who decided what is correct, in words.
@@ -52,7 +52,7 @@ def read_foreign_counts(
         MathbError: naming file, row or column and the remedy.
     """
     path = Path(path)
-    table = read_table(path)
+    table = read_counts_table(path)
     for column, value in (where or {}).items():
         if column not in table:
             raise MathbError(f"{path} has no column {column!r}{_there(column, table)}.")

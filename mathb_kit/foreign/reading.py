@@ -13,10 +13,10 @@ from mathb_kit.errors import MathbError
 from mathb_kit.foreign.counts import read_foreign_counts
 from mathb_kit.foreign.logs import (
     Attempts,
-    read_completions,
     read_inspect,
     read_lighteval,
     read_lm_eval,
+    read_plain,
     read_rollouts,
 )
 from mathb_kit.foreign.samples import Samples, origin_of
@@ -29,7 +29,7 @@ LOGS: dict[str, Callable[[Path, str | None], Attempts]] = {
     "inspect": read_inspect,
     "lm-eval": read_lm_eval,
     "lighteval": read_lighteval,
-    "jsonl": read_completions,
+    "jsonl": read_plain,
     "rollouts": read_rollouts,
 }
 """Readers of logs, by the name of the format."""
@@ -44,9 +44,7 @@ def import_files(
     model: str | None = None,
     on: str = "",
     settings: Mapping[str, Any] | None = None,
-    source: str = "",
-    licence: str = "",
-    **counts: Any,
+    **about: Any,
 ) -> Samples:
     """Files of one format as one `Samples`.
 
@@ -56,27 +54,27 @@ def import_files(
         model: logs: how the model is called.
         on: name of the problem set; by default as the first file has it.
         settings: how it was sampled, beside what a log says itself.
-        source, licence: for captions.
-        counts: of `read_foreign_counts`: columns, where, grader.
+        about: ``source`` and ``licence``, for captions; for counts also columns, where and grader
+            (`read_foreign_counts`).
 
     Raises:
         MathbError: naming file and row.
     """
+    facts = {name: about.pop(name, "") for name in ("source", "licence")}
     paths = [Path(each) for each in files]
     forms = {form or format_of(path) for path in paths}
     if len(forms) > 1:
         raise MathbError(f"The files are of several formats ({', '.join(sorted(forms))}); import them one by one.")
     (chosen,) = forms
-    facts = {"source": source, "licence": licence}
     if chosen == COUNTS:
         if model:
             raise MathbError("--model names the model of a log; for counts say --column model=NAME.")
-        parts = [read_foreign_counts(path, on=on, settings=settings or {}, **facts, **counts) for path in paths]
+        parts = [read_foreign_counts(path, on=on, settings=settings or {}, **facts, **about) for path in paths]
         return _joined(parts)
     if chosen not in LOGS:
         known = [COUNTS, *LOGS]
         raise MathbError(f"There is no format {chosen!r}{did_you_mean(chosen, known)}; there are {', '.join(known)}.")
-    if unused := [key for key, value in counts.items() if value]:
+    if unused := [key for key, value in about.items() if value]:
         raise MathbError(f"--{unused[0].rstrip('s')} is for counts; {paths[0].name} is a log ({chosen}).")
     logs = [LOGS[chosen](path, model) for path in paths]
     told = {**logs[0].settings, **(settings or {})}

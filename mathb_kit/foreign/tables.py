@@ -16,7 +16,7 @@ _SUFFIXES = (".csv", ".tsv", ".gz", ".jsonl", ".json", ".zst", ".parquet", ".eva
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def read_table(path: Path | str) -> pd.DataFrame:
+def read_counts_table(path: Path | str) -> pd.DataFrame:
     """All rows of a CSV (with a header; ``.tsv`` by tabs; ``.gz``), JSON lines or Parquet file.
 
     Cells of CSV stay texts, "" where empty.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypedDict, Unpack
 
 import pandas as pd
 
@@ -156,15 +157,21 @@ class PairComparison:
         return pd.DataFrame({"base": self.base_outcomes.set_index("problem")["c"], "tuned": tuned})
 
 
+class Caption(TypedDict, total=False):
+    """What sentences and captions say of a comparison's attempts."""
+
+    on: str
+    note: str
+
+
 def compare_pair(
     base: pd.DataFrame,
     tuned: pd.DataFrame,
     *,
     redrawn: Sequence[pd.DataFrame] = (),
     names: tuple[str, str] | None = None,
-    on: str = "the set",
-    note: str = "",
     mixed_graders: bool = False,
+    **caption: Unpack[Caption],
 ) -> PairComparison:
     """Check that two arms may be compared, and compare them.
 
@@ -173,12 +180,13 @@ def compare_pair(
             c, plan, grader, perhaps gold.
         redrawn: further draws of the base.
         names: how to call base and tuned model; their ``model`` by default.
-        on, note: for sentences and captions.
+        caption: ``on`` (the set) and ``note``, for sentences and captions.
         mixed_graders: compare although two graders decided; the note then says so.
 
     Raises:
         MathbError: other problems, golds, graders, models or plans than a comparison can bear.
     """
+    on, note = caption.get("on", "the set"), caption.get("note", "")
     for other in (tuned, *redrawn):
         require_comparable(base, other, mixed_graders=mixed_graders)
     for rows in redrawn:

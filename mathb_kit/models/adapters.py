@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mathb_kit.errors import MathbError
-from mathb_kit.models.facts import folder_facts, read_json
+from mathb_kit.models.facts import folder_facts, read_if_there
 from mathb_kit.models.model import Model, no_safe_weights
 
 
@@ -20,7 +20,7 @@ def base_of(folder: Path) -> str:
     Raises:
         MathbError: none is recorded.
     """
-    settings = read_json(folder / "adapter_config.json")
+    settings = read_if_there(folder / "adapter_config.json")
     base, revision = settings.get("base_model_name_or_path"), settings.get("revision")
     if not isinstance(base, str) or not base:
         raise MathbError(

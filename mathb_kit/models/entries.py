@@ -100,7 +100,9 @@ def _tables(files: tuple[Path, ...]) -> dict[str, tuple[str, dict[str, Any]]]:
         styles |= read.pop("styles", {})
         for name, table in read.items():
             try:
-                where = f"{path.name} [{check_name(name)}]"
+                for part in name.split("/"):  # a hub id may be registered under itself
+                    check_name(part)
+                where = f"{path.name} [{name}]"
             except ValueError as error:
                 raise MathbError(f"{path}: the name {error}.") from None
             tables[name] = where, _with_style(table, styles, where)

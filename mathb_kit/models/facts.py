@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mathb_kit.errors import MathbError
-from mathb_kit.settings import read_json as read_object
+from mathb_kit.settings import read_json
 
 # All that is read of a checkpoint of the hub before its weights are.
 SMALL_FILES = ("config.json", "generation_config.json", "tokenizer_config.json", "chat_template.jinja")
@@ -44,10 +44,10 @@ def folder_facts(folder: Path, name: str | None = None) -> Facts:
     Raises:
         MathbError: a file that is not what its name says.
     """
-    config = read_json(folder / "config.json")
+    config = read_if_there(folder / "config.json")
     text = config["text_config"] if isinstance(config.get("text_config"), dict) else {}  # of multimodal checkpoints
-    generation = read_json(folder / "generation_config.json")
-    tokenizer = read_json(folder / "tokenizer_config.json")
+    generation = read_if_there(folder / "generation_config.json")
+    tokenizer = read_if_there(folder / "tokenizer_config.json")
     files = {}
 
     context = next((table[key] for table in (config, text) for key in _CONTEXT_KEYS if table.get(key)), None)
@@ -86,9 +86,9 @@ def folder_facts(folder: Path, name: str | None = None) -> Facts:
     )
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def read_if_there(file: Path) -> dict[str, Any]:
     """The object in a JSON file; empty where there is no such file. Raises MathbError: something else is in it."""
-    return read_object(file) if file.is_file() else {}
+    return read_json(file) if file.is_file() else {}
 
 
 def _template(folder: Path, tokenizer: dict[str, Any]) -> tuple[str | None, str]:
@@ -117,7 +117,7 @@ def _end_of(folder: Path, tokenizer: dict[str, Any]) -> int | None:
     try:
         tokens = [(int(number), token.get("content")) for number, token in added.items()]
         if text and not tokens:
-            listed = read_json(folder / "tokenizer.json").get("added_tokens", [])
+            listed = read_if_there(folder / "tokenizer.json").get("added_tokens", [])
             tokens = [(each["id"], each["content"]) for each in listed]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MathbError(f"The tokenizer in {folder} lists added tokens in no known form; fetch it again.") from error

@@ -13,7 +13,7 @@ from mathb_kit.miniature import CHECKPOINTS
 from mathb_kit.models.adapters import base_of, is_adapter, with_adapter
 from mathb_kit.models.defaults import derived_usage
 from mathb_kit.models.entries import Usage, hub_models, registered_tables
-from mathb_kit.models.facts import folder_facts, read_json
+from mathb_kit.models.facts import folder_facts, read_if_there
 from mathb_kit.models.gguf import gguf_facts
 from mathb_kit.models.hub import current_commit, is_here, small_files
 from mathb_kit.models.model import Model, Sampling
@@ -156,7 +156,7 @@ def _by_path(path: Path) -> tuple[Model, dict[str, Any]]:
         remedy = f"name its file, {file}" if file else "give a checkpoint folder in Hugging Face format"
         raise MathbError(f"{path} has no config.json; {remedy}.")
     recipe = path / "recipe.json"
-    section = read_json(recipe).get("mathb", {})
+    section = read_if_there(recipe).get("mathb", {})
     usage = Usage.parse(section, f"{recipe}, section mathb")
     origins = dict.fromkeys(_settings_of(section), f"registered ({recipe.name})")
     return replace(_model(path.resolve().name, str(path), usage), origins=origins), section

@@ -1,7 +1,7 @@
 """The study of real language models that needs no sampling: public counts of others, judged beside their null."""
 
 from mathb_kit.real.judge import judge_beside_grader, judge_table, judged_completions
-from mathb_kit.real.sources import Source, as_committed, lineages, path_of, real_counts, sources
+from mathb_kit.real.sources import Source, as_committed, lineages, path_of, real_counts, real_sources
 from mathb_kit.real.tables import (
     beyond_frozen,
     forecasts,
@@ -37,6 +37,6 @@ __all__ = [
     "real_counts",
     "real_pair",
     "replayed_plan",
-    "sources",
+    "real_sources",
     "stage_pairs",
 ]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from mathb_kit.foreign import samples_from_attempts
-from mathb_kit.foreign.logs import read_completions
+from mathb_kit.foreign.logs import read_plain
 from mathb_kit.foreign.samples import origin_of
 from mathb_kit.problems.files import data_folder
-from mathb_kit.real.sources import FOLDER, sources
+from mathb_kit.real.sources import FOLDER, real_sources
 from mathb_kit.verdicts import Verdict
 
 FILE = "epoch_otis_completions_2epochs.jsonl.zst"
@@ -38,8 +38,8 @@ def judge_beside_grader(path: Path, few: int | None = None) -> pd.DataFrame:
         path: from `judged_completions`.
         few: only the first so many rows.
     """
-    attempts = pd.DataFrame(list(read_completions(path).rows)[:few]).astype({"text": object, "gold": object})
-    origin = origin_of(path, "jsonl", source=sources()["otis"].who, licence=sources()["otis"].licence)
+    attempts = pd.DataFrame(list(read_plain(path).rows)[:few]).astype({"text": object, "gold": object})
+    origin = origin_of(path, "jsonl", source=real_sources()["otis"].who, licence=real_sources()["otis"].licence)
     verdicts = samples_from_attempts(attempts, origin, "OTIS Mock AIME").verdicts
     texts = attempts["text"].fillna("")
     lines = [_LINE.findall(text) for text in texts]

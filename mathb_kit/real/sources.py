@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mathb_kit.errors import MathbError
-from mathb_kit.foreign import Samples, counts_from_frame, read_table
+from mathb_kit.foreign import Samples, counts_from_frame, read_counts_table
 from mathb_kit.foreign.samples import origin_of
 from mathb_kit.problems.files import data_folder
 from mathb_kit.settings import Settings, read_toml
@@ -49,7 +49,7 @@ def _tables() -> dict[str, Any]:
     return read_toml(Path(__file__).with_name("sources.toml"))
 
 
-def sources() -> dict[str, Source]:
+def real_sources() -> dict[str, Source]:
     """By name: pair, otis, pythia, stages."""
     return {name: Source.parse(table, name) for name, table in _tables().items() if name != "lineage"}
 
@@ -65,7 +65,7 @@ def path_of(name: str) -> Path:
     Raises:
         MathbError: it is not on this machine.
     """
-    source, folder = sources()[name], data_folder()
+    source, folder = real_sources()[name], data_folder()
     path = folder / FOLDER / source.file if folder else None
     if path is None or not path.is_file():
         raise MathbError(
@@ -77,15 +77,14 @@ def path_of(name: str) -> Path:
 
 def as_committed() -> bool:
     """Whether every file is the one that the committed figures were drawn from."""
-    return all(
-        hashlib.sha256(path_of(name).read_bytes()).hexdigest() == source.sha256 for name, source in sources().items()
-    )
+    known = real_sources().items()
+    return all(hashlib.sha256(path_of(name).read_bytes()).hexdigest() == source.sha256 for name, source in known)
 
 
 def real_counts(name: str) -> Samples:
     """The counts of a source as outcomes, by model (``stages``: ``sft`` and ``rl`` by stage as draws)."""
-    source, path = sources()[name], path_of(name)
-    table = read_table(path)
+    source, path = real_sources()[name], path_of(name)
+    table = read_counts_table(path)
     columns = {}
     if name == "pair":
         table = table.rename(columns={"c_base": "c_Qwen2.5-7B", "c_rl": "c_SimpleRL-Zoo", "index": "problem"})

@@ -189,7 +189,7 @@ def _replay(part: pd.DataFrame, rng: np.random.Generator, ks: Sequence[int]) -> 
 def _far_forecast(
     rates: SuccessRates, first: int, seen: np.ndarray, rng: np.random.Generator
 ) -> tuple[float, float, float]:
-    """Share of the problems that 10,000 fresh attempts solve, expected, and 95 % of what they could (each refit once)."""
+    """Share of problems that 10,000 fresh attempts solve, expected, and 95 % of what they could (each refit once)."""
     chance, tried = -np.expm1(K_MAX * np.log1p(-np.minimum(rates.rates, 1 - 1e-12))), np.full(len(seen), first)
     expected = rates.posterior(tried, seen) @ chance
     shares = []

@@ -46,7 +46,8 @@ def write_card(judged: CheckpointJudgement, folder: Path | None = None) -> tuple
     """
     folder = folder or cards_root()
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{judged.tuned.name}-over-{judged.base.name}-on-{judged.on.name}"
+    names = (judged.tuned.name, judged.base.name, judged.on.name)
+    stem = "{}-over-{}-on-{}".format(*(name.replace("/", "--") for name in names))
     record = card_record(judged)
     data, page = folder / f"{stem}.json", folder / f"{stem}.html"
     data.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")

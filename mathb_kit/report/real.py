@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from mathb_kit.places import run_root
-from mathb_kit.real import path_of, sources
+from mathb_kit.real import path_of, real_sources
 from mathb_kit.report.folders import real_figures_folder
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import every_caption_says, write_pictures
@@ -25,7 +25,7 @@ def redraw_real() -> Path:
             numbers were sampled.
     """
     started = time.monotonic()
-    for name in sources():
+    for name in real_sources():
         path_of(name)  # before a kernel starts: what is missing is one sentence
     folder = real_figures_folder()
     executed = run_notebook(NOTEBOOK, {"profile": "real"}, run_root("real") / "notebooks")
@@ -42,5 +42,5 @@ def redraw_real() -> Path:
 def price_of_real() -> str:
     """What the call costs, in words."""
     lines = ["real: no attempts, no tokens, two minutes on one core", "  reads, from real_counts/ of MATHB_DATA_DIR:"]
-    files = [f"  {each.file}: {each.what} ({each.who}; {each.licence})" for each in sources().values()]
+    files = [f"  {each.file}: {each.what} ({each.who}; {each.licence})" for each in real_sources().values()]
     return "\n".join([*lines, *files])

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from mathb_kit.endpoint import Endpoint, GaveUp, Unreadable
+from mathb_kit.endpoint import Endpoint, GaveUp, UnreadableReply
 from mathb_kit.errors import MathbError
 from mathb_kit.models.chat import chat_options, chat_turns
 from mathb_kit.models.model import Model
@@ -243,7 +243,7 @@ class ServerEngine:
         for tries in (None, 1):
             try:
                 return self.endpoint.post(self._path, body, read, tries, keep=_none_is_cut)
-            except Unreadable as failure:
+            except UnreadableReply as failure:
                 raise self._unreadable(failure) from None
             except GaveUp as failure:
                 if tries is None:
@@ -259,7 +259,7 @@ class ServerEngine:
         read = partial(read_completions, asked=1, settings=settings, count=self._count)
         try:
             self.endpoint.post(self._path, small, read, keep=False, within=self._first_seconds)
-        except Unreadable as fault:
+        except UnreadableReply as fault:
             raise self._unreadable(fault) from None
         except GaveUp as fault:
             if failure is None:
@@ -272,7 +272,7 @@ class ServerEngine:
                 "run again when it is back."
             ) from None
 
-    def _unreadable(self, failure: Unreadable) -> MathbError:
+    def _unreadable(self, failure: UnreadableReply) -> MathbError:
         return MathbError(
             f"the server at {self.endpoint.url} answers with {failure}; nothing of it is recorded, what was finished "
             "is kept. Mend the server's settings or ask another, then run again."

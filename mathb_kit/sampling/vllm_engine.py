@@ -15,7 +15,7 @@ from typing import Any
 from mathb_kit.atomic import whole_file
 from mathb_kit.children import Child, Died
 from mathb_kit.errors import MathbError
-from mathb_kit.models.facts import read_json
+from mathb_kit.models.facts import read_if_there
 from mathb_kit.models.model import Model
 from mathb_kit.models.weights import checkpoint_place
 from mathb_kit.places import logs_root
@@ -188,7 +188,7 @@ def _lora_args(model: Model) -> dict[str, Any]:
     """What vLLM must know beforehand of an adapter: that there is one, and its rank."""
     if not model.adapter:
         return {}
-    settings = read_json(Path(model.adapter) / "adapter_config.json")
+    settings = read_if_there(Path(model.adapter) / "adapter_config.json")
     if settings.get("peft_type") != "LORA":
         raise MathbError(
             f"{model.adapter} is an adapter of type {settings.get('peft_type')}, and vLLM applies LoRA only; use "

@@ -82,7 +82,7 @@ def _forget_in(store: Store, folder: Path, problems: Collection[str] | None, dry
             _commit_rest(folder, name, rows.filter(pc.invert(goes)), source_of[name])
         content = json.dumps(provenance(forgotten=told), indent=1).encode()
         write_atomically(
-            store.root / "forgotten" / f"{new_shard_name().removesuffix('.parquet')}.json",
+            store.root / "forgotten" / f"{new_shard_name(store.root / 'forgotten').removesuffix('.parquet')}.json",
             lambda stream: stream.write(content),
         )
         if path.name.startswith(PACK_PREFIX):
@@ -124,4 +124,4 @@ def _commit_rest(folder: Path, shard: str, rows: pa.Table, source: str | None) -
 
 def _write_pack_of_rest(folder: Path, shards: list[tuple[str, Place]]) -> None:
     if shards:
-        write_pack(folder / f"{PACK_PREFIX}{new_shard_name()}", dict(shards), ATTEMPTS)
+        write_pack(folder / f"{PACK_PREFIX}{new_shard_name(folder)}", dict(shards), ATTEMPTS)

@@ -164,7 +164,7 @@ def test_there_are_payloads_and_the_check_finds_each_that_is_markup():
 
 
 def test_the_page_of_a_run(tmp_path, monkeypatch):
-    for name, unsolved in (("plain", {}), ("hard", {"mini-base-1_unsolved": True})):
+    for name, unsolved in (("plain", {}), ("hard", {"mini-base-1_unsolved": True, "selected_in": 40})):
         rows = [{"problem": each.statement, "answer": "1"} | unsolved for each in problems(name)]
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     study = load_profile("mini").model_copy(

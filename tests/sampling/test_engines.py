@@ -127,7 +127,8 @@ def test_what_engines_a_draw_is_of_is_read_from_its_shards_also_when_they_are_pa
     Draw(store, MODEL).sample(Named("heads"), PROBLEMS[:10], 8)
     Draw(store, MODEL, mix_engines=True).sample(Named("tails"), PROBLEMS[10:15], 8)
     Draw(store, MODEL, "other").sample(Named("tails"), PROBLEMS, 8)
-    for files in ((3, 2), (2, 2)):
+    # A run commits its first chunk at once and the rest at its end: two shards for each of the three.
+    for files in ((6, 2), (2, 2)):
         for reader in (store, Store(tmp_path)):
             assert reader.engines(MODEL.key(), "main") == {"heads": 80, "tails": 40}
             assert reader.engines(MODEL.key(), "other") == {"tails": 240}

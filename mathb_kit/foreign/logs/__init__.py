@@ -7,7 +7,7 @@ from mathb_kit.foreign.logs.attempts import Attempts
 from mathb_kit.foreign.logs.inspect_ai import read_inspect
 from mathb_kit.foreign.logs.lighteval import read_lighteval
 from mathb_kit.foreign.logs.lm_eval import read_lm_eval
-from mathb_kit.foreign.logs.plain import read_completions
+from mathb_kit.foreign.logs.plain import read_plain
 from mathb_kit.foreign.logs.rollouts import read_rollouts
 
-__all__ = ["Attempts", "read_completions", "read_inspect", "read_lighteval", "read_lm_eval", "read_rollouts"]
+__all__ = ["Attempts", "read_plain", "read_inspect", "read_lighteval", "read_lm_eval", "read_rollouts"]

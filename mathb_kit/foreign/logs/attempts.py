@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 COLUMNS = ("model", "problem", "draw", "text", "gold", "their_verdict", "truncated", "tokens")
 
@@ -25,12 +25,20 @@ class Attempts:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+class MoreOfAnAttempt(TypedDict, total=False):
+    """What only some logs say of an attempt."""
+
+    draw: str
+    truncated: bool | None
+    tokens: int | None
+
+
 def attempt(
-    model: str, problem: Any, text: str | None, gold: Any, their_verdict: bool | None, *, draw: str = "main",
-    truncated: bool | None = None, tokens: int | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    model: str, problem: Any, text: str | None, gold: Any, their_verdict: bool | None, **more: Unpack[MoreOfAnAttempt]
+) -> dict[str, Any]:
     """One row of `Attempts`."""
-    values = (model, str(problem), draw, text, gold, their_verdict, truncated, tokens)
+    row = {"draw": "main", "truncated": None, "tokens": None, **more}
+    values = (model, str(problem), row["draw"], text, gold, their_verdict, row["truncated"], row["tokens"])
     return dict(zip(COLUMNS, values))
 
 

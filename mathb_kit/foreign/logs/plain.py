@@ -17,7 +17,7 @@ _GOLD = ("gold", "answer", "target", "ground_truth")
 _VERDICT = ("correct", "is_correct", "verdict", "judge", "score")
 
 
-def read_completions(path: Path, model: str | None = None) -> Attempts:
+def read_plain(path: Path, model: str | None = None) -> Attempts:
     """Rows ``{"problem", "gold", "completions": [...]}``, or one attempt a row with ``text`` (or ``completion``, ...).
 
     A problem is known by ``id`` or ``problem_id`` where it has one, else by its text. ``model``, ``draw`` (or ``run``),
