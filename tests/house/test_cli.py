@@ -127,8 +127,8 @@ def test_the_help_gives_every_verb_a_whole_sentence_under_a_heading_of_what_it_i
 )
 def test_every_example_of_the_help_runs(line, own_problems, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("predictions.jsonl").write_text(json.dumps({"gold": "4", "prediction": r"\boxed{4}"}) + "\n")
-    Path("counts.csv").write_text("n,c\n" + "".join(f"16,{c}\n" for c in range(9)))
+    Path("predictions.jsonl").write_text(12 * (json.dumps({"gold": "4", "prediction": r"\boxed{4}"}) + "\n"))
+    Path("counts.csv").write_text("problem,n,c\n" + "".join(f"p{c},16,{c}\n" for c in range(9)))
     Path("my-set.toml").write_text(
         f'pool = ["{own_problems}"]\nmodels = ["mini-base-1"]\nattempts = 4\nlicence = "mit"\n'
     )
