@@ -12,10 +12,9 @@ import pandas as pd
 from mathb_kit.construction import DRAW, contamination, letters_and_digits
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
-from mathb_kit.grading import GRADER_VERSION
 from mathb_kit.judging.health import Health, health_of
-from mathb_kit.judging.judgement import OTHERWISE, REDRAWN, Judgement, change_by_problem, judge_on
-from mathb_kit.judging.selection import Selection, other_base, refuse_one_model, selection_by_column
+from mathb_kit.judging.judgement import Judgement, change_by_problem, judge_on
+from mathb_kit.judging.selection import Selection, made_here, other_base, refuse_one_model, selection_by_column
 from mathb_kit.models import Model, Pair, settings_table
 from mathb_kit.plan import Plan
 from mathb_kit.problems import Problem, ProblemSet, load_problems
@@ -69,8 +68,7 @@ class CheckpointJudgement:
     @cached_property
     def judgement(self) -> Judgement:
         """Expansion of the tuned model and of the re-drawn base at the plan's last attempt."""
-        called = REDRAWN if self.selection.same_model else OTHERWISE
-        return judge_on(self.tuned_attempts, self.redrawn_attempts, self.problems, self.plan.n_max, called)
+        return judge_on(self.tuned_attempts, self.redrawn_attempts, self.problems, self.plan.n_max)
 
     @cached_property
     def other_base(self) -> str | None:
@@ -82,7 +80,7 @@ class CheckpointJudgement:
         """By what was evaluated, what became of its attempts besides right and wrong."""
         evaluations = {
             f"{self.tuned.name} on {self.on.name}": self.tuned_attempts,
-            f"{self.base.name}, {self.judgement.redrawn}": self.redrawn_attempts,
+            f"{self.base.name}, re-drawn": self.redrawn_attempts,
         }
         for name, pair in self.saturated.items():
             evaluations |= {f"{each.model.name} on {name}": each for each in pair}
@@ -236,11 +234,10 @@ def judge_checkpoint(
 ) -> CheckpointJudgement:
     """Sample, grade and compare; what the store has is read.
 
-    Where the set has a column ``<base>_unsolved``, from at least as many attempts as the plan's and by the base under
-    the settings of ``pair``, that selection is the denominator, and the base's attempts are a re-draw if it is asked as
-    it was then (`mathb_kit.judging.selection`). Else the base selects here and now: it tries every problem under a draw
-    of its own, and what it never solves the tuned model is judged on. A base under the settings of another
-    (``matched``) is another model, and a re-draw of it is none of the model that a column speaks of.
+    Where the set has a column ``<base>_unsolved``, from at least as many attempts as the plan's and by the base as it
+    is asked now, that selection is the denominator. Else the base selects here and now: it tries every problem under a
+    draw of its own, and what it never solves the tuned model is judged on. A base under other settings (by ``matched``
+    or `mathb_kit.models.asked`) is another model, and a re-draw of it is none of the model that a column speaks of.
 
     Args:
         pair: tuned model and base (`mathb_kit.models.matched`).
@@ -263,16 +260,14 @@ def judge_checkpoint(
     def attempts(model: Model, problems: Sequence[Problem], plan: Plan = plan, draw: str = draw) -> Evaluation:
         return evaluate(model, problems, plan, draw=draw, store=store, engine=engine_for)
 
-    by_column = on.is_sieved_with(base.name) and pair.own_base and (on.selected_in or 0) >= plan.n_max
-    if by_column:
+    selection = selection_by_column(on, pair, plan.n_max)
+    if selection:
         chosen = on.unsolved_by(base.name)
-        selection = selection_by_column(on, base)
     else:
         outcomes = attempts(base, on, replace(plan, stop=1), DRAW).outcomes
         missed = set(outcomes.loc[outcomes["c"] == 0, "problem"])
         chosen = replace(on.where(lambda problem: problem.key in missed), selected_in=plan.n_max)
-        words = f"{plan.n_max:,} attempts of {base.name} at all {len(on)} problems (draw {DRAW!r}), made here"
-        selection = Selection(words, base.key(), (GRADER_VERSION,))
+        selection = made_here(on, pair, plan.n_max, DRAW)
     if not chosen:
         raise MathbError(
             f"{base.name} left nothing of {on.name} unsolved in {plan.n_max:,} attempts, so there is nothing to reach; "

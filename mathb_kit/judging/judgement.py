@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -22,8 +22,6 @@ from mathb_kit.statistics import (
 )
 from mathb_kit.statistics.arms import SELECTION, rows_on
 
-REDRAWN, OTHERWISE = "re-drawn", "under other settings"
-
 
 @dataclass(frozen=True)
 class Judgement:
@@ -35,8 +33,6 @@ class Judgement:
         selection: outcomes of the base's draw that chose the problems: nothing solved.
         comparison: the tuned model against the base.
         null: a fresh draw of the base against the same.
-        redrawn: what the base's fresh draw is called: ``re-drawn``, or ``under other settings`` where it is not asked
-            as it was when it chose the problems.
         tuned_outcomes, redrawn_outcomes: the outcomes behind the two, on the problems that the base left unsolved.
     """
 
@@ -48,12 +44,11 @@ class Judgement:
     null: ReachComparison
     tuned_outcomes: pd.DataFrame = field(repr=False, compare=False)
     redrawn_outcomes: pd.DataFrame = field(repr=False, compare=False)
-    redrawn: str = REDRAWN
 
     def to_frame(self) -> pd.DataFrame:
         """The rates of the tuned model and of the re-drawn base: tuned, base, metric, count, of, rate, low, high."""
         frames = []
-        for who, comparison in ((self.tuned, self.comparison), (f"{self.base} {self.redrawn}", self.null)):
+        for who, comparison in ((self.tuned, self.comparison), (f"{self.base} re-drawn", self.null)):
             frame = comparison.to_frame().drop(columns=["base", "tuned"])
             frames.append(frame.assign(tuned=who, base=self.base))
         table = pd.concat(frames, ignore_index=True)
@@ -62,10 +57,7 @@ class Judgement:
     def curves(self, ks: Sequence[int]) -> pd.DataFrame:
         """Expansion against k of both: who, k, estimate, low, high, interval."""
         frames = []
-        for who, outcomes in (
-            (self.tuned, self.tuned_outcomes),
-            (f"{self.base}, {self.redrawn}", self.redrawn_outcomes),
-        ):
+        for who, outcomes in ((self.tuned, self.tuned_outcomes), (f"{self.base}, re-drawn", self.redrawn_outcomes)):
             frames.append(expansion_curve(self.selection, outcomes, ks).assign(who=who))
         return pd.concat(frames, ignore_index=True).rename(columns={"rate": "estimate"})
 
@@ -93,17 +85,11 @@ def judge(tuned: Evaluation, redrawn: Evaluation, problems: ProblemSet, k: int) 
     return judge_on(tuned, redrawn, problems.unsolved_by(redrawn.model.name), k)
 
 
-def judge_on(
-    tuned: Evaluation, redrawn: Evaluation, chosen: ProblemSet, k: int, called: str = REDRAWN
-) -> Judgement:
-    """`judge` on problems all of which a draw of the base had left unsolved, in ``chosen.selected_in`` attempts.
-
-    ``called`` is REDRAWN, or OTHERWISE where the base is not asked as it was in that draw.
-    """
+def judge_on(tuned: Evaluation, redrawn: Evaluation, chosen: ProblemSet, k: int) -> Judgement:
+    """`judge` on problems all of which a draw of the base had left unsolved, in ``chosen.selected_in`` attempts."""
     selection = _selection_outcomes(chosen, redrawn, k)
     names = (tuned.model.name, redrawn.model.name, chosen[0].set if chosen else "the set")
-    judgement = judge_outcomes(names, tuned.outcomes, redrawn.outcomes, selection, k)
-    return replace(judgement, redrawn=called)
+    return judge_outcomes(names, tuned.outcomes, redrawn.outcomes, selection, k)
 
 
 def judge_outcomes(

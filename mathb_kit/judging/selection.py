@@ -1,7 +1,7 @@
 """Who selected the problems that a tuned model is judged on, and whether the base beside it is that model.
 
 A selection is bound to the model's key (weights, prompt, sampling settings), not to a name: a base asked otherwise is
-another model, and what it reaches is no re-draw.
+another model, which has to choose for itself.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mathb_kit.errors import MathbError
+from mathb_kit.grading import GRADER_VERSION
 from mathb_kit.miniature.sets import FOLDER
 from mathb_kit.models import Model, Pair, get_model
 from mathb_kit.models.model import Sampling
@@ -26,23 +27,37 @@ class Selection:
         words: the same in words.
         model_key: key of the model that made them; None where nobody recorded it.
         graders: grader versions that judged them; empty where nobody recorded it.
-        same_model: whether the base as it is asked now is that model: only then is its fresh draw a null. Where no key
-            is on record, the base asked as it is registered is taken for it.
     """
 
     words: str
     model_key: str | None = None
     graders: tuple[str, ...] = ()
-    same_model: bool = True
 
 
-def selection_by_column(on: ProblemSet, base: Model) -> Selection:
-    """The selection that a sieved set's column holds, with what its record (``.provenance.json``) says of it."""
-    words, record = f"the column {unsolved_column(base.name)} of {on.name}", _record(on)
-    key = record.get("models", {}).get(base.name)
-    graders = tuple(record.get("grader", ()))
-    same = key == base.key() if key else _asked_as_registered(base)
-    return Selection(words, key, graders, same)
+def selection_by_column(on: ProblemSet, pair: Pair, attempts: int) -> Selection | None:
+    """The selection that a sieved set's column holds, with what its record (``.provenance.json``) says of it.
+
+    None where there is no such column, or one of fewer attempts, or of the base asked otherwise than now.
+    """
+    base = pair.base
+    if not on.is_sieved_with(base.name) or (on.selected_in or 0) < attempts or not _asked_as_then(on, pair):
+        return None
+    record = _record(on)
+    words = f"the column {unsolved_column(base.name)} of {on.name}"
+    return Selection(words, record.get("models", {}).get(base.name), tuple(record.get("grader", ())))
+
+
+def made_here(on: ProblemSet, pair: Pair, attempts: int, draw: str) -> Selection:
+    """The selection by a draw of the base itself, with the reason where the set has a column that did not serve."""
+    base, why = pair.base, ""
+    if on.is_sieved_with(base.name):
+        column = f"the column {unsolved_column(base.name)}"
+        if not _asked_as_then(on, pair):
+            why = f": {column} is of {base.name} asked otherwise, which is another model"
+        else:
+            why = f": {column} is of {on.selected_in or 'an unknown number of'} attempts, too few"
+    words = f"{attempts:,} attempts of {base.name} at all {len(on)} problems (draw {draw!r}), made here{why}"
+    return Selection(words, base.key(), (GRADER_VERSION,))
 
 
 def refuse_one_model(pair: Pair) -> None:
@@ -66,10 +81,19 @@ def other_base(pair: Pair) -> str | None:
     return None if known.source == pair.base.source or _weights(known) == _weights(pair.base) else registered
 
 
-def _asked_as_registered(base: Model) -> bool:
-    """Whether a model is asked as its name, or else its checkpoint, says; the hub is not asked for it."""
+def _asked_as_then(on: ProblemSet, pair: Pair) -> bool:
+    """Whether the base is asked as it was for the set's column.
+
+    By the key on record. Where there is none, it is taken to have been asked then as its name, or else its checkpoint,
+    says; the hub is not asked for it.
+    """
+    base = pair.base
+    if key := _record(on).get("models", {}).get(base.name):
+        return key == base.key()
+    if not pair.own_base:
+        return False
     if not base.is_local and base.name not in model_names():
-        return not any(origin == "given" or origin.startswith("as ") for origin in base.origins.values())
+        return "given" not in base.origins.values()
     known = get_model(base.source if base.is_local else base.name)
     return known == base or known.key() == base.key()
 

@@ -69,7 +69,6 @@ def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
         "judged_on": {
             "selection": judged.selection.words,
             "selected_by": {"model_key": judged.selection.model_key, "graders": list(judged.selection.graders)},
-            "same_model": judged.selection.same_model,
             "problems": [problem.key for problem in judged.problems],
         },
         "plan": str(judged.plan),
@@ -113,7 +112,7 @@ def card_warnings(judged: CheckpointJudgement) -> list[str]:
 def _reached_by_part(judged: CheckpointJudgement) -> pd.DataFrame:
     """`CheckpointJudgement.parts` with intervals in words."""
     table = judged.parts().query("problems > 0").copy()
-    columns = {"tuned": judged.tuned.name, "redrawn": f"{judged.base.name} {judged.judgement.redrawn}"}
+    columns = {"tuned": judged.tuned.name, "redrawn": f"{judged.base.name} re-drawn"}
     for who, column in columns.items():
         shares = zip(table[who], table[f"{who}_low"], table[f"{who}_high"])
         table[column] = [f"{count} ({100 * low:.1f} to {100 * high:.1f} %)" for count, low, high in shares]
@@ -139,7 +138,6 @@ def _graders(judged: CheckpointJudgement) -> str:
 
 def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
     tuned, base, on = judged.tuned.name, judged.base.name, judged.on.name
-    otherwise = "" if judged.selection.same_model else f" {judged.judgement.redrawn}"
     curves = judged.judgement.curves(_powers_of_two(judged.plan.n_max))
     figure = plot_pass_at_k(curves, by="who", y_label=f"Expansion (share of {len(judged.problems)} problems)")
     synthetic = _SYNTHETIC if on in shipped_sets() else ""
@@ -155,7 +153,7 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
         selection=f"{judged.selection.words}{_graders(judged)}",
         expansion=Picture.of(
             figure,
-            f"Expansion against the attempts allowed, of {tuned} and of a fresh draw of {base}{otherwise}, on {on}"
+            f"Expansion against the attempts allowed, of {tuned} and of a fresh draw of {base}, on {on}"
             f"{f' ({synthetic})' if synthetic else ''}. Bands: 95 % {curves['interval'].iloc[0]}.",
         ),
         parts=PageTable.of(parts, "Problems reached, with 95 % Clopper-Pearson intervals of their share"),
@@ -177,7 +175,7 @@ def _reached(judged: CheckpointJudgement) -> list[dict[str, Any]]:
     problems = []
     for row in judged.reached_with_tuning().itertuples():
         mark = "gained" if row.gained else "reached, not distinguishable from luck"
-        beside = f"{judged.base.name} {judged.judgement.redrawn} {row.redrawn_c} of {row.redrawn_n:,}"
+        beside = f"{judged.base.name} re-drawn {row.redrawn_c} of {row.redrawn_n:,}"
         summary = f"{row.problem}: {mark}; {row.tuned_c} of {row.tuned_n:,} correct, {beside}; gold {row.gold}"
         problems.append({"summary": summary, "statement": row.statement, "index": row.index,
                          "completion": row.completion})  # fmt: skip
@@ -215,7 +213,7 @@ def _ordinary_rows(judged: CheckpointJudgement) -> pd.DataFrame:
 
 def _by_problem(judged: CheckpointJudgement) -> pd.DataFrame:
     columns = {
-        "problem": "problem", "redrawn": f"{judged.base.name} {judged.judgement.redrawn}", "tuned": "tuned",
+        "problem": "problem", "redrawn": f"{judged.base.name} re-drawn", "tuned": "tuned",
         "gain_p": "p (gain)", "gain_adjusted": "adjusted", "gained": "gained", "lost": "lost",
     }  # fmt: skip
     table = judged.gains.assign(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def judgement_sentence(judgement: Judgement) -> str:
     """The verdict on a tuned model, as a plain sentence."""
-    k, verdict = judgement.comparison.k, verdict_sentence(judgement.comparison, judgement.null, judgement.redrawn)
+    k, verdict = judgement.comparison.k, verdict_sentence(judgement.comparison, judgement.null)
     return f"{judgement.tuned} on what {judgement.base} did not solve of {judgement.on}, k = {k:,}: {verdict}."
 
 
@@ -32,14 +32,10 @@ def checkpoint_headline(judged: CheckpointJudgement) -> str:
     """
     comparison, null = judged.judgement.comparison, judged.judgement.null
     test = against_redraw(comparison, null)
-    frozen = judged.selection.same_model
     beyond = "no evidence of expansion"
     if test.distinguishable:
         beyond = "expansion" if test.only_tuned > test.only_redrawn else "reaches less than its base"
-        beyond += "" if frozen else " (or other settings)"
-    numbers = f"reach {comparison.expansion.count} of {comparison.expansion.of}, " + (
-        f"a frozen base {null.expansion.count}" if frozen else f"another model {null.expansion.count}"
-    )
+    numbers = f"reach {comparison.expansion.count} of {comparison.expansion.of}, a frozen base {null.expansion.count}"
     if judged.saturated:
         first = judged.ordinary().iloc[0]
         words = "Sharper" if first["low"] > 0 else "Blunter" if first["high"] < 0 else "Neither sharper nor blunter"
@@ -53,18 +49,11 @@ def checkpoint_headline(judged: CheckpointJudgement) -> str:
 
 def checkpoint_caveats(judged: CheckpointJudgement) -> list[str]:
     """What stands in the way of reading a judgement as one of base and tuned model; mostly nothing."""
-    base, said = judged.base.name, []
-    if judged.other_base:
-        said.append(f"{base} is not the base of {judged.tuned.name}, which is {judged.other_base}")
-    if not judged.selection.same_model:
-        said.append(
-            f"{base} is not asked as it was when it chose these problems, so it is another model and no null; leave "
-            "out --match and the flags, or let it choose anew from a set without its column"
-        )
-    return said
+    base, tuned = judged.base.name, judged.tuned.name
+    return [f"{base} is not the base of {tuned}, which is {judged.other_base}"] if judged.other_base else []
 
 
-def verdict_sentence(comparison: ReachComparison, null: ReachComparison, redrawn: str = "re-drawn") -> str:
+def verdict_sentence(comparison: ReachComparison, null: ReachComparison) -> str:
     """The tuned model's reach beside that of a re-drawn base, and whether the two can be told apart at 5 %.
 
     Where they cannot, the sentence says what could have been: how many problems reached only with tuning would have
@@ -73,7 +62,6 @@ def verdict_sentence(comparison: ReachComparison, null: ReachComparison, redrawn
     Args:
         comparison: base against tuned.
         null: the same base draw against a fresh draw of the base, on the same D and k.
-        redrawn: what that draw is called, as in `mathb_kit.judging.Judgement`.
 
     Raises:
         MathbError: the two comparisons do not belong together, or the null re-uses the draw that chose D.
@@ -81,18 +69,15 @@ def verdict_sentence(comparison: ReachComparison, null: ReachComparison, redrawn
     test = against_redraw(comparison, null)
     if not comparison.problems:
         return "there is nothing to reach: the problem set is empty"
-    a_base, the_base = "a re-drawn base", "the re-drawn base"
-    if redrawn != "re-drawn":
-        a_base = the_base = f"the base {redrawn}"
     outcome = "not distinguishable"
     if test.distinguishable:
         outcome = f"distinguishable, {'more' if test.only_tuned > test.only_redrawn else 'fewer'}"
     detectable = "" if test.distinguishable else f"; {_detectable(test)}"
     return (
-        f"reached {reach_with_interval(comparison.tuned_reach)}; {a_base} reaches "
+        f"reached {reach_with_interval(comparison.tuned_reach)}; a re-drawn base reaches "
         f"{reach_with_interval(null.tuned_reach)}: {outcome} "
-        f"(exact McNemar test, {test.only_tuned} problems only with tuning and {test.only_redrawn} only by "
-        f"{the_base}, p = {test.p:.2g}"
+        f"(exact McNemar test, {test.only_tuned} problems only with tuning and {test.only_redrawn} only by the "
+        f"re-drawn base, p = {test.p:.2g}"
         f"{detectable}; 95 % intervals: problems as a sample, {comparison.method})"
     )
 

@@ -23,42 +23,48 @@ BASE, TUNED = Model("base", "hub/base", revision="0" * 40), Model("tuned", "hub/
 def hard(tmp_path):
     """A frozen set as `construct` writes one: a column, and the key of the model that chose."""
 
-    def written(key):
+    def written(key, selected_in=8):
         path = tmp_path / "hard.jsonl"
         rows = ({"id": str(i), "problem": f"Toss {i}.", "answer": "1", "base_unsolved": True} for i in range(6))
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        record = {"models": {"base": key}, "grader": ["0123456789ab"], "plan": str(PLAN)}
+        record = {"models": {"base": key}, "grader": ["0123456789ab"], "plan": f"fixed {selected_in}"}
         path.with_suffix(".provenance.json").write_text(json.dumps(record))
         return load_problems(str(path))
 
     return written
 
 
-def judged(tmp_path, on, base=BASE, tuned=TUNED, **options):
+def judged(tmp_path, on, base=BASE, tuned=TUNED, engine=0.1, **options):
     return judge_checkpoint(
-        matched(base, tuned), on, PLAN, store=Store(tmp_path / "store"), engine_for=lambda _: CoinEngine(0.1), **options
+        matched(base, tuned),
+        on,
+        PLAN,
+        store=Store(tmp_path / "store"),
+        engine_for=lambda _: CoinEngine(engine),
+        **options,
     )
 
 
-def test_the_base_that_chose_the_problems_is_called_re_drawn_and_one_asked_otherwise_another_model(tmp_path, hard):
+def test_a_column_serves_the_base_that_made_it_and_one_asked_otherwise_chooses_anew(tmp_path, hard):
     same = judged(tmp_path, hard(BASE.key()))
-    assert same.selection.same_model and "a frozen base" in checkpoint_headline(same)
-    assert "base re-drawn" in card_text(same) and card_record(same)["caveats"] == []
+    assert same.selection.words == "the column base_unsolved of hard" and len(same.problems) == 6
+    assert card_record(same)["judged_on"]["selected_by"] == {"model_key": BASE.key(), "graders": ["0123456789ab"]}
+    assert "graded by version 0123456789ab then" in card_text(same)
     warm = replace(BASE, sampling=Sampling(temperature=0.6))
     other = judged(tmp_path, hard(BASE.key()), warm)
-    headline, text, record = checkpoint_headline(other), card_text(other), card_record(other)
-    assert "another model" in headline and "frozen base" not in headline and text.startswith(headline)
-    assert "re-drawn" not in text and "re-drawn" not in record["verdict"] and record["headline"] == headline
-    assert record["judged_on"]["selected_by"] == {"model_key": BASE.key(), "graders": ["0123456789ab"]}
-    assert "graded by version 0123456789ab then" in text
-
-
-def test_a_selection_made_here_is_by_the_base_as_it_is_asked(tmp_path, hard):
-    warm = replace(BASE, name="warm", sampling=Sampling(temperature=0.6))
-    made = judged(tmp_path, hard(BASE.key()), warm, replace(TUNED, base="warm"))
-    assert made.selection.same_model and made.selection.model_key == warm.key()
+    assert other.selection.model_key == warm.key()
+    assert "made here: the column base_unsolved is of base asked otherwise" in other.selection.words
+    assert card_text(other).startswith(checkpoint_headline(other)) and other.selection.words in card_text(other)
+    drawn = Store(tmp_path / "store").read_attempts(warm.key(), "sieve", None, ["problem", "text"])
+    solved = set(drawn.loc[drawn["text"].str.contains("boxed{1}", regex=False), "problem"])
+    assert 0 < len(solved) < 6 and not solved & {problem.key for problem in other.problems}
     with pytest.raises(MathbError, match="'sieve' chooses the problems"):
         judged(tmp_path, hard(BASE.key()), draw="sieve")
+
+
+def test_a_column_of_fewer_attempts_does_not_serve(tmp_path, hard):
+    made = judged(tmp_path, hard(BASE.key(), selected_in=4))
+    assert made.selection.words.endswith("made here: the column base_unsolved is of 4 attempts, too few")
 
 
 def test_without_a_record_the_base_as_it_is_registered_is_taken_for_the_one_that_chose(tmp_path, hard):
@@ -66,8 +72,9 @@ def test_without_a_record_the_base_as_it_is_registered_is_taken_for_the_one_that
     row = {"problem": "Toss.", "answer": "1", "mini-base-1_unsolved": True, "selected_in": 8}
     (tmp_path / "bare.jsonl").write_text(json.dumps(row) + "\n")
     bare = load_problems(str(tmp_path / "bare.jsonl"))
-    assert judged(tmp_path, bare, base, TUNED).selection.same_model
-    assert not judged(tmp_path, bare, base.with_sampling(temperature=0.5), TUNED).selection.same_model
+    assert judged(tmp_path, bare, base, TUNED).selection.words.startswith("the column")
+    hot = base.with_sampling(temperature=0.5)
+    assert "asked otherwise" in judged(tmp_path, bare, hot, TUNED, engine=0.0).selection.words
 
 
 def test_one_model_on_both_sides_is_refused_by_whatever_names(tmp_path, hard):
