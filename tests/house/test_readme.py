@@ -149,3 +149,15 @@ def test_every_command_of_the_readme_is_one_that_mathb_knows(line):
     assert shown.exit_code == 0
     for option in (word for word in words if word.startswith("-")):
         assert option in shown.output, option
+
+
+def test_what_the_readme_says_of_the_laptop_s_models_is_what_the_committed_tables_say():
+    text = " ".join(README.split())
+    curves = pd.read_csv(ROOT / "figures" / "laptop" / "01_base_saturation.csv").set_index(["name", "k"])
+    for name, words in (("qwen2.5-coder-0.5b", "{} % with one attempt and {} % with 256"), ("smollm2-135m", "{} % and {} %")):
+        assert words.format(*(percent(curves.loc[(name, k), "estimate"]) for k in (1, 256))) in text
+    chance = pd.read_csv(ROOT / "figures" / "laptop" / "01_chance.csv")
+    guessing = chance[(chance["what"] == "uniform guessing") & (chance["k"] == 256)]["estimate"].item()
+    assert f"would solve {percent(guessing)} %" in text
+    ends = curves.loc[("qwen2.5-coder-0.5b", 256)]
+    assert f"({percent(ends['estimate'])} % is {percent(ends['low'])} to {percent(ends['high'])})" in text
