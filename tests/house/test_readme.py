@@ -154,7 +154,8 @@ def test_every_command_of_the_readme_is_one_that_mathb_knows(line):
 def test_what_the_readme_says_of_the_laptop_s_models_is_what_the_committed_tables_say():
     text = " ".join(README.split())
     curves = pd.read_csv(ROOT / "figures" / "laptop" / "01_base_saturation.csv").set_index(["name", "k"])
-    for name, words in (("qwen2.5-coder-0.5b", "{} % with one attempt and {} % with 256"), ("smollm2-135m", "{} % and {} %")):
+    said = {"qwen2.5-coder-0.5b": "{} % with one attempt and {} % with 256", "smollm2-135m": "{} % and {} %"}
+    for name, words in said.items():
         assert words.format(*(percent(curves.loc[(name, k), "estimate"]) for k in (1, 256))) in text
     chance = pd.read_csv(ROOT / "figures" / "laptop" / "01_chance.csv")
     guessing = chance[(chance["what"] == "uniform guessing") & (chance["k"] == 256)]["estimate"].item()
