@@ -55,7 +55,7 @@ def import_(
 
     \b
     Example: mathb import counts.csv --grader "math-verify 0.5"
-    Example: mathb import logs/2026-01-01_math.eval --name my-run
+    Example: mathb import completions.jsonl --name my-run
     """
     from mathb_kit.foreign import import_files, remarks
     from mathb_kit.foreign.tables import stem_of

@@ -45,7 +45,9 @@ CHEAPER = {
     "mathb reproduce mini --quick": "--plan",
     "mathb evaluate mini-rl-1 --base mini-base-1 --on mini-math-b": "--attempts 16 --hard-only",
     "mathb lab train --objective oreal --from mini-base-1 --steps 200": "--steps 1 --prompts 2 --group 2",
+    "mathb compare mini-base-1 mini-rl-1 --on mini-math --attempts 256": "--attempts 8",
 }
+STORED = {"mathb compare mini-base-1 mini-rl-1 --on mini-math --attempts 256": ("mini-base-1", "mini-rl-1")}
 NOT_RUN = {
     "mathb problems fetch math-500 aime-2024 --to my/data": "fetches from the hub",
     "MATHB_DATA_DIR=my/data mathb problems math-500": "reads what the line above fetched",
@@ -128,10 +130,16 @@ def test_the_help_gives_every_verb_a_whole_sentence_under_a_heading_of_what_it_i
 def test_every_example_of_the_help_runs(line, own_problems, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("predictions.jsonl").write_text(12 * (json.dumps({"gold": "4", "prediction": r"\boxed{4}"}) + "\n"))
-    Path("counts.csv").write_text("problem,n,c\n" + "".join(f"p{c},16,{c}\n" for c in range(9)))
+    counts = [f"{model},p{c},16,{c}\n" for model in ("base", "rl") for c in range(9)]
+    Path("counts.csv").write_text("model,problem,n,c\n" + "".join(counts))
+    completions = {"problem": "Compute $2+2$.", "gold": "4", "completions": [r"\boxed{4}", r"\boxed{5}"]}
+    Path("completions.jsonl").write_text(json.dumps(completions) + "\n")
     Path("my-set.toml").write_text(
         f'pool = ["{own_problems}"]\nmodels = ["mini-base-1"]\nattempts = 4\nlicence = "mit"\n'
     )
+    if line in STORED:
+        for model in STORED[line]:
+            run("evaluate", model, "--on", "mini-math", "--attempts", 8)
     program, *words = shlex.split(f"{line} {CHEAPER.get(line, '')}")
     assert program == "mathb"
     assert run(*words) or "-o" in words
