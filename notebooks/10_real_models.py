@@ -245,8 +245,8 @@ you_should_see(
 # %% [markdown]
 # ## What counts cannot tell
 # Whether an attempt was cut short, how its answer was found, what guessing is worth, and who spent more tokens: for
-# these the attempts themselves are needed. `mathb import` reads logs with texts and grades them here; `mathb compare`
-# then splits the difference ([how](../docs/how-do-i.md#my-checkpoint)).
+# these the attempts themselves are needed. `mathb import` reads logs with texts and grades them here by the last box;
+# which other boxes they hold is not kept ([how](../docs/how-do-i.md#my-checkpoint)).
 
 # %% [markdown]
 # ## Next

@@ -159,12 +159,3 @@ def _word_of(reply: Any) -> str:
         return text.strip().strip(".*\"'").casefold()
     except (KeyError, IndexError, TypeError, AttributeError):
         raise BadReply("a reply without a message") from None
-
-
-def with_errors(counts: dict[str, int]) -> str:
-    """The error rates of `ModelJudge.measure` in a sentence."""
-    told = [
-        f"it accepted {counts['falsely_accepted']:,} of {counts['different']:,} different pairs",
-        f"and did not accept {counts['missed']:,} of {counts['equal']:,} equal ones",
-    ]
-    return f"On labelled rows {' '.join(told)}."

@@ -73,11 +73,6 @@ def ratio_in_words(text: str) -> str:
     return ":".join(term for term in found.groups() if term) if found else text
 
 
-def states_quantities(text: str) -> bool:
-    """Whether a text has numbers with words of their own, which no product of names may stand for."""
-    return _counted(" ".join(plain(text).split())) is not None or _remainder(plain(text)) is not None
-
-
 def _counted(text: str) -> dict[str, str] | None:
     """Number by noun, where the text is nothing but numbers with nouns after, or before, each of them."""
     for pattern in (_COUNTED, _NAMED):

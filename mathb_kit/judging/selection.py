@@ -6,7 +6,6 @@ another model, which has to choose for itself.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from mathb_kit.models import Model, Pair, get_model
 from mathb_kit.models.model import Sampling
 from mathb_kit.models.registry import model_names
 from mathb_kit.problems import ProblemSet, unsolved_column
+from mathb_kit.problems.files import record_beside
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,4 @@ def _weights(model: Model) -> str:
 
 def _record(on: ProblemSet) -> dict:
     """What stands beside a frozen set about its selection; empty where nothing does."""
-    source = FOLDER / f"{on.name}.jsonl" if on.source == "built in" else Path(on.source)
-    beside = source.with_suffix(".provenance.json") if source.name else None  # a set made in memory has no source
-    if beside is None or not beside.is_file():
-        return {}
-    try:
-        record = json.loads(beside.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise MathbError(f"{beside} is not JSON ({error}); construct the set again, or take the file away.") from error
-    return record if isinstance(record, dict) else {}
+    return record_beside(FOLDER / f"{on.name}.jsonl" if on.source == "built in" else Path(on.source)) or {}

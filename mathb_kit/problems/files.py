@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mathb_kit.errors import MathbError
-from mathb_kit.settings import parse_json
+from mathb_kit.settings import parse_json, read_json
 
 SUFFIXES = (".parquet", ".jsonl", ".jsonl.zst")
 
@@ -20,6 +20,18 @@ _BLOCK = 1 << 20  # bytes read at a time
 _LONGEST_LINE = 1 << 26  # bytes; a whole book is shorter
 # What unpacks to more than both is no set of problems but a bomb: texts shrink to a tenth, hardly ever to a hundredth.
 _LARGEST, _THINNEST = 1 << 24, 1000
+
+
+def record_beside(path: Path) -> dict[str, Any] | None:
+    """What stands beside the file of a frozen set about its selection (``.provenance.json``); None where nothing does.
+
+    Raises:
+        MathbError: what stands there is not a JSON object.
+    """
+    beside = path.with_suffix(".provenance.json") if path.name else None  # a set made in memory has no file
+    if beside is None or not beside.is_file():
+        return None
+    return read_json(beside, "construct the set again, or take the file away")
 
 
 def data_folder() -> Path | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature import problem_rows
 from mathb_kit.plan import Plan
-from mathb_kit.problems.files import SUFFIXES, Rows, data_folder, find_copy, read_rows
+from mathb_kit.problems.files import SUFFIXES, Rows, data_folder, find_copy, read_rows, record_beside
 from mathb_kit.problems.hub import HubRows
 from mathb_kit.problems.problem import Problem, ProblemSet, unsolved_column
 from mathb_kit.problems.quirks import QUIRKS
@@ -158,12 +158,13 @@ def _load_file(path: Path) -> ProblemSet:
 
 def _selected_in(path: Path, row: dict[str, Any]) -> int | None:
     """Attempts behind ``<model>_unsolved``: by a release's record, a column selected_in, or ``<model>_pass@k``."""
-    record = path.with_suffix(".provenance.json")
-    if record.is_file():
+    if (record := record_beside(path)) is not None:
         try:
-            return Plan.parse(json.loads(record.read_text(encoding="utf-8"))["plan"]).n_max
+            return Plan.parse(record["plan"]).n_max
         except (ValueError, KeyError, TypeError) as error:
-            raise MathbError(f"{record} is not the record of a released set ({error}); restore it.") from error
+            raise MathbError(
+                f"The .provenance.json beside {path} is not the record of a released set ({error}); restore it."
+            ) from error
     if isinstance(attempts := row.get("selected_in"), int):
         return attempts
     ks = [re.fullmatch(r"(.+)_pass@(\d+)", key) for key in row]

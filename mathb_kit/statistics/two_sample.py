@@ -17,7 +17,7 @@ so p is 1/2. Here the plan is taken as it is:
 
 The maximum over p is not left to a grid's luck. On each interval of a fine grid every end point's chance is replaced by
 its largest value there (at c/n, or the end nearest to it), and so the sum bounds the chance for all p in the interval.
-That makes p-values about 3 to 8 % larger than the maximum itself, and keeps them valid.
+That makes p-values about 3 to 8 % larger than the maximum itself (14 % seen near 1e-8), and keeps them valid.
 """
 
 from __future__ import annotations
