@@ -31,6 +31,8 @@ class CompletionsServer:
         self.requests: list[dict[str, Any]] = []  # path, body, headers and time of all POSTs
         self.open = self.most_open = 0
         self.lock = threading.Lock()
+        self.hangs: Callable[[], object] = lambda: None  # called once a reply will not go on
+        self.over = threading.Event()
         self.server = _Server(("127.0.0.1", 0), _Handler)
         self.server.owner = self
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
@@ -40,6 +42,7 @@ class CompletionsServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.over.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -120,20 +123,16 @@ class _Handler(BaseHTTPRequestHandler):
             case ["slow", seconds]:
                 time.sleep(float(seconds))
                 self._json(good_reply(body))
-            case ["trickle", seconds]:
-                content = json.dumps(good_reply(body)).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                for i in range(len(content)):
-                    self.wfile.write(content[i : i + 1])
-                    time.sleep(float(seconds) / len(content))
-            case ["trickle-headers", seconds]:  # one a tick, so that no wait for the next byte is long
-                self.wfile.write(b"HTTP/1.1 200 OK\r\n")
-                for i in range(20):
-                    self.wfile.write(f"X-Header-{i}: 1\r\n".encode())
-                    time.sleep(float(seconds) / 20)
-                self.wfile.write(b"Content-Length: 2\r\n\r\n{}")
+            case ["hang", where]:  # without end, though bytes go on to come
+                if where != "before":
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+                if where == "body":
+                    self.wfile.write(b"Content-Length: 1000000\r\n\r\n")
+                drop = {"before": b"", "headers": b"X: 1\r\n", "body": b" "}[where]
+                self.wfile.write(3 * drop)
+                self.server.owner.hangs()
+                while not self.server.owner.over.wait(0.01):
+                    self.wfile.write(drop)
                 self.close_connection = True
             case ["endless"]:
                 self.send_response(200)
