@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tqdm import tqdm
 
 TELL_AFTER = 10.0  # seconds without an answer
+_SOON = 5.0  # of a call from which no sign of life can come
 _SELDOM = 300.0  # between two lines at most; the time between them doubles
 
 
@@ -50,3 +53,24 @@ class Silence:
             self._step = min(2 * self._step, _SELDOM)
             waiting = f"{self._waiting} requests wait" if self._waiting > 1 else "1 request waits"
         tqdm.write(f"{self.whom}: {why}; {waiting}, nothing came for {silent:.0f} s.", file=sys.stderr)
+
+
+@contextmanager
+def telling(what: str) -> Iterator[None]:
+    """Around a call that cannot be looked into: while it lasts, ``what`` is said on stderr, ever less often."""
+    over = threading.Event()
+
+    def tell() -> None:
+        began, step = time.monotonic(), _SOON
+        while not over.wait(step):
+            silent = time.monotonic() - began
+            tqdm.write(f"{what}; nothing came for {silent:.0f} s.", file=sys.stderr)
+            step = min(silent, _SELDOM)
+
+    watch = threading.Thread(target=tell, daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watch.join()  # no word about the wait comes after it

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Annotated, Any
 
@@ -175,6 +175,12 @@ def only_result_on_stdout(as_json: bool) -> Iterator[None]:
             yield
     else:
         yield
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """Sentences on stderr, marked as warnings."""
+    for sentence in sentences:
+        print(f"warning: {sentence}", file=sys.stderr, flush=True)
 
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for scripts.")]

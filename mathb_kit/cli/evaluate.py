@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
 from contextlib import closing
 from typing import Annotated, Any
 
@@ -24,6 +22,7 @@ from mathb_kit.cli.app import (
     complete_models,
     complete_sets,
     only_result_on_stdout,
+    warn,
 )
 from mathb_kit.cli.asking import asked_as_given, asked_model, with_flags
 from mathb_kit.cli.complete import among
@@ -89,7 +88,7 @@ def evaluate(
     from mathb_kit.sampling import parse_engine
 
     make = parse_engine(engine, engine_options)
-    plan, chosen = mb.Plan.up_to(attempts), _first(on, limit)
+    plan, chosen = mb.problems.plan_on(on, attempts), _first(on, limit)
     if base:
         if shard or dry_run:
             raise MathbError(
@@ -109,7 +108,7 @@ def evaluate(
                 pair, chosen, plan, ordinary=[_first(each, limit) for each in names], engine_for=make, draw=draw
             )
         page, data = write_card(judged)
-        _warn(card_warnings(judged))
+        warn(card_warnings(judged))
         if as_json:
             print(to_json(card_record(judged) | {"card": page}))
         else:
@@ -131,7 +130,7 @@ def evaluate(
         evaluation = mb.evaluate(tried, problems, plan, engine=make, draw=draw)
     parts = [*([f"{chosen.note} problems"] if chosen.note else []), *([f"shard {shard}"] if shard else [])]
     said = Evaluated(evaluation, f"{on} ({', '.join(parts)})" if parts else on)
-    _warn(said.warnings)
+    warn(said.warnings)
     record = {"set": on, "part": chosen.note or None, "shard": shard}
     print(to_json(said.record() | record) if as_json else said.text())
 
@@ -179,12 +178,13 @@ def sample(
             raise MathbError("--prices are for a --dry-run; add it, or leave them out.")
         with only_result_on_stdout(as_json):
             report = drawn.sample(sampler, chosen, attempts)
+    warn(mb.sentences.sampled_warnings(drawn.model.name, report))
     if as_json:
         print(to_json(vars(report) | {"store": drawn.store.root}))
         return
     print(
-        f"{report.new_attempts:,} attempts sampled ({report.tokens:,} tokens, {report.seconds:.0f} s), "
-        f"{report.skipped:,} were there; store: {drawn.store.root}"
+        f"{report.new_attempts:,} attempts sampled ({report.tokens:,} tokens, {report.seconds:.0f} s; "
+        f"{report.truncated:,} truncated, {report.cut:,} cut), {report.skipped:,} were there; store: {drawn.store.root}"
     )
 
 
@@ -192,8 +192,3 @@ def _first(name: str, limit: int | None) -> mb.ProblemSet:
     """The set, or its first problems."""
     problems = mb.load_problems(name)
     return problems[:limit] if limit and limit < len(problems) else problems
-
-
-def _warn(sentences: Iterable[str]) -> None:
-    for sentence in sentences:
-        print(f"warning: {sentence}", file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import mathb_kit as mb
-from mathb_kit.cli.app import BUILD, JUDGE, Json, app, complete_sets, only_result_on_stdout
+from mathb_kit.cli.app import BUILD, JUDGE, Json, app, complete_sets, only_result_on_stdout, warn
 from mathb_kit.errors import MathbError
 from mathb_kit.report.records import to_json
 
@@ -91,8 +91,11 @@ def construct(
         raise MathbError("Give --to FOLDER, where the set goes, or --plan to see what it would cost.")
     with only_result_on_stdout(as_json):
         result = construct(settings, to)
+    warnings = mb.sentences.selection_warnings(result.sieve.truncated())
+    warn(warnings)
     if as_json:
-        print(to_json({"set": to, "funnel": result.funnel.to_frame(), "retested": result.retested}))
+        made = {"set": to, "funnel": result.funnel.to_frame(), "retested": result.retested}
+        print(to_json(made | {"truncated": result.sieve.truncated(), "warnings": warnings}))
         return
     print(_table(result.funnel.to_frame()))
     if result.retested is not None:

@@ -65,7 +65,8 @@ def dataset_card(
         "## How it was made\n\nEvery stage saw what the one before it had kept. `dropped.csv` names every row that was "
         f"dropped, with the reason.\n\n{_markdown(funnel.to_frame())}",
         f"## Models\n\nAttempts: {plan} (a problem is not tried further after the round of its first success). A key "
-        f"stands for weights, prompt and sampling settings.\n\n{_markdown(_models(sieve))}",
+        "stands for weights, prompt and sampling settings. Truncated is the share of attempts that the token limit cut "
+        f"off: what they would have solved is not known.\n\n{_markdown(_models(sieve))}",
         f"## Answers\n\n{about.verification}",
         f"## Re-test\n\n{_retest(about.retested)}",
         _columns(sieve, tables["union"].column_names),
@@ -124,15 +125,16 @@ def _configurations(
 
 
 def _models(sieve: Sieve) -> pd.DataFrame:
-    rows = []
+    rows, truncated = [], sieve.truncated()
     for model in sieve.models:
         s = model.sampling
         settings = f"temperature {s.temperature:g}, top-p {s.top_p:g}, top-k {s.top_k or 'off'}"
         settings += f", at most {s.max_tokens:,} tokens"
         source = "local checkpoint" if model.is_local else f"{model.source}@{model.revision or 'unpinned'}"
         unsolved = len(sieve.unsolved_by(model.name))
-        rows.append((model.name, source, model.key(), settings, unsolved, len(sieve.problems)))
-    return pd.DataFrame(rows, columns=["model", "source", "key", "sampling", "unsolved", "of"])
+        ends = f"{truncated[model.name]:.1%}"
+        rows.append((model.name, source, model.key(), settings, ends, unsolved, len(sieve.problems)))
+    return pd.DataFrame(rows, columns=["model", "source", "key", "sampling", "truncated", "unsolved", "of"])
 
 
 def _retest(retested: pd.DataFrame | None) -> str:

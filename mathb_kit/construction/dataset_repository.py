@@ -73,6 +73,7 @@ def export_dataset(folder: Path | str, sieve: Sieve, funnel: Funnel, about: Abou
     funnel.dropped.to_csv(folder / "dropped.csv", index=False, lineterminator="\n")
     record = release_record(name, len(union), sieve, funnel)
     more: dict[str, Any] = {"verification": about.verification, "construction": dict(about.settings)}
+    more["truncated"] = sieve.truncated()
     if about.retested is not None:
         more["retest"] = json.loads(about.retested.to_json(orient="records", double_precision=15))
     (folder / "provenance.json").write_text(json.dumps(record | more, indent=1) + "\n", encoding="utf-8")

@@ -62,6 +62,11 @@ class Sieve:
         """Candidates that every one of the named models (by default of all) left unsolved."""
         return self._with(set.intersection(*map(self._keys, self._names(names))))
 
+    def truncated(self) -> dict[str, float]:
+        """By model, the share of its attempts that did not end by themselves: a solution may not have fitted in."""
+        sums = self.table.groupby("name", sort=False)[["truncated", "n"]].sum()
+        return (sums["truncated"] / sums["n"]).to_dict()
+
     def filtered(self) -> Filtered:
         """The sieve as a stage of a funnel, which keeps the union."""
         kept = {problem.key for problem in self.union()}

@@ -44,6 +44,7 @@ class CheckpointJudgement:
         problems: those: what the base had left unsolved.
         tuned_attempts, redrawn_attempts: evaluations of the tuned model and of a fresh draw of the base on them.
         saturated: by name of an ordinary set, evaluations of base and tuned model on the whole of it.
+        choosing: the base's attempts that chose the problems, where that was done here.
     """
 
     pair: Pair
@@ -54,6 +55,7 @@ class CheckpointJudgement:
     tuned_attempts: Evaluation
     redrawn_attempts: Evaluation
     saturated: Mapping[str, tuple[Evaluation, Evaluation]]
+    choosing: Evaluation | None = None
 
     @property
     def base(self) -> Model:
@@ -85,6 +87,11 @@ class CheckpointJudgement:
         for name, pair in self.saturated.items():
             evaluations |= {f"{each.model.name} on {name}": each for each in pair}
         return {what: health_of(each) for what, each in evaluations.items()}
+
+    @cached_property
+    def choosing_health(self) -> Health | None:
+        """Of the attempts that chose the problems, where that was done here."""
+        return health_of(self.choosing) if self.choosing else None
 
     @cached_property
     def gains(self) -> pd.DataFrame:
@@ -260,12 +267,12 @@ def judge_checkpoint(
     def attempts(model: Model, problems: Sequence[Problem], plan: Plan = plan, draw: str = draw) -> Evaluation:
         return evaluate(model, problems, plan, draw=draw, store=store, engine=engine_for)
 
-    selection = selection_by_column(on, pair, plan.n_max)
+    selection, choosing = selection_by_column(on, pair, plan.n_max), None
     if selection:
         chosen = on.unsolved_by(base.name)
     else:
-        outcomes = attempts(base, on, replace(plan, stop=1), DRAW).outcomes
-        missed = set(outcomes.loc[outcomes["c"] == 0, "problem"])
+        choosing = attempts(base, on, replace(plan, stop=1), DRAW)
+        missed = set(choosing.outcomes.loc[choosing.outcomes["c"] == 0, "problem"])
         chosen = replace(on.where(lambda problem: problem.key in missed), selected_in=plan.n_max)
         selection = made_here(on, pair, plan.n_max, DRAW)
     if not chosen:
@@ -277,4 +284,5 @@ def judge_checkpoint(
         pair, on, plan, selection, chosen,
         attempts(tuned, chosen), attempts(base, chosen),
         {each.name: (attempts(base, each), attempts(tuned, each)) for each in ordinary},
+        choosing,
     )  # fmt: skip

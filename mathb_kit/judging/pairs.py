@@ -15,7 +15,7 @@ from mathb_kit.foreign import Arms, require_comparable
 from mathb_kit.judging.judgement import Judgement, judge_outcomes, nothing_solved
 from mathb_kit.models import get_model
 from mathb_kit.plan import Plan
-from mathb_kit.problems import load_problems
+from mathb_kit.problems import load_problems, plan_on
 from mathb_kit.sampling import NotStored, StoredOnly
 from mathb_kit.statistics import (
     crossing_point,
@@ -214,7 +214,7 @@ def arms_of_store(names: Sequence[str], redraws: Sequence[str], on: str, attempt
     Raises:
         MathbError: attempts are missing.
     """
-    plan, problems = Plan.up_to(attempts), load_problems(on)
+    plan, problems = plan_on(on, attempts), load_problems(on)
     models = [get_model(name) for name in names]
     arms = []
     for model, draw in [*((model, "main") for model in models), *((models[0], draw) for draw in redraws)]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mathb_kit.errors import MathbError
 from mathb_kit.models.facts import folder_facts
 from mathb_kit.models.gguf import gguf_tokenizer
+from mathb_kit.models.hub import asking_hub
 from mathb_kit.models.model import Model
 from mathb_kit.models.templates import render_chat
 
@@ -59,7 +60,8 @@ def _template_of(source: str) -> str | None:
 
     name, _, revision = source.partition("@")
     try:
-        return AutoTokenizer.from_pretrained(name, revision=revision or None, trust_remote_code=False).chat_template
+        with asking_hub(f"the chat template of {source}"):
+            return AutoTokenizer.from_pretrained(name, revision=revision or None, trust_remote_code=False).chat_template
     except (OSError, ValueError) as error:
         raise MathbError(
             f"The chat template of {source!r} could not be loaded: {str(error).splitlines()[0]} Run where the hub can "

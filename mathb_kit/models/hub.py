@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from mathb_kit.errors import MathbError
 from mathb_kit.models.facts import SMALL_FILES
 from mathb_kit.models.model import Model
+from mathb_kit.silence import telling
+
+
+def asking_hub(what: str) -> AbstractContextManager[None]:
+    """Around a call that may ask the hub: its client tries again for most of a minute without a word."""
+    return telling(f"The model hub is asked for {what} (HF_HUB_OFFLINE=1 asks nobody and takes what is cached)")
 
 
 def cached_commit(source: str, revision: str | None = None) -> str | None:
@@ -39,7 +46,8 @@ def current_commit(source: str, revision: str | None = None) -> str | None:
 
     asked = {} if revision is None else {"revision": revision}
     try:
-        return HfApi().model_info(source, timeout=10, **asked).sha
+        with asking_hub(source):
+            return HfApi().model_info(source, timeout=10, **asked).sha
     except Exception:  # the hub client raises a dozen unrelated types; all mean "not to be had"
         return None
 
@@ -55,7 +63,8 @@ def small_files(source: str, revision: str | None) -> Path:
 
     wanted = [*SMALL_FILES, "adapter_config.json", "adapter_model*.safetensors"]
     try:
-        folder = Path(snapshot_download(source, revision=revision, allow_patterns=wanted))
+        with asking_hub(f"the settings of {source}"):
+            folder = Path(snapshot_download(source, revision=revision, allow_patterns=wanted))
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise MathbError(
             f"There is no folder {source!r} here and no such model on the hub; correct the name."

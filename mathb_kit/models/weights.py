@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.models.defaults import DTYPES
 from mathb_kit.models.entries import hub_models
 from mathb_kit.models.gguf import unpacked
+from mathb_kit.models.hub import asking_hub
 from mathb_kit.models.model import Model, no_safe_weights
 from mathb_kit.progress import without_weight_bars
 from mathb_kit.settings import parse_json, read_json
@@ -50,7 +52,7 @@ def load_checkpoint(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerB
     place = checkpoint_place(model)
     tokenizer = load_tokenizer(model)
     try:
-        with without_weight_bars():
+        with without_weight_bars(), nullcontext() if model.is_local else asking_hub(f"the weights of {model.source}"):
             network = AutoModelForCausalLM.from_pretrained(
                 place,
                 revision=model.revision,
@@ -82,12 +84,13 @@ def load_tokenizer(model: Model) -> PreTrainedTokenizerBase:
     if folder.is_dir() and not any(any(folder.glob(pattern)) for pattern in _TOKENIZER_FILES):
         raise MathbError(f"{folder} has no tokenizer (tokenizer.json); copy the one it was trained with into it.")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            place, revision=model.revision, padding_side="left", trust_remote_code=False
-        )
-        settings = cached_file(
-            place, "tokenizer_config.json", revision=model.revision, _raise_exceptions_for_missing_entries=False
-        )
+        with nullcontext() if folder.is_dir() else asking_hub(f"the tokenizer of {model.source}"):
+            tokenizer = AutoTokenizer.from_pretrained(
+                place, revision=model.revision, padding_side="left", trust_remote_code=False
+            )
+            settings = cached_file(
+                place, "tokenizer_config.json", revision=model.revision, _raise_exceptions_for_missing_entries=False
+            )
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise _not_loaded(model, "the tokenizer of ", error) from error
     # transformers passes over this setting where there is a tokenizer.json, and the begin token would be lost.

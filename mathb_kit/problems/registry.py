@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mathb_kit.errors import MathbError
+from mathb_kit.plan import Plan
 from mathb_kit.settings import Settings, did_you_mean, read_toml
 
 
@@ -43,6 +44,7 @@ class SetEntry(Settings):
     allow_empty_gold: bool = False
     unsolved_by: tuple[str, ...] | None = None
     selected_in: int | None = None
+    stop: int | None = None
     ordinary: tuple[str, ...] = ()
     training: bool = False
     of: str | None = None
@@ -66,6 +68,15 @@ def _with_whole(table: dict[str, Any], tables: dict[str, dict[str, Any]]) -> dic
 def ordinary_sets(name: str) -> tuple[str, ...]:
     """Sets on which to see what was lost by a model that is judged on this one; none for a file of your own."""
     return registry()[name].ordinary if name in registry() else ()
+
+
+def plan_on(name: str, attempts: int) -> Plan:
+    """The adaptive plan of up to so many attempts at a set, with the stop count of the set's own study if it has one.
+
+    The rounds double, so that each problem ends no later than under that study's plan: what it stored is enough.
+    """
+    stop = registry()[name].stop if name in registry() else None
+    return Plan.up_to(attempts, stop) if stop else Plan.up_to(attempts)
 
 
 def entry_of(name: str) -> SetEntry:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.grading import GRADER_VERSION
-from mathb_kit.judging import CheckpointJudgement
+from mathb_kit.judging import CheckpointJudgement, Health
 from mathb_kit.miniature import shipped_sets
 from mathb_kit.models.showing import asked_table
 from mathb_kit.places import cards_root
@@ -25,6 +25,7 @@ from mathb_kit.sentences import (
     checkpoint_sentences,
     health_sentence,
     health_warnings,
+    selection_warnings,
 )
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
         "settings": json_ready(judged.settings()),
         "asked": {"base": json_ready(asked_table(judged.base)), "tuned": json_ready(asked_table(judged.tuned))},
         "grader": GRADER_VERSION,
-        "health": {what: json_ready(health_record(health)) for what, health in judged.health.items()},
+        "health": {what: json_ready(health_record(health)) for what, health in _healths(judged).items()},
         "attempts": int(sum(each.outcomes["n"].sum() for each in evaluations)),
         "tokens": int(sum(each.outcomes["tokens"].sum() for each in evaluations)),
         "provenance": provenance(),
@@ -96,7 +97,7 @@ def card_text(judged: CheckpointJudgement) -> str:
     fine = [
         *checkpoint_sentences(judged),
         f"Judged on: {judged.selection.words}{_graders(judged)}; plan: {judged.plan}.",
-        *(f"{what}: {health_sentence(health)}" for what, health in judged.health.items()),
+        *(f"{what}: {health_sentence(health)}" for what, health in _healths(judged).items()),
     ]
     settings = f"Settings (--match {judged.pair.match}), and where they come from:"
     return "\n".join(
@@ -106,7 +107,15 @@ def card_text(judged: CheckpointJudgement) -> str:
 
 def card_warnings(judged: CheckpointJudgement) -> list[str]:
     """What makes the numbers doubtful, every sentence once; mostly nothing."""
-    return list(dict.fromkeys(warning for health in judged.health.values() for warning in health_warnings(health)))
+    chose = {judged.base.name: judged.choosing_health.truncated} if judged.choosing_health else {}
+    said = [warning for health in judged.health.values() for warning in health_warnings(health)]
+    return list(dict.fromkeys([*selection_warnings(chose), *said]))
+
+
+def _healths(judged: CheckpointJudgement) -> dict[str, Health]:
+    """Of everything that was evaluated, by what it was; the attempts that chose the problems come last."""
+    chose = {f"{judged.base.name}, choosing the problems": judged.choosing_health} if judged.choosing_health else {}
+    return judged.health | chose
 
 
 def _reached_by_part(judged: CheckpointJudgement) -> pd.DataFrame:
@@ -164,7 +173,7 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
             published_numbers("Table 2", "problems in D", "reached", "expansion (%)") if on in _PAPERS_SETS else None
         ),
         settings=PageTable.of(_settings(judged), f"Whose settings: {judged.pair.match}. Beside each value, its origin"),
-        health=[f"{what}: {health_sentence(health)}" for what, health in judged.health.items()],
+        health=[f"{what}: {health_sentence(health)}" for what, health in _healths(judged).items()],
         by_problem=PageTable.of(_by_problem(judged), "What tuning changed, one row a problem", sortable=True),
         provenance=json.dumps(record["provenance"], indent=1),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
 from mathb_kit.provenance import provenance
-from mathb_kit.sampling.engine import Chunk, CommittingEngine, Completion, Engine, chunk_seed
+from mathb_kit.sampling.engine import Chunk, Committed, CommittingEngine, Completion, Engine, chunk_seed
 from mathb_kit.sampling.prompts import template_hash
 from mathb_kit.sampling.watch import Watch
 from mathb_kit.store.draw import StoredDraw
@@ -36,12 +36,16 @@ class SampleReport:
         tokens: tokens sampled for them.
         seconds: wall-clock time, the engine's start included.
         skipped: attempts asked for that the store already had.
+        truncated: of the new attempts, those that end at the token limit.
+        cut: of the new attempts, those that the engine gave up on.
     """
 
     new_attempts: int
     tokens: int
     seconds: float
     skipped: int
+    truncated: int = 0
+    cut: int = 0
 
 
 def sample(
@@ -85,17 +89,18 @@ def sample(
         return SampleReport(0, 0, time.perf_counter() - started, skipped)
 
     commit = engine.commit if isinstance(engine, CommittingEngine) else partial(commit_chunks, engine)
-    tokens = 0
+    new = Committed(0, 0, 0, 0)
     with nullcontext(watch) if watch else watch_over(draw, asked) as bar, bar.following(engine):
         if not watch:
             bar.found(skipped)
         bar.begin()
         # Closed, not merely left: on Ctrl-C the generator would otherwise commit what it has only when it is collected.
         with closing(commit(chunks, draw)) as commits:
-            for count, their_tokens in commits:
-                bar.finished(count, their_tokens)
-                tokens += their_tokens
-    return SampleReport(new_attempts, tokens, time.perf_counter() - started, skipped)
+            for part in commits:
+                bar.finished(part.attempts, part.tokens)
+                new = Committed(*map(sum, zip(new, part)))
+    seconds = time.perf_counter() - started
+    return SampleReport(new_attempts, new.tokens, seconds, skipped, new.truncated, new.cut)
 
 
 def watch_over(draw: StoredDraw, most: int) -> Watch:
@@ -105,8 +110,8 @@ def watch_over(draw: StoredDraw, most: int) -> Watch:
 
 def commit_chunks(
     engine: Engine, chunks: Sequence[Chunk], draw: StoredDraw, **record: Any
-) -> Iterator[tuple[int, int]]:
-    """Sample chunks and commit them as shards; yield (attempts, tokens) of each chunk as it is handed over.
+) -> Iterator[Committed]:
+    """Sample chunks and commit them as shards; yield the counts of each chunk as it is handed over.
 
     Close the generator, if it is not run to its end, to commit what it has.
 
@@ -126,7 +131,7 @@ def commit_chunks(
         with closing(_checked(engine, chunks)) as results:  # an error here must end the engine's threads, too
             for chunk, completions in results:
                 writer.add(chunk, completions)
-                yield chunk.size, sum(c.tokens for c in completions)
+                yield Committed.of(completions)
     finally:
         writer.flush()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from mathb_kit.errors import MathbError
 from mathb_kit.models.model import Model
@@ -50,6 +50,22 @@ class Completion:
     finish: str
 
 
+class Committed(NamedTuple):
+    """Attempts that came into the store: how many, their sampled tokens, and how many of them were truncated or cut."""
+
+    attempts: int
+    tokens: int
+    truncated: int
+    cut: int
+
+    @classmethod
+    def of(cls, completions: Sequence[Completion]) -> Committed:
+        """The counts of some completions."""
+        ends = [completion.finish for completion in completions]
+        tokens = sum(completion.tokens for completion in completions)
+        return cls(len(ends), tokens, ends.count("length"), ends.count("cut"))
+
+
 class Engine(Protocol):
     """Turns chunks into completions.
 
@@ -88,8 +104,8 @@ class StoredOnly:
 class CommittingEngine(Protocol):
     """An engine whose workers commit what they sample, each by `mathb_kit.sampling.driver.commit_chunks`."""
 
-    def commit(self, chunks: Sequence[Chunk], draw: StoredDraw) -> Iterator[tuple[int, int]]:
-        """Bring all chunks into the draw's store; yield (attempts, tokens) in parts, for a progress bar."""
+    def commit(self, chunks: Sequence[Chunk], draw: StoredDraw) -> Iterator[Committed]:
+        """Bring all chunks into the draw's store; yield the counts in parts, for a progress bar."""
         ...
 
 

@@ -19,7 +19,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.models.model import Model
 from mathb_kit.places import runs_root
 from mathb_kit.sampling.driver import commit_chunks
-from mathb_kit.sampling.engine import Chunk, EngineFactory
+from mathb_kit.sampling.engine import Chunk, Committed, EngineFactory
 from mathb_kit.store.draw import StoredDraw, with_absolute_paths
 
 _TRIES = 4  # of a share, before what kills its workers is taken to be the share itself
@@ -62,12 +62,13 @@ class RayEngine:
         self._gpus = asked if gpus_per_worker is None else gpus_per_worker
         self._actors: list[Any] = []
 
-    def commit(self, chunks: Sequence[Chunk], draw: StoredDraw) -> Iterator[tuple[int, int]]:
+    def commit(self, chunks: Sequence[Chunk], draw: StoredDraw) -> Iterator[Committed]:
         """See `CommittingEngine.commit`."""
         ray = _ray()
         from ray.util import ActorPool
 
-        # Texts do not travel to the driver: how far the workers are is read off the store, and their tokens at the end.
+        # Texts do not travel to the driver: how far the workers are is read off the store, their tokens and how the
+        # attempts ended at the end.
         draw.store.root.mkdir(parents=True, exist_ok=True)
         there = seen = sum(draw.engines().values())
         pool = ActorPool(self._started())
@@ -81,7 +82,7 @@ class RayEngine:
                 except TimeoutError:
                     pass
                 there = sum(draw.engines().values())
-                yield there - seen, 0
+                yield Committed(there - seen, 0, 0, 0)
                 seen = there
             finished = True
         except ray.exceptions.RayTaskError as error:
@@ -94,7 +95,7 @@ class RayEngine:
         finally:
             if not finished:
                 self._kill()  # they are at work and would go on
-        yield 0, _tokens(chunks, draw)
+        yield _what_came(chunks, draw)
 
     def close(self) -> None:
         """End the workers; the next use starts others."""
@@ -223,8 +224,8 @@ def _environment() -> dict[str, str]:
     return passed | {"MATHB_RUNS": str(runs_root().resolve())}
 
 
-def _tokens(chunks: Sequence[Chunk], draw: StoredDraw) -> int:
-    """Tokens of these chunks, out of the store.
+def _what_came(chunks: Sequence[Chunk], draw: StoredDraw) -> Committed:
+    """Tokens and ends of these chunks, out of the store; their attempts were counted as they came.
 
     Raises:
         MathbError: not all of them are in it.
@@ -233,11 +234,12 @@ def _tokens(chunks: Sequence[Chunk], draw: StoredDraw) -> int:
         [(chunk.problem_key, index) for chunk in chunks for index in range(chunk.first, chunk.first + chunk.size)],
         columns=["problem", "index"],
     )
-    columns = ["problem", "index", "tokens"]
+    columns = ["problem", "index", "tokens", "finish"]
     rows = draw.attempts(set(asked["problem"]), columns).merge(asked)
     if len(rows) < len(asked):
         raise MathbError(
             f"The workers are done, yet {len(asked) - len(rows):,} of {len(asked):,} attempts are not in "
             f"{draw.store.root}; it must be on a disk that all machines share (MATHB_RUNS moves it). Run again."
         )
-    return int(rows["tokens"].sum())
+    truncated, cut = (int((rows["finish"] == end).sum()) for end in ("length", "cut"))
+    return Committed(0, int(rows["tokens"].sum()), truncated, cut)

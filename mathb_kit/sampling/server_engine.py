@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,11 +18,9 @@ from mathb_kit.places import replies_root
 from mathb_kit.sampling.engine import Chunk, Completion
 from mathb_kit.sampling.oddities import Oddities
 from mathb_kit.sampling.prompts import PromptEncoder
+from mathb_kit.sampling.server_dialects import doubts, is_llama_cpp, seed_for, spoken_out
 from mathb_kit.sampling.server_replies import read_completions
 
-# vLLM and SGLang take what a request leaves out from the checkpoint's generation_config.json (top_k, repetition
-# penalty), so all of it is said. Others may refuse fields that OpenAI's API lacks: they get them only if in use.
-_SPOKEN_OUT = {"vllm", "sglang"}
 _FIRST_SECONDS = 60.0  # for an answer of one token
 _SLOWEST = 10.0  # tokens per second of the slowest completion that is waited for
 _CHARACTERS_PER_TOKEN = 3.0  # a cautious guess for mathematics in English; used before anything is sampled
@@ -50,8 +49,9 @@ class ServerEngine:
     """Samples chunks through an `Endpoint`: one request a chunk, ``n`` completions each.
 
     Attempt ``first + i`` of a chunk has the seed ``chunk.seed + i`` with vLLM, and every retry keeps its seeds; when a
-    server returns fewer completions than asked for, the rest is asked for with the seed of the first missing one. What
-    other servers make of ``seed`` is theirs to say.
+    server returns fewer completions than asked for, the rest is asked for with the seed of the first missing one;
+    llama.cpp is asked for one at a time, with 31 bits of its seed. What other servers make of ``seed`` is theirs to
+    say. All settings are said, so that no server's own defaults come in (`mathb_kit.sampling.server_dialects`).
 
     Before anything is sampled the server must answer a request for one token, in a minute and as it should. A request
     that fails for good is tried once more after another such answer; if that fails too, its attempts are recorded as
@@ -110,7 +110,9 @@ class ServerEngine:
 
     def sample(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[Completion]]]:
         """See `Engine.sample`."""
-        _ = self._served  # asked once, before there are threads
+        served = self._served  # asked once, before there are threads
+        for doubt in doubts(served.get("owned_by"), self.model.sampling):
+            print(f"{self.endpoint.url}: {doubt}.", file=sys.stderr, flush=True)
         oddities = Oddities(self.endpoint.url, random=self.model.sampling.temperature > 0)
         held: list[tuple[Chunk, list[Completion]]] = []
         try:
@@ -191,13 +193,13 @@ class ServerEngine:
 
     def _body(self, chunk: Chunk, have: int) -> dict[str, Any]:
         """The request for the attempts of a chunk from the ``have``-th on."""
-        settings = self.model.sampling
+        settings, owner = self.model.sampling, self._served.get("owned_by")
         # Servers refuse several greedy completions of one prompt; they would all be the same.
-        n = 1 if settings.temperature == 0 else chunk.size - have
+        n = 1 if settings.temperature == 0 or is_llama_cpp(owner) else chunk.size - have
         body = {
             "model": self._served["id"],
             "n": n,
-            "seed": chunk.seed + have,
+            "seed": seed_for(owner, chunk.seed + have),
             "max_tokens": settings.max_tokens,
             "temperature": settings.temperature,
             "top_p": settings.top_p,
@@ -210,16 +212,7 @@ class ServerEngine:
             body["prompt"] = self._prompts.encode(chunk.prompt) if self.model.prompt == "chat" else chunk.prompt
         if settings.stop:
             body["stop"] = list(settings.stop)
-        owner = self._served.get("owned_by")
-        if owner in _SPOKEN_OUT or settings.top_k:
-            body["top_k"] = settings.top_k or -1
-        if owner in _SPOKEN_OUT or settings.min_p:
-            body["min_p"] = settings.min_p
-        if owner in _SPOKEN_OUT:
-            body |= {"repetition_penalty": 1.0, "skip_special_tokens": False}
-        if owner == "vllm":
-            body["return_token_ids"] = True
-        return body | self.extra
+        return body | spoken_out(owner, settings) | self.extra
 
     def _attempts(self, chunk: Chunk) -> list[Completion]:
         """All attempts of a chunk; those that could not be had are cut."""

@@ -9,7 +9,7 @@ from mathb_kit.sentences.curves import (
     widths_sentence,
 )
 from mathb_kit.sentences.formats import percent, percent_range, percent_with_interval, you_should_see
-from mathb_kit.sentences.health import health_sentence, health_warnings
+from mathb_kit.sentences.health import health_sentence, health_warnings, sampled_warnings, selection_warnings
 from mathb_kit.sentences.judging import (
     at_least_sentence,
     checkpoint_caveats,

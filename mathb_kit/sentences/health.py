@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mathb_kit.sentences.formats import percent
 
 if TYPE_CHECKING:
     from mathb_kit.judging import Health
+    from mathb_kit.sampling import SampleReport
 
 # Above these shares a number is no longer what its name says.
 MOST_TRUNCATED = 0.10  # an error of ten points is as much as most comparisons are about
@@ -61,6 +63,37 @@ def health_warnings(health: Health) -> list[str]:
             "about pass@k."
         )
     return said
+
+
+def sampled_warnings(who: str, report: SampleReport) -> list[str]:
+    """What makes attempts doubtful before anybody has graded them; mostly nothing."""
+    said, new = [], report.new_attempts
+    if report.truncated > MOST_TRUNCATED * new:
+        said.append(
+            f"{who}: {percent(report.truncated / new)} of the new attempts end at the token limit; what has no answer "
+            "by then counts as wrong. A larger --max-tokens lets them end."
+        )
+    if report.cut:
+        said.append(
+            f"{who}: the engine gave up on {report.cut:,} of {new:,} new attempts, which are stored as cut and count "
+            "as wrong; mathb store forget --cut lets the next run sample them again."
+        )
+    return said
+
+
+def selection_warnings(truncated: Mapping[str, float]) -> list[str]:
+    """What makes it doubtful that chosen problems are beyond the models that chose them; mostly nothing.
+
+    Args:
+        truncated: by name of a model, the share of the attempts by which it chose that did not come to an end.
+    """
+    return [
+        f"{who}: {percent(share)} of the attempts that chose the problems end at the token limit, so some of these "
+        "problems may be unsolved for want of room, not of mathematics; let it choose with more tokens (--max-tokens, "
+        "or the model's max_tokens) before you call them beyond it."
+        for who, share in truncated.items()
+        if share > MOST_TRUNCATED
+    ]
 
 
 def _alike(health: Health) -> bool:

@@ -39,7 +39,7 @@ CANDIDATES = [
 
 
 class FirstHit:
-    """Solves a problem at one known attempt of each draw; every other answer is wrong."""
+    """Solves a problem at one known attempt of each draw, else it is wrong; half of what the last gets is cut off."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -50,7 +50,8 @@ class FirstHit:
             candidate = next(n for n, problem in enumerate(CANDIDATES) if problem.key == chunk.problem_key)
             indices = range(chunk.first + 1, chunk.first + chunk.size + 1)
             answers = [CANDIDATES[candidate].gold if i == hits[candidate] else "0" for i in indices]
-            yield chunk, [Completion(f"\\boxed{{{answer}}}", 3, "stop") for answer in answers]
+            ends = ["length" if candidate == 5 and i % 2 and i != hits[5] else "stop" for i in indices]
+            yield chunk, [Completion(f"\\boxed{{{answer}}}", 3, end) for answer, end in zip(answers, ends)]
 
     def describe(self):
         return {"engine": "first hit"}
@@ -173,7 +174,7 @@ def test_the_card_says_how_the_set_was_made_and_whether_it_is_synthetic(sieved, 
     for row in (
         "| sieve | 4 | 2 | 2 solved by every model |",
         f"| a-1.5b | hub/a-1.5b@{'0' * 40} | {MODELS[0].key()} | "
-        "temperature 1, top-p 1, top-k off, at most 1,024 tokens | 2 | 6 |",
+        "temperature 1, top-p 1, top-k off, at most 1,024 tokens | 15.4% | 2 | 6 |",  # 128 of 16 + 16 + 32 + 3 x 256
         "| b_7b | 3 | 2 | 0.667 | 0.094 | 0.992 |",  # Clopper-Pearson for 2 of 3
         "| `intersection` | 1 | unsolved by every one of a-1.5b, b_7b, c |",
         "Two people solved everything.",
@@ -182,6 +183,7 @@ def test_the_card_says_how_the_set_was_made_and_whether_it_is_synthetic(sieved, 
         assert row in body
     record = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     assert record["models"] == {model.name: model.key() for model in MODELS}
+    assert record["truncated"]["a-1.5b"] == 128 / 832
     assert record["construction"] == {"seed": 7} and [row["solved"] for row in record["retest"]] == [1, 2, 1]
     with (folder / "funnel.csv").open(encoding="utf-8") as stream:
         assert [int(row["kept"]) for row in csv.DictReader(stream)] == [6, 6, 4]

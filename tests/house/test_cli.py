@@ -342,6 +342,9 @@ def test_flags_ask_otherwise_and_a_limit_takes_the_first_problems_and_says_so(ow
     assert asked["max_tokens"] == (3, "given") and asked["temperature"][1].startswith("registered")
     assert cut["health"]["truncated"] > 0.1 and "end at the token limit" in cut["warnings"][0]
     assert as_json("sample", *part)["skipped"] == 16
+    fresh = as_json("sample", *part[:-1], "fresh")
+    assert fresh["new_attempts"] == 16 and fresh["truncated"] > 1 and fresh["cut"] == 0
+    assert "of the new attempts end at the token limit" in capfd.readouterr().err
 
 
 def test_with_a_base_flags_are_for_both_and_the_same_model_is_refused(own_problems):

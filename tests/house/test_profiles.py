@@ -14,6 +14,7 @@ from mathb_kit.cli import app
 from mathb_kit.errors import MathbError
 from mathb_kit.models.registry import hub_models
 from mathb_kit.places import run_root
+from mathb_kit.problems import plan_on
 from mathb_kit.profiles import Profile, load_profile, profile_names
 from mathb_kit.report import reproduce as study_runner
 from mathb_kit.report.calibration import Calibration, calibrate, calibrated
@@ -146,6 +147,18 @@ def test_the_opt_in_profile_differs_in_its_attempts_only():
     assert changed == {"name", "about", "ks", "plan"}
     # What was sampled for the small one is a prefix of the large one.
     assert large.plan.rounds[: len(small.plan.rounds)] == small.plan.rounds and large.plan.stop == small.plan.stop
+
+
+@pytest.mark.parametrize("name", ["mini", *REAL])
+def test_a_checkpoint_is_judged_with_the_attempts_that_the_study_of_the_set_stored(name):
+    study = load_profile(name)
+    for each in (*study.sets, study.hard_set):
+        plan = plan_on(each, study.plan.n_max)
+        for n in range(16, plan.n_max, 16):
+            for c in range(6):
+                stored = study.plan.continues(n, c)
+                assert stored or not plan.continues(n, c), f"{each}: goes on at {c} of {n}, where the study ended"
+    assert name != "mini" or plan == study.plan
 
 
 @pytest.mark.parametrize("name", REAL)

@@ -14,7 +14,7 @@ from mathb_kit.models import Model, matched
 from mathb_kit.plan import Plan
 from mathb_kit.problems import ProblemSet
 from mathb_kit.problems.problem import Problem
-from mathb_kit.report.card import write_card
+from mathb_kit.report.card import card_record, write_card
 from mathb_kit.sentences import judgement_sentence
 from mathb_kit.store import Store
 
@@ -127,6 +127,41 @@ def test_what_was_reached_is_shown_with_its_first_correct_completion(tmp_path):
         right = verdicts[(verdicts["problem"] == row.problem) & (verdicts["verdict"] == "correct")]
         assert row.index == right["index"].min() and "boxed{1}" in row.completion
     assert shown["tuned_c"].gt(0).all() and len(shown) == 3
+
+
+class Roomy(CoinEngine):
+    """Every attempt comes to its end."""
+
+    cut_off = 0
+
+    def sample(self, chunks):
+        for chunk, completions in super().sample(chunks):
+            ends = ("length" if i % 2 < self.cut_off else "stop" for i in range(chunk.size))
+            yield chunk, [replace(each, finish=end) for each, end in zip(completions, ends)]
+
+
+class Cramped(Roomy):
+    """Every other attempt ends at the token limit."""
+
+    cut_off = 1
+
+
+def test_a_base_that_chose_with_too_little_room_is_said_and_only_where_it_chose_here(tmp_path):
+    def record(on, engine):
+        made = judge_checkpoint(
+            matched(BASE, TUNED), on, PLAN, store=Store(tmp_path / f"{engine.__name__} {len(on)}"),
+            engine_for=lambda model: engine(CHANCE[model.name]),
+        )  # fmt: skip
+        return card_record(made)
+
+    bare = ProblemSet("hard", tuple(Problem("hard", p.id, p.statement, p.gold) for p in HARD[:20]))
+    chose = "base, choosing the problems"
+    by_draw = record(bare, Cramped)
+    assert by_draw["health"][chose]["truncated"] == 0.5
+    assert by_draw["warnings"][0].startswith("base: 50 % of the attempts that chose the problems end at")
+    assert not [said for said in record(bare, Roomy)["warnings"] if "chose" in said]
+    by_column = record(HARD, Cramped)
+    assert chose not in by_column["health"] and not [said for said in by_column["warnings"] if "chose" in said]
 
 
 def test_the_card_is_one_harmless_page_and_its_json_says_the_same(tmp_path):

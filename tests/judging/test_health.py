@@ -7,8 +7,8 @@ from mathb_kit.judging import health_of
 from mathb_kit.models import Model, Sampling
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
-from mathb_kit.sampling import Completion
-from mathb_kit.sentences import health_sentence, health_warnings
+from mathb_kit.sampling import Completion, SampleReport
+from mathb_kit.sentences import health_sentence, health_warnings, sampled_warnings, selection_warnings
 from mathb_kit.store import Store
 
 RIGHT, WRONG = r"\boxed{1}", r"\boxed{0}"
@@ -90,3 +90,19 @@ def test_dropped_texts_are_unknown_not_alike(tmp_path):
     assert hashes["text_hash"].isna().all() and hashes["blank"].isna().all()
     assert hashes[["index", "tokens", "finish"]].values.tolist() == [[0, 3, "stop"], [1, 4, "stop"]]
     assert store.read_text_hashes("key", "main", ["other"]).empty
+
+
+def test_a_selection_by_attempts_that_did_not_fit_is_said_model_by_model():
+    (said,) = selection_warnings({"short": 0.6, "long": 0.05})
+    assert said.startswith("short: 60 % of the attempts that chose the problems end at the token limit")
+    assert "want of room" in said and selection_warnings({"long": 0.1}) == []
+
+
+def test_new_attempts_that_did_not_fit_or_were_given_up_are_said_before_anybody_grades_them():
+    def report(truncated, cut):
+        return SampleReport(100, 5000, 1.0, 0, truncated, cut)
+
+    truncated, cut = sampled_warnings("m", report(40, 3))
+    assert truncated.startswith("m: 40 % of the new attempts end at the token limit")
+    assert "gave up on 3 of 100" in cut
+    assert sampled_warnings("m", report(10, 0)) == sampled_warnings("m", SampleReport(0, 0, 1.0, 100)) == []

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from tqdm import tqdm
 
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature import CHECKPOINTS
@@ -25,6 +27,7 @@ from mathb_kit.models import (
 )
 from mathb_kit.models.chat import chat_options, chat_turns, prompt_ids
 from mathb_kit.models.entries import HubEntry
+from mathb_kit.models.weights import load_tokenizer
 
 # Columns of the released MATH-Beyond table, as its readers spell them.
 PAPER_BASES = """
@@ -200,6 +203,23 @@ def test_without_hub_and_cache_settings_can_be_read_but_there_is_no_key(hub, mon
     told = describe_model("skywork-or1-7b")
     assert told["revision"] is None and told["key"].startswith("unknown until a revision can be had")
     assert told["known: licence"].startswith("NOT FOUND")
+
+
+def test_a_hub_that_does_not_answer_is_told_of_while_the_tokenizer_is_waited_for(hub, monkeypatch, capsys):
+    told = threading.Event()
+    monkeypatch.setattr("mathb_kit.silence._SOON", 0.01)
+    write = tqdm.write
+    monkeypatch.setattr("mathb_kit.silence.tqdm.write", lambda *a, **k: (write(*a, **k), told.set()))
+
+    def silent(*_, **__):
+        assert told.wait(60), "nothing was said"
+        raise OSError("no hub")
+
+    monkeypatch.setattr("transformers.AutoTokenizer.from_pretrained", silent)
+    with pytest.raises(MathbError, match="the tokenizer of 'org/far'"):
+        load_tokenizer(Model("far", "org/far", revision="main"))
+    said = capsys.readouterr().err
+    assert "The model hub is asked for the tokenizer of org/far (HF_HUB_OFFLINE=1 asks nobody" in said
 
 
 def test_the_first_model_with_weights_here_is_taken(hub):

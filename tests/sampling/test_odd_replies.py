@@ -38,7 +38,7 @@ def no_hub(monkeypatch):
 
 
 def sampled(store, server: CompletionsServer, model: Model = CHAT, attempts: int = 4) -> list[tuple[str, int, str]]:
-    engine = ServerEngine(model, server.url, name="tiny", seconds=5.0, tries=2)
+    engine = ServerEngine(model, server.url, name="tiny", seconds=60.0, tries=2)
     engine.endpoint.pause = 0.001
     Draw(store, model).sample(engine, PROBLEMS, attempts)
     rows = store.read_attempts(model.key(), "main")

@@ -115,6 +115,24 @@ def test_ctrl_c_commits_what_was_finished_and_exits_non_zero(tmp_path):
     assert 19 * 4 <= len(got) < 1600 and (got.groupby(["problem", "first"]).size() == 4).all()
 
 
+def test_a_report_counts_how_the_new_attempts_ended(tmp_path):
+    class Uneven:
+        """Of four attempts two are truncated and one is cut."""
+
+        def sample(self, chunks):
+            for chunk in chunks:
+                yield chunk, [Completion("", 2, end) for end in ("stop", "length", "cut", "length")]
+
+        def describe(self):
+            return {"engine": "uneven"}
+
+    draw = Draw(Store(tmp_path), MODEL)
+    report = draw.sample(Uneven(), PROBLEMS[:3], Plan.fixed(8, chunk=4))
+    assert (report.new_attempts, report.tokens, report.truncated, report.cut) == (24, 48, 12, 6)
+    again = draw.sample(Uneven(), PROBLEMS[:3], Plan.fixed(8, chunk=4))
+    assert (again.new_attempts, again.skipped, again.truncated, again.cut) == (0, 24, 0, 0)
+
+
 def test_two_writers_at_once_lose_nothing_and_readers_see_no_duplicate(tmp_path, monkeypatch):
     monkeypatch.setattr(driver, "_FLUSH_ATTEMPTS", 20)
     both = threading.Barrier(2, timeout=20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import socket
@@ -38,7 +39,7 @@ CHUNK = Chunk("sums/0", "Q", 0, 4, 100)
 
 
 def engine(server: CompletionsServer, model: Model = MODEL, **options) -> ServerEngine:
-    made = ServerEngine(model, server.url, **{"seconds": 0.5, **options})
+    made = ServerEngine(model, server.url, **{"seconds": 60.0, **options})
     made.endpoint.pause = 0.001
     return made
 
@@ -57,7 +58,7 @@ def expected() -> list[tuple[str, int, str, str]]:
 
 def test_a_server_that_does_everything_wrong_still_gives_every_attempt_its_own_seed(tmp_path):
     faults = [
-        "cut", "torn", "html", "slow 1", "status 429 0", "status 500", "status 503", "none", "more", "unfinished",
+        "cut", "torn", "html", "status 429 0", "status 500", "status 503", "none", "more", "unfinished",
         "fewer 3", "fewer 1",
     ]  # fmt: skip
 
@@ -155,6 +156,23 @@ def test_settings_are_said_in_the_servers_own_words():
     assert body_for("somebody", narrow) == plain | {
         "top_k": 20, "min_p": 0.1, "top_p": 0.9, "temperature": 0.6, "stop": ["\n\n"],
     }  # fmt: skip
+
+
+def test_llama_cpp_gets_none_of_its_own_defaults_one_completion_a_request_and_seeds_it_can_hold(capsys):
+    warm = MODEL.with_sampling(temperature=0.6, top_p=0.9)
+    chunk = dataclasses.replace(CHUNK, seed=2**40 + 2**31 - 2)  # two seeds before 31 bits are full
+    for owner in ("llamacpp", "me"):
+        with CompletionsServer(owner=owner) as server:
+            [(_, completions)] = engine(server, warm).sample([chunk])
+        bodies = server.bodies()
+        assert [body["seed"] for body in bodies] == [2**31 - 2, 2**31 - 1, 0, 1]
+        assert [c.text for c in completions] == [f"seed {body['seed']}" for body in bodies]
+        for body in bodies:
+            said = {name: body[name] for name in ("n", "temperature", "top_p", "top_k", "min_p", "repeat_penalty")}
+            assert said == {"n": 1, "temperature": 0.6, "top_p": 0.9, "top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
+            assert body["samplers"][0] == "temperature"
+        # The binding cannot be told the order.
+        assert ("cuts by top_p and min_p before" in capsys.readouterr().err) == (owner == "me")
 
 
 def test_chats_go_to_the_chat_api_with_system_turn_and_thinking_switch():
