@@ -7,7 +7,7 @@ them and takes steps until they are finished, timed inside that process. "Driver
 rendering prompts, feeding the child, reading it and committing shards are included, the start of vLLM is not. Beside
 the wall clock, which other jobs on the machine disturb, stand the processor seconds of child and parent (vLLM runs in
 one process here unless VLLM_ENABLE_V1_MULTIPROCESSING=1). Then the transformers engine samples the same chunks, and its
-success rates are compared with vLLM's by an exact test (tests/real_vllm.py).
+success rates are compared with vLLM's by an exact test (mathb_kit.statistics.homogeneity).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -67,10 +66,8 @@ def main() -> None:
     parser.add_argument("--eager", action="store_true", help="No compilation: starts faster, samples slower.")
     arguments = parser.parse_args()
 
+    import numpy as np
     import pandas as pd
-
-    sys.path.insert(0, str(ROOT / "tests"))
-    from real_vllm import rates_differ
 
     from mathb_kit.draw import Draw
     from mathb_kit.evaluation import evaluate
@@ -79,6 +76,7 @@ def main() -> None:
     from mathb_kit.problems import load_problems
     from mathb_kit.sampling import get_engine, vllm_engine
     from mathb_kit.sampling.prompts import PromptEncoder
+    from mathb_kit.statistics import homogeneity
     from mathb_kit.store import Store
 
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
@@ -123,8 +121,8 @@ def main() -> None:
         result = evaluate(model, problems, plan, store=Store(Path(scratch.name) / name), engine=other)
         counts[name] = result.outcomes.sort_values("problem")["c"].to_numpy()
         print(f"{name}: {counts[name].sum():,} of {arguments.attempts * len(problems):,} attempts correct")
-    p = rates_differ(*counts.values(), n=arguments.attempts)
-    print(f"one success rate per problem in both engines: p = {p:.3g}")
+    agreement = homogeneity(np.array(list(counts.values())), arguments.attempts)
+    print(f"one success rate per problem in both engines: p = {agreement.p:.3g}")
     engine.close()
     scratch.cleanup()
 

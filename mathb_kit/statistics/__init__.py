@@ -15,6 +15,7 @@ from mathb_kit.statistics.fresh_attempts import fresh_attempts_interval, redraw_
 from mathb_kit.statistics.frozen_null import FrozenNull, frozen_null, frozen_null_runs
 from mathb_kit.statistics.gains import detectable_gain, gain_power, gains_by_problem
 from mathb_kit.statistics.half_draws import crossing_point, expansion_by_half_draws, outcome_bounds
+from mathb_kit.statistics.homogeneity import Homogeneity, homogeneity
 from mathb_kit.statistics.intervals import (
     Bootstrap,
     bootstrap_mean_interval,
