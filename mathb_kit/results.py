@@ -6,6 +6,7 @@ The files beside the figures are written for readers; nothing is read back from 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import nullcontext
 from functools import cached_property
 
 import pandas as pd
@@ -26,7 +27,7 @@ from mathb_kit.lab.result import mode_shares
 from mathb_kit.plan import Plan
 from mathb_kit.problems import ProblemSet
 from mathb_kit.profiles import Profile
-from mathb_kit.sampling import NotStored, StoredOnly
+from mathb_kit.sampling import NotStored, OneAtATime, StoredOnly, engine_factory
 from mathb_kit.statistics import (
     attempts_saved,
     chance_corrected,
@@ -54,7 +55,8 @@ class StudyResults:
 
     def __init__(self, study: Profile, *, stored_only: bool = False) -> None:
         self.study, self.k = study, max(study.ks)
-        self._engine = StoredOnly() if stored_only else study.engine
+        engine = engine_factory(study.engine, **study.engine_options)
+        self._sampling = nullcontext(StoredOnly()) if stored_only else OneAtATime(engine)
         self._kept: dict[tuple[str, str], Evaluation] = {}
 
     @cached_property
@@ -90,15 +92,16 @@ class StudyResults:
     def _evaluated(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Evaluation]:
         """Evaluations by model and set, each by the study's plan on what the model meets of the set."""
         there = {}
-        for model, name in pairs:
-            if (model, name) not in self._kept:
-                problems = self.study.problems_met(model, name)
-                try:
-                    each = evaluate(self.study.model(model), problems, self.study.plan, engine=self._engine)
-                except NotStored:
-                    continue
-                self._kept[model, name] = each
-            there[model, name] = self._kept[model, name]
+        with self._sampling as engine:
+            for model, name in pairs:
+                if (model, name) not in self._kept:
+                    problems = self.study.problems_met(model, name)
+                    try:
+                        each = evaluate(self.study.model(model), problems, self.study.plan, engine=engine)
+                    except NotStored:
+                        continue
+                    self._kept[model, name] = each
+                there[model, name] = self._kept[model, name]
         if not there:
             raise NotStored(f"Nothing of the study {self.study.name} is here yet; run its notebooks first.")
         return there
@@ -121,13 +124,14 @@ class StudyResults:
     def chance(self) -> pd.DataFrame:
         """What guessing is worth (``chance_lines``), with a column set: the first base's answers, and uniform."""
         guesser, fixed = self.study.model(self.study.bases[0]), Plan.fixed(self.study.chance)
-        lines = []
-        for name in self.study.sets:
-            problems = self.study.problems(name)
-            # A plan that stops early stops by the true gold, which would tell other golds apart: a draw of its own.
-            guesses = evaluate(guesser, problems, fixed, draw="chance", engine=self._engine)
-            solved = self.saturation[(self.saturation["set"] == name) & (self.saturation["name"] == guesser.name)]
-            lines.append(chance_lines(guesses, problems, solved).assign(set=name))
+        saturation, lines = self.saturation, []
+        with self._sampling as engine:
+            for name in self.study.sets:
+                problems = self.study.problems(name)
+                # A plan that stops early stops by the true gold, which would tell other golds apart: a draw of its own.
+                guesses = evaluate(guesser, problems, fixed, draw="chance", engine=engine)
+                solved = saturation[(saturation["set"] == name) & (saturation["name"] == guesser.name)]
+                lines.append(chance_lines(guesses, problems, solved).assign(set=name))
         return pd.concat(lines, ignore_index=True)
 
     @cached_property
@@ -165,15 +169,17 @@ class StudyResults:
 
     @cached_property
     def sieve(self) -> Sieve:
-        bases = [self.study.model(name) for name in self.study.bases]
-        return sieve(self._before_sieve.kept, bases, self.k, draw=DRAW, engine_for=self._engine)
+        bases, candidates = [self.study.model(name) for name in self.study.bases], self._before_sieve.kept
+        with self._sampling as engine:
+            return sieve(candidates, bases, self.k, draw=DRAW, engine_for=engine)
 
     @cached_property
     def _before_sieve(self) -> Funnel:
         if not self.study.screen:
             return self.screened
         screen = self.study.model(self.study.screen)
-        return self.screened.then(prescreen(self.screened.kept, screen, draw=DRAW, engine=self._engine))
+        with self._sampling as engine:
+            return self.screened.then(prescreen(self.screened.kept, screen, draw=DRAW, engine=engine))
 
     @cached_property
     def stages(self) -> pd.DataFrame:
@@ -207,7 +213,8 @@ class StudyResults:
         for name, rows in self.sieve.table.groupby("name", sort=False):
             if name == self.study.screen:
                 model = self.study.model(name)
-                rows = evaluate(model, self.screened.kept, plan, draw=DRAW, engine=self._engine).outcomes
+                with self._sampling as engine:
+                    rows = evaluate(model, self.screened.kept, plan, draw=DRAW, engine=engine).outcomes
             outcomes[name] = rows
         return outcomes
 

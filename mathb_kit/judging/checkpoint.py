@@ -18,7 +18,7 @@ from mathb_kit.judging.selection import Selection, made_here, other_base, refuse
 from mathb_kit.models import Model, Pair, settings_table
 from mathb_kit.plan import Plan
 from mathb_kit.problems import Problem, ProblemSet, load_problems
-from mathb_kit.sampling import EngineFactory
+from mathb_kit.sampling import EngineFactory, OneAtATime, get_engine
 from mathb_kit.statistics import (
     compare_reach,
     frozen_null,
@@ -264,25 +264,24 @@ def judge_checkpoint(
     if draw == DRAW:
         raise MathbError(f"The draw {DRAW!r} chooses the problems; compare by a draw of another name.")
 
-    def attempts(model: Model, problems: Sequence[Problem], plan: Plan = plan, draw: str = draw) -> Evaluation:
-        return evaluate(model, problems, plan, draw=draw, store=store, engine=engine_for)
+    with OneAtATime(engine_for or get_engine) as engine:  # the base does all of its work before the tuned model starts
 
-    selection, choosing = selection_by_column(on, pair, plan.n_max), None
-    if selection:
-        chosen = on.unsolved_by(base.name)
-    else:
-        choosing = attempts(base, on, replace(plan, stop=1), DRAW)
-        missed = set(choosing.outcomes.loc[choosing.outcomes["c"] == 0, "problem"])
-        chosen = replace(on.where(lambda problem: problem.key in missed), selected_in=plan.n_max)
-        selection = made_here(on, pair, plan.n_max, DRAW)
-    if not chosen:
-        raise MathbError(
-            f"{base.name} left nothing of {on.name} unsolved in {plan.n_max:,} attempts, so there is nothing to reach; "
-            "judge on a harder set."
-        )
-    return CheckpointJudgement(
-        pair, on, plan, selection, chosen,
-        attempts(tuned, chosen), attempts(base, chosen),
-        {each.name: (attempts(base, each), attempts(tuned, each)) for each in ordinary},
-        choosing,
-    )  # fmt: skip
+        def attempts(model: Model, problems: Sequence[Problem], plan: Plan = plan, draw: str = draw) -> Evaluation:
+            return evaluate(model, problems, plan, draw=draw, store=store, engine=engine)
+
+        selection, choosing = selection_by_column(on, pair, plan.n_max), None
+        if selection:
+            chosen = on.unsolved_by(base.name)
+        else:
+            choosing = attempts(base, on, replace(plan, stop=1), DRAW)
+            missed = set(choosing.outcomes.loc[choosing.outcomes["c"] == 0, "problem"])
+            chosen = replace(on.where(lambda problem: problem.key in missed), selected_in=plan.n_max)
+            selection = made_here(on, pair, plan.n_max, DRAW)
+        if not chosen:
+            raise MathbError(
+                f"{base.name} left nothing of {on.name} unsolved in {plan.n_max:,} attempts, so there is nothing to "
+                "reach; judge on a harder set."
+            )
+        by_base, by_tuned = ([attempts(model, each) for each in (chosen, *ordinary)] for model in (base, tuned))
+    saturated = {each.name: arms for each, arms in zip(ordinary, zip(by_base[1:], by_tuned[1:]))}
+    return CheckpointJudgement(pair, on, plan, selection, chosen, by_tuned[0], by_base[0], saturated, choosing)

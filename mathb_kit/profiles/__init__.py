@@ -82,6 +82,7 @@ class Profile(Settings):
         hard_set: set derived from what the bases leave unsolved, if the study has one.
         notebooks: notebook names in the order they run.
         engine: what samples.
+        engine_options: its options, e.g. ``{ gpu_memory_utilization = 0.8 }``.
         commit_figures: whether figures of the whole study go to ``figures/<name>/`` of the checkout.
         cost: assumptions for ``--plan``.
         published: cost of the original, shown beside.
@@ -104,6 +105,7 @@ class Profile(Settings):
     hard_set: str | None = None
     notebooks: tuple[str, ...]
     engine: str = "transformers"
+    engine_options: dict[str, Any] = {}
     commit_figures: bool = True
     cost: StudyCost
     published: Published | None = None
@@ -194,6 +196,7 @@ def load_profile(name: str, quick: bool = False, rehearse: bool = False) -> Prof
         "name": f"{path.stem}-rehearsal",
         "about": f"REHEARSAL, {rehearsal.about}; no number here is about a model or set of that name",
         "engine": "transformers",
+        "engine_options": {},
         "cost": load_profile("mini").cost.model_copy(update={"success_rates": {}, "origin": "as for the profile mini"}),
         "published": None,
         "rehearsal": rehearsal,

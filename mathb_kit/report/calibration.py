@@ -59,8 +59,9 @@ def calibrate(profile: Profile, seconds: float = 30.0) -> Calibration:
     """
     names = [*profile.bases, *profile.tuned]
     model = first_available(*names, _STAND_IN)
-    problems = load_problems(profile.sets[0] if model.name in names else _STAND_IN_SET)
-    sampler = get_engine(model, profile.engine if model.name in names else "transformers")
+    of_study = model.name in names
+    problems = load_problems(profile.sets[0] if of_study else _STAND_IN_SET)
+    sampler = get_engine(model, profile.engine, **profile.engine_options) if of_study else get_engine(model)
     about = sampler.describe()  # loads the weights, before the clock starts
     started = time.monotonic()
     attempts = tokens = 0

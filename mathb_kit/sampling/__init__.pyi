@@ -12,6 +12,7 @@ from .engine import (
 )
 from .engines import (
     ENGINES as ENGINES,
+    OneAtATime as OneAtATime,
     engine_factory as engine_factory,
     get_engine as get_engine,
     parse_engine as parse_engine,

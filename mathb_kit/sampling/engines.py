@@ -55,6 +55,49 @@ class LazyEngine:
             engine.close()
 
 
+class _KeptEngine(LazyEngine):
+    """One that whoever borrowed it cannot close."""
+
+    def close(self) -> None:
+        pass
+
+    def end(self) -> None:
+        super().close()
+
+
+class OneAtATime:
+    """A factory whose engine stays open for the next evaluation of the same model; another model's closes it first.
+
+    vLLM takes a minute to start, and two of it do not fit onto one GPU. A context manager: at its end all is closed,
+    and the next use opens again. An engine whose workers commit for themselves is handed out as it is.
+    """
+
+    def __init__(self, make: EngineFactory) -> None:
+        self._make = make
+        self._model: Model | None = None
+        self._engine: _KeptEngine | None = None
+
+    def __call__(self, model: Model) -> LazyEngine | CommittingEngine:
+        if self._engine is None or self._model != model:
+            self._close()
+            engine = _by_name(self._make(model), model)
+            if isinstance(engine, CommittingEngine):
+                return engine
+            self._model, self._engine = model, _KeptEngine(lambda: engine)
+        return self._engine
+
+    def __enter__(self) -> OneAtATime:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.end()
+
+
 @dataclass(frozen=True)
 class NamedEngine:
     """An engine of ``ENGINES`` with its options, for any model; it can be sent to another process."""
@@ -125,14 +168,18 @@ def open_engine(
 
     A factory may answer with a name, too, or with None for the default.
     """
-    sampler = engine(model) if callable(engine) else engine
-    if sampler is None or isinstance(sampler, str):
-        sampler = get_engine(model, sampler or "transformers")
+    sampler = _by_name(engine(model) if callable(engine) else engine, model)
     try:
         yield sampler
     finally:
         if sampler is not engine and hasattr(sampler, "close"):
             sampler.close()
+
+
+def _by_name(
+    engine: Engine | CommittingEngine | str | None, model: Model
+) -> Engine | CommittingEngine:
+    return get_engine(model, engine or "transformers") if engine is None or isinstance(engine, str) else engine
 
 
 def _class_of(name: str) -> Callable[..., Any]:

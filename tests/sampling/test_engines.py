@@ -25,11 +25,13 @@ from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling import (
     ENGINES,
+    OneAtATime,
     Shard,
     get_engine,
     parse_engine,
     parse_shard,
 )
+from mathb_kit.sampling.engines import LazyEngine
 from mathb_kit.sampling.prompts import template_hash
 from mathb_kit.store import Store
 from mathb_kit.store.compaction import compact
@@ -315,6 +317,35 @@ def test_an_engine_that_an_evaluation_makes_is_closed_by_it(tmp_path):
     evaluate(MODEL, PROBLEMS[:2], Plan.fixed(8), store=Store(tmp_path), engine=factory)
     evaluate(MODEL, PROBLEMS[:4], Plan.fixed(8), store=Store(tmp_path), engine=own)
     assert [(model, engine.closed) for model, engine in made] == [(MODEL, True)] and not own.closed
+
+
+def test_one_engine_at_a_time_is_opened_once_for_all_that_one_model_does_in_a_row(tmp_path):
+    events = []
+
+    class Recorded(CoinEngine):
+        def __init__(self, name):
+            super().__init__()
+            self.name = name
+            events.append(f"open {name}")
+
+        def close(self):
+            events.append(f"close {self.name}")
+
+    def make(model):
+        return LazyEngine(lambda: Recorded(model.name))
+
+    first, second = MODEL, replace(MODEL, name="other", revision="2")
+    stored, four = Store(tmp_path / "stored"), Plan.fixed(4)
+    with OneAtATime(make) as engine:
+        for turn, model in enumerate((first, first, second, first)):
+            evaluate(model, PROBLEMS, four, store=Store(tmp_path / str(turn)), engine=engine)
+        evaluate(first, PROBLEMS, four, store=stored, engine=engine)
+    names = [first.name, second.name, first.name]
+    assert events == [f"{what} {name}" for name in names for what in ("open", "close")]
+    with engine:  # the next use opens again, and what the store has opens nothing
+        evaluate(first, PROBLEMS, four, store=stored, engine=engine)
+        evaluate(second, PROBLEMS, four, store=stored, engine=engine)
+    assert events[6:] == ["open other", "close other"]
 
 
 def test_a_dry_run_counts_what_is_missing_and_touches_no_engine(tmp_path):
