@@ -75,6 +75,8 @@ def get_model(
             text = f"{text.partition('@')[0]}@{revision}"
     if known is None and folder.is_dir() and is_adapter(folder):
         return _on_its_base(folder, base)
+    if known and is_adapter(Path(known[0].source)):
+        return _registered_adapter(*known, base)
     if base is not None:
         raise MathbError(f"{text!r} is no adapter (a folder with adapter_config.json), so it takes no base.")
     if known is None and not folder.exists() and _HUB_ID.fullmatch(text):
@@ -114,6 +116,8 @@ def _registered(text: str) -> tuple[Model, dict[str, Any]] | None:
     """The model of a registered name or hub id and the settings registered, or None."""
     entries = hub_models()
     if names := [text] if text in entries else [name for name, entry in entries.items() if entry.hub == text]:
+        if len(names) > 1 and Path(text).exists():
+            return None  # under several names: by its path it is the checkpoint itself
         if len(names) > 1:
             raise MathbError(f"{text} is registered at several revisions; name one of {', '.join(names)}.")
         name, entry = names[0], entries[names[0]]
@@ -175,6 +179,18 @@ def _on_its_base(folder: Path, base: str | os.PathLike[str] | None) -> Model:
             f"({str(error).partition(';')[0].rstrip('.')}); write where it is as "
             "base_model_name_or_path there, or hand it in: get_model(folder, base=...)."
         ) from error
+
+
+def _registered_adapter(model: Model, given: dict[str, Any], base: str | os.PathLike[str] | None) -> Model:
+    """An adapter folder under a name of one's own: asked as that says, else as its base is."""
+    whole = _on_its_base(Path(model.source), base)
+    names = {"name": model.name, "base": model.base or whole.base, "trained_on": model.trained_on}
+    if "prompt" in given:
+        weights = {key: getattr(whole, key) for key in ("source", "revision", "adapter", "context")}
+        return replace(model, **weights, **names)
+    own = {key: getattr(model, key) for key in Usage.model_fields if key in given and key != "sampling"}
+    sampling = replace(whole.sampling, **_as_sampling(given.get("sampling", {})))
+    return replace(whole, **{**own, **names}, sampling=sampling, origins={**whole.origins, **model.origins})
 
 
 def _derived(model: Model, given: dict[str, Any], files: Path | None = None) -> Model:

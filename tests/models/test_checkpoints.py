@@ -21,6 +21,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.miniature.tokenizer import build_tokenizer
 from mathb_kit.models import Sampling, asked, get_model, registry
 from mathb_kit.models.chat import prompt_ids
+from mathb_kit.models.defaults import style
 from mathb_kit.models.entries import Package
 from mathb_kit.models.fetch import fetch_models
 from mathb_kit.models.showing import asked_table, shown_prompt
@@ -280,6 +281,24 @@ def test_the_key_of_an_adapter_is_of_base_and_adapter_never_of_a_path(tmp_path):
     assert load_tokenizer(own).decode(prompt_ids(load_tokenizer(own), own, "1")) == "1!"
     with pytest.raises(MathbError, match="no adapter"):
         get_model(base, base="mini-base-1")
+
+
+def test_an_adapter_may_have_a_name_of_its_own_and_be_asked_otherwise(tmp_path, monkeypatch):
+    base, folder = write_folder(tmp_path / "base", CHAT, GENERATION), tmp_path / "lora"
+    write_adapter(folder, str(base))
+    own = tmp_path / "own.toml"
+    own.write_text(
+        f'[bare]\nhub = "{folder}"\nsampling = {{ max_tokens = 9 }}\n'
+        f'[styled]\nhub = "{folder}"\nstyle = "base"\nbase = "somebody"\n'
+    )
+    monkeypatch.setenv("MATHB_MODELS", str(own))
+    plain = get_model(folder)
+    bare = get_model("bare")
+    assert (bare.name, bare.base, bare.source, bare.adapter) == ("bare", "base", str(base), str(folder))
+    assert bare.key() == plain.with_sampling(max_tokens=9).key() and bare.prompt == "chat"
+    styled = get_model("styled")
+    assert (styled.name, styled.base, styled.adapter) == ("styled", "somebody", str(folder))
+    assert styled.prompt == style("base")["prompt"] and styled.key() not in (bare.key(), plain.key())
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------
