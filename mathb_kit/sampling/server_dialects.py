@@ -9,18 +9,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from mathb_kit.models.model import Sampling
+from mathb_kit.models.model import Model, Sampling
 
 _VLLM = {"vllm", "sglang"}
 _LLAMA_CPP, _LLAMA_CPP_PYTHON = "llamacpp", "me"
 _SEEDS = 2**31  # llama.cpp keeps 32 bits of a seed
 
 
-def spoken_out(owner: str | None, settings: Sampling) -> dict[str, Any]:
+def spoken_out(owner: str | None, model: Model) -> dict[str, Any]:
     """Fields of a request beyond OpenAI's own; of a server nobody knows only those in use, as it may refuse them."""
+    settings = model.sampling
     if owner in _VLLM:
         fields = {"top_k": settings.top_k or -1, "min_p": settings.min_p, "repetition_penalty": 1.0}
         fields["skip_special_tokens"] = False
+        if model.ends:  # a server that was told to pass over generation_config.json knows the tokenizer's end alone
+            fields["stop_token_ids"] = list(model.ends)
         return fields | ({"return_token_ids": True} if owner == "vllm" else {})
     if is_llama_cpp(owner):
         # Its own order has the temperature last: top_p would cut another distribution than everywhere else.

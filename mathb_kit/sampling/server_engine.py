@@ -212,7 +212,7 @@ class ServerEngine:
             body["prompt"] = self._prompts.encode(chunk.prompt) if self.model.prompt == "chat" else chunk.prompt
         if settings.stop:
             body["stop"] = list(settings.stop)
-        return body | spoken_out(owner, settings) | self.extra
+        return body | spoken_out(owner, self.model) | self.extra
 
     def _attempts(self, chunk: Chunk) -> list[Completion]:
         """All attempts of a chunk; those that could not be had are cut."""

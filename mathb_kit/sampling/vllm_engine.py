@@ -125,6 +125,7 @@ class VllmEngine:
                 "engine_args": self._engine_args | unpacked,
                 "room": min(_PROMPT_ROOM + sampling["max_tokens"], self.model.context or sys.maxsize),
                 "sampling": sampling,
+                "ends": list(self.model.ends),
                 "strict": self.strict,
                 "adapter": str(Path(self.model.adapter).resolve()) if self.model.adapter else None,
             }

@@ -163,6 +163,7 @@ class Server:
                 seed=message["seed"],
                 output_kind=RequestOutputKind.FINAL_ONLY,
                 skip_special_tokens=False,  # marks of thinking may be special tokens; the end token is left out anyway
+                stop_token_ids=self.settings["ends"],  # beside those that vLLM finds itself
                 **self.settings["sampling"],
             )
             prompt = {"type": "token", "prompt_token_ids": message["prompt"]}

@@ -154,6 +154,8 @@ def test_settings_are_said_in_the_servers_own_words():
     whole = plain | {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0, "skip_special_tokens": False}
     assert body_for("vllm", MODEL) == whole | {"return_token_ids": True}
     assert body_for("sglang", MODEL) == whole
+    ending = dataclasses.replace(MODEL, ends=(2, 7))
+    assert body_for("sglang", ending) == whole | {"stop_token_ids": [2, 7]} and body_for("x", ending) == plain
     narrow = MODEL.with_sampling(top_k=20, min_p=0.1, top_p=0.9, temperature=0.6, stop=("\n\n",))
     assert body_for("somebody", narrow) == plain | {
         "top_k": 20, "min_p": 0.1, "top_p": 0.9, "temperature": 0.6, "stop": ["\n\n"],
