@@ -1,6 +1,6 @@
 """Do all engines sample one model? Success rates by engine under an exact test, and prompts token by token.
 
-    MATHB_VLLM_PYTHON=... python bench/engines_agree.py MODEL [MODEL ...] [--attempts 64] [--engines NAME ...]
+    MATHB_VLLM_PYTHON=... python bench/engines_agree.py MODEL [MODEL ...] [--attempts 32] [--engines NAME ...]
 
 Each engine gives every problem of `PROBLEMS` the same number of attempts, as the checkpoint's own files say (and of at
 most ``--max-tokens``): ours on transformers, vLLM in its child process, a `vllm serve` that is started here and asked
@@ -41,16 +41,16 @@ from mathb_kit.problems import Problem
 from mathb_kit.sampling import get_engine
 from mathb_kit.statistics import homogeneity
 
-# Easy enough for 135 million parameters to be right now and then, and not easy for 500 million.
+# Easy enough for 135 million parameters to be right now and then, and not all too easy for 500 million.
 STATEMENTS = {
+    "What is 2 + 2?": "4",
+    "What is 5 + 5?": "10",
+    "What is 10 - 3?": "7",
+    "What is 3 times 3?": "9",
     "What is 7 + 8?": "15",
-    "What is 23 + 9?": "32",
     "What is 6 times 7?": "42",
-    "What is 40 - 13?": "27",
     "What is 17 times 6?": "102",
     "What is 13 times 17?": "221",
-    "What is half of 58?": "29",
-    "Ann has 3 boxes of 12 eggs and sells 17 eggs. How many eggs are left?": "19",
 }
 PROBLEMS = [Problem("sums", str(i), statement, gold) for i, (statement, gold) in enumerate(STATEMENTS.items())]
 VLLM = {"enforce_eager": True, "max_model_len": 512, "gpu_memory_utilization": 0.15}
@@ -169,8 +169,8 @@ def compare(model: Model, names: list[str], attempts: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("models", nargs="+", metavar="MODEL", help="a checkpoint folder or .gguf file with a template")
-    parser.add_argument("--attempts", type=int, default=64)
-    parser.add_argument("--max-tokens", type=int, default=96)
+    parser.add_argument("--attempts", type=int, default=32)
+    parser.add_argument("--max-tokens", type=int, default=64)
     parser.add_argument("--engines", nargs="+", default=["transformers", "vllm", "vllm-serve"])
     options = parser.parse_args()
     for path in options.models:
