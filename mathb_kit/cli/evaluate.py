@@ -178,9 +178,10 @@ def sample(
             raise MathbError("--prices are for a --dry-run; add it, or leave them out.")
         with only_result_on_stdout(as_json):
             report = drawn.sample(sampler, chosen, attempts)
-    warn(mb.sentences.sampled_warnings(drawn.model.name, report))
+    warnings = mb.sentences.sampled_warnings(drawn.model.name, report)
+    warn(warnings)
     if as_json:
-        print(to_json(vars(report) | {"store": drawn.store.root}))
+        print(to_json(vars(report) | {"warnings": warnings, "store": drawn.store.root}))
         return
     print(
         f"{report.new_attempts:,} attempts sampled ({report.tokens:,} tokens, {report.seconds:.0f} s; "

@@ -331,7 +331,7 @@ def test_what_was_sampled_and_graded_as_json_adds_up(own_problems, tmp_path):
     assert as_json("grade", source, "-o", tmp_path / "graded.jsonl") == {"correct": 1, "no_answer": 1}
 
 
-def test_flags_ask_otherwise_and_a_limit_takes_the_first_problems_and_says_so(own_problems, capfd):
+def test_flags_ask_otherwise_and_a_limit_takes_the_first_problems_and_says_so(own_problems):
     whole = as_json("evaluate", "mini-base-1", "--on", own_problems, "--attempts", 8)
     part = ["mini-base-1", "--on", own_problems, "--attempts", 8, "--limit", 2, "--max-tokens", 3, "--draw", "short"]
     cut = as_json("evaluate", *part)
@@ -344,7 +344,7 @@ def test_flags_ask_otherwise_and_a_limit_takes_the_first_problems_and_says_so(ow
     assert as_json("sample", *part)["skipped"] == 16
     fresh = as_json("sample", *part[:-1], "fresh")
     assert fresh["new_attempts"] == 16 and fresh["truncated"] > 1 and fresh["cut"] == 0
-    assert "of the new attempts end at the token limit" in capfd.readouterr().err
+    assert "of the new attempts end at the token limit" in fresh["warnings"][0]
 
 
 def test_with_a_base_flags_are_for_both_and_the_same_model_is_refused(own_problems):
