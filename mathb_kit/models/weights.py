@@ -52,7 +52,7 @@ def load_checkpoint(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerB
     place = checkpoint_place(model)
     tokenizer = load_tokenizer(model)
     try:
-        with without_weight_bars(), nullcontext() if model.is_local else asking_hub(f"the weights of {model.source}"):
+        with without_weight_bars():
             network = AutoModelForCausalLM.from_pretrained(
                 place,
                 revision=model.revision,
