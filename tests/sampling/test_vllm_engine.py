@@ -28,6 +28,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
 from mathb_kit.miniature import CHECKPOINTS
 from mathb_kit.models.model import Model, Sampling
+from mathb_kit.models.weights import load_checkpoint
 from mathb_kit.plan import Plan
 from mathb_kit.problems import load_problems
 from mathb_kit.problems.problem import Problem
@@ -356,6 +357,28 @@ def test_vllm_refuses_a_prompt_beyond_its_context_and_goes_on(shared):
         list(shared.sample([Chunk("long", "Compute $1+1$.\n" * 100, 0, 4, 1)]))
     [(_, completions)] = shared.sample([Chunk("p", SETS[0].statement + "\n", 0, 4, 1)])
     assert len(completions) == 4
+
+
+@pytest.mark.slow
+def test_an_adapter_decodes_greedily_as_in_transformers_and_unlike_its_base(real_vllm, tmp_path):
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    plain = MODEL.with_sampling(temperature=0.0)
+    torch.manual_seed(1)
+    tuned = get_peft_model(load_checkpoint(plain)[0], LoraConfig(r=6, target_modules=["q_proj", "v_proj"]))
+    for name, parameter in tuned.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.3)
+    tuned.save_pretrained(tmp_path)
+    adapted = dataclasses.replace(plain, adapter=str(tmp_path))
+    chunks = [Chunk(p.key, plain.render(p.statement), 0, 1, 9) for p in SETS[:16]]
+    ours, base = (dict(TransformersEngine(model).sample(chunks)) for model in (adapted, plain))
+    engine = VllmEngine(adapted, enforce_eager=True)
+    theirs = dict(engine.sample(chunks))
+    engine.close()
+    assert sum(ours[chunk] == theirs[chunk] for chunk in chunks) >= 15  # a tie may fall either way
+    assert sum(ours[chunk] == base[chunk] for chunk in chunks) <= 8
 
 
 SHORT = MODEL.with_sampling(max_tokens=24, stop=("=",))
