@@ -48,17 +48,17 @@ def chance_lines(fixed: Evaluation, problems: Sequence[Problem], solved: pd.Data
 
     Returns:
         what, k, estimate, low, high: permuted golds up to the fixed plan's attempts, the others for every k of
-        ``solved``. Uniform guessing is exact and has no interval.
+        ``solved``. Uniform guessing is exact and has no interval. Without a gold that is a whole number it is left out,
+        and without two different ones the permuted golds are.
     """
     ks = [int(k) for k in solved["k"]]
-    permuted = chance_curve(chance_of(fixed, problems, [k for k in ks if k <= fixed.plan.n_max]))
     values = [value for problem in problems if (value := whole_number(problem.gold)) is not None]
-    uniform = [np.mean([uniform_chance(_as_long(value), k) for value in values]) for k in ks]
-    lines = {
-        fixed.model.name: solved,
-        PERMUTED: permuted,
-        UNIFORM: pd.DataFrame({"k": ks, "estimate": uniform, "low": np.nan, "high": np.nan}),
-    }
+    lines = {fixed.model.name: solved}
+    if len(set(values)) > 1:
+        lines[PERMUTED] = chance_curve(chance_of(fixed, problems, [k for k in ks if k <= fixed.plan.n_max]))
+    if values:
+        uniform = [np.mean([uniform_chance(_as_long(value), k) for value in values]) for k in ks]
+        lines[UNIFORM] = pd.DataFrame({"k": ks, "estimate": uniform, "low": np.nan, "high": np.nan})
     table = pd.concat([line.assign(what=what) for what, line in lines.items()], ignore_index=True)
     return table[["what", "k", "estimate", "low", "high"]]
 

@@ -49,11 +49,15 @@ def widths_sentence(estimates: pd.DataFrame) -> str:
 
 def after_chance_sentence(left: pd.DataFrame) -> str:
     """What uniform guessing is worth at one k, and what of pass@k is left without it (set, chance, corrected)."""
-    lines = [
-        f"On {name} uniform guessing at k = {rows['k'].iloc[0]:,} is worth {percent(rows['chance'].iloc[0])}; of what "
-        f"it leaves, the models solve {percent_range(rows['corrected'])}."
-        for name, rows in left.groupby("set", sort=False)
-    ]
+    lines = []
+    for name, rows in left.groupby("set", sort=False):
+        if rows["chance"].isna().all():
+            lines.append(f"On {name} no gold is a whole number, so what guessing is worth there is not known.")
+            continue
+        lines.append(
+            f"On {name} uniform guessing at k = {rows['k'].iloc[0]:,} is worth {percent(rows['chance'].iloc[0])}; of "
+            f"what it leaves, the models solve {percent_range(rows['corrected'])}."
+        )
     return "\n".join(lines)
 
 

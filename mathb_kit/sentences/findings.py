@@ -68,18 +68,22 @@ def _guessed(results: StudyResults) -> str:
     except NotStored:
         return "Null: what guessing is worth is not known here; notebook 01 samples the draw for it."
     uniform = chance[(chance["what"] == UNIFORM) & (chance["k"] == k)]
+    if uniform.empty:
+        return "Null: no gold is a whole number, so what guessing is worth is not known here."
     blind = " and ".join(f"{100 * row.estimate:.2g} % of {row.set}" for row in uniform.itertuples())
+    said = (
+        f"Null, no mathematics: uniform guessing among the numbers with as many digits as the gold would solve {blind} "
+        f"with {k:,} attempts"
+    )
     own = chance[chance["what"] == PERMUTED]
+    if own.empty:
+        return f"{said}."
     own = own[own["k"] == own["k"].max()]
     held = " and ".join(
         f"{percent_with_interval(row.estimate, row.low, row.high)} of {row.set}" for row in own.itertuples()
     )
     who = next(what for what in chance["what"] if what not in (UNIFORM, PERMUTED))
-    return (
-        f"Null, no mathematics: uniform guessing among the numbers with as many digits as the gold would solve {blind} "
-        f"with {k:,} attempts; {who}'s answers, held against the golds of other problems, {held} with "
-        f"{own['k'].max():,}."
-    )
+    return f"{said}; {who}'s answers, held against the golds of other problems, {held} with {own['k'].max():,}."
 
 
 def _left_unsolved(results: StudyResults) -> Finding:

@@ -2,6 +2,7 @@
 
 from math import comb
 
+import pandas as pd
 import pytest
 from engines import CoinEngine
 
@@ -10,6 +11,7 @@ from mathb_kit.judging import PERMUTED, UNIFORM, chance_lines, chance_of
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
+from mathb_kit.sentences import after_chance_sentence
 from mathb_kit.statistics import pass_at_k_curve
 from mathb_kit.store import Store
 
@@ -38,3 +40,17 @@ def test_uniform_guessing_is_over_the_numbers_with_as_many_digits(tmp_path):
         expected = (2 * (1 - 0.9**k) + 2 * (1 - (89 / 90) ** k)) / 4
         assert uniform[k] == pytest.approx(expected, rel=1e-9)
     assert lines.loc[lines["what"] == PERMUTED, "k"].tolist() == [1, 16]  # no further than the fixed attempts
+
+
+@pytest.mark.parametrize(
+    ("golds", "lines"), [([r"\frac{1}{2}", "p - q"], []), (["7", "x"], [UNIFORM]), (["7", "7"], [UNIFORM])]
+)
+def test_where_golds_are_no_numbers_the_lines_that_need_them_are_left_out_and_said(tmp_path, golds, lines):
+    problems = [Problem("coins", str(i), f"Toss {i}.", gold) for i, gold in enumerate(golds)]
+    evaluation = evaluate(BASE, problems, Plan.fixed(4), store=Store(tmp_path), engine=CoinEngine(0.3))
+    table = chance_lines(evaluation, problems, pass_at_k_curve(evaluation.outcomes, [1, 4]))
+    assert list(dict.fromkeys(table["what"])) == ["base", *lines]
+    left = pd.DataFrame({"set": "coins", "k": 4, "chance": [float("nan")], "corrected": [float("nan")]})
+    assert after_chance_sentence(left) == (
+        "On coins no gold is a whole number, so what guessing is worth there is not known."
+    )
