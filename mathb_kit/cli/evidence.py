@@ -57,15 +57,13 @@ def import_(
     Example: mathb import counts.csv --grader "math-verify 0.5"
     Example: mathb import completions.jsonl --name my-run
     """
-    from mathb_kit.foreign import import_files, remarks
-    from mathb_kit.foreign.tables import stem_of
+    from mathb_kit.foreign import import_files, import_name, remarks
 
-    origin = _pairs(settings, "--setting")
+    kept_as, origin = import_name(name, files), _pairs(settings, "--setting")
     samples = import_files(
         files, form=form, columns=_pairs(columns, "--column"), where=_pairs(where, "--where"), grader=grader,
         on=set_name, model=model, source=source, licence=licence, settings=origin,
     )  # fmt: skip
-    kept_as = name or stem_of(files[0])
     folder = samples.save(kept_as)
     table = samples.summary()
     if as_json:

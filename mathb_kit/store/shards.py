@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from mathb_kit.atomic import whole_file
 from mathb_kit.errors import MathbError
+from mathb_kit.settings import well_formed
 
 
 class ShardGone(MathbError):
@@ -246,11 +247,7 @@ def as_array(values: Sequence[Any], field: pa.Field) -> pa.Array | pa.ChunkedArr
     try:
         array = pa.array(values, field.type, from_pandas=True)
     except UnicodeEncodeError:
-        array = pa.array([_well_formed(v) for v in values], field.type, from_pandas=True)
+        array = pa.array([well_formed(v) for v in values], field.type, from_pandas=True)
     if array.null_count and not field.nullable:
         raise MathbError(f"The column {field.name!r} has {array.null_count} empty values; every row must have one.")
     return array
-
-
-def _well_formed(value: Any) -> Any:
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
