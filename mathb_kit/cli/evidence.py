@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import mathb_kit as mb
+from mathb_kit.atomic import write_text
 from mathb_kit.cli.app import JUDGE, Json, app, complete_sets
 from mathb_kit.cli.complete import import_names, one_of
 from mathb_kit.errors import MathbError
@@ -138,7 +139,7 @@ def compare(
     ]
     origin = {"sources": [dict(each.origin) for each in sources]}
     if report:
-        report.write_text("\n".join(map(shown.comparison_latex, pairs)), encoding="utf-8")
+        write_text(report, "\n".join(map(shown.comparison_latex, pairs)))
     cards = [shown.write_comparison(pair, origin=origin) for pair in pairs]
     if as_json:
         records = [shown.comparison_record(pair, origin) | {"card": page} for pair, (page, _) in zip(pairs, cards)]

@@ -67,7 +67,7 @@ def lab_train(
         import torch
 
         torch.set_num_threads(threads)
-    with only_result_on_stdout(as_json):
+    with only_result_on_stdout():
         folder = train(
             objective, base, steps=steps, tokens=tokens, on=on, to=to, seed=seed, prompts=prompts, group=group,
             updates=updates, learning_rate=learning_rate, validate=validate,

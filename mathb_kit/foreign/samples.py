@@ -21,7 +21,7 @@ from mathb_kit.foreign.tables import stem_of
 from mathb_kit.outcomes import KEY
 from mathb_kit.places import imports_root
 from mathb_kit.plan import Plan
-from mathb_kit.settings import did_you_mean, read_json, shortened
+from mathb_kit.settings import did_you_mean, parse_json_of_others, read_json, shortened
 
 ELSEWHERE = "sampled elsewhere"
 _RECORD = "origin.json"
@@ -108,7 +108,8 @@ class Samples:
                 with whole_file(folder / tables[stem]["file"], _REMEDY) as stream:
                     stream.write(content)
         replaced = _files(read_json(record, _AGAIN)) if record.is_file() else set()
-        content = json.dumps({"on": self.on, "tables": tables, "origin": self.origin}, indent=1, default=str)
+        content = json.dumps({"on": self.on, "tables": tables, "origin": self.origin}, default=str)
+        content = json.dumps(parse_json_of_others(content.encode()), indent=1)  # no NaN, which JSON does not know
         with whole_file(record, _REMEDY) as stream:
             stream.write(content.encode())
         _tidy(folder, replaced, {table["file"] for table in tables.values()})
@@ -149,7 +150,7 @@ def load_samples(name: str) -> Samples:
             f"Nothing was imported as {name!r}{did_you_mean(name, there)}; "
             f"{'there are ' + ', '.join(there) if there else 'mathb import FILE --name NAME brings it in'}."
         )
-    for last_try in (False, False, False, True):
+    for last_try in (*[False] * 20, True):
         content = read_json(record, _AGAIN)
         try:
             return _read(record.parent, content)

@@ -176,7 +176,17 @@ def _opened(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
             if hashes and hashes[1] != _footer_hash(footer):
                 raise ValueError("a footer with another hash")
         with pq.ParquetFile(path, page_checksum_verification=True, **options) as file:
+            _check_size(path, file.metadata)
             yield file
+
+
+def _check_size(path: Path, metadata: pq.FileMetaData) -> None:
+    size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    if size > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+        raise MathbError(
+            f"The shard {path} says that it unpacks to {size / 2**30:,.0f} GiB, more than this machine's memory; read "
+            "it on a larger one, or delete this file and run again."
+        )
 
 
 def _footer(stream: BinaryIO) -> tuple[int, bytes]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -201,15 +203,27 @@ def test_of_two_writers_the_earlier_wins_though_the_clock_was_set_back(tmp_path,
     assert store.read_attempts("m", "main")["text"].str.startswith("early").all()
 
 
-def test_a_disk_that_cannot_sync_folders_is_written_to_all_the_same(tmp_path, monkeypatch):
-    real = os.fsync
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EPERM, errno.ENOSYS])
+@pytest.mark.parametrize("call", ["fsync", "open"])
+def test_a_disk_that_cannot_sync_folders_is_written_to_all_the_same(tmp_path, monkeypatch, call, number):
+    real = getattr(os, call)
 
-    def refuse_folders(descriptor: int) -> None:
-        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
-            raise OSError(22, "Invalid argument")
-        real(descriptor)
+    def refuse_folders(what: int | str, *arguments: int) -> Any:
+        if os.path.isdir(f"/proc/self/fd/{what}" if call == "fsync" else what):
+            raise OSError(number, os.strerror(number))
+        return real(what, *arguments)
 
-    monkeypatch.setattr(os, "fsync", refuse_folders)
+    store = Store(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refuse_folders)
+        store.commit_attempts("m", "main", rows("p", 0))
+    assert len(store.read_attempts("m", "main")) == 40
+
+
+def test_a_shard_that_says_it_is_larger_than_the_memory_is_not_read(tmp_path, monkeypatch):
     store = Store(tmp_path)
     store.commit_attempts("m", "main", rows("p", 0))
-    assert len(store.read_attempts("m", "main")) == 40
+    monkeypatch.setattr(os, "sysconf", lambda name: 1)
+    for call in (lambda: store.done("m", "main"), *reading(tmp_path)[:2]):
+        with pytest.raises(MathbError, match=r"The shard .*parquet says that it unpacks to .*more than this machine"):
+            call()
