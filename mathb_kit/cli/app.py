@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 import mathb_kit as mb
+from mathb_kit.api_key import without_secrets
 from mathb_kit.cli.complete import engine_names, model_names, one_of, set_names
 from mathb_kit.cli.showing import Shown, harmless
 from mathb_kit.errors import MathbError
@@ -64,7 +65,8 @@ class _Verbs(typer.core.TyperGroup):
                 formatter.write_dl(rows)
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        with _ended_in_order(), redirect_stdout(sys.stdout and Shown(sys.stdout)):
+        sys.stdout = Shown.of(sys.stdout)  # to the end of the process: what a thread prints then is no result, either
+        with _ended_in_order():
             return super().main(*args, **extra)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -119,12 +121,12 @@ def _one_sentence(ctx: Any) -> Iterator[None]:
 def _report(error: Exception) -> str:
     """Two lines about what nobody foresaw; all that is known of it is in a file."""
     details = f"mathb {mb.__version__}, Python {sys.version}, {sys.platform}\n{sys.argv}\n\n"
-    details += "".join(traceback.format_exception(error))
+    details = without_secrets(details + "".join(traceback.format_exception(error)))
     with tempfile.NamedTemporaryFile(
         "w", prefix="mathb-report-", suffix=".txt", encoding="utf-8", errors="backslashreplace", delete=False
     ) as file:
         file.write(details)
-    said = " ".join(str(error).split())
+    said = without_secrets(" ".join(str(error).split()))
     said = f"{type(error).__name__}: {said[:200]}{'…' if len(said) > 200 else ''}".rstrip(": ")
     return (
         f"mathb: a fault that nobody foresaw ({said}); what was finished is kept.\n"

@@ -26,6 +26,11 @@ class Shown:
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._owner = stream, threading.current_thread()
 
+    @classmethod
+    def of(cls, stream: TextIO | None) -> Shown | None:
+        """The stream for results, once; None where there is no stream."""
+        return stream if stream is None or isinstance(stream, cls) else cls(stream)
+
     def write(self, text: str) -> int:
         if threading.current_thread() is not self._owner:
             return sys.stderr.write(text)

@@ -157,7 +157,7 @@ def load_samples(name: str) -> Samples:
         except FileNotFoundError as error:  # perhaps another import replaced it between the two readings
             if last_try or read_json(record, _AGAIN) == content:
                 raise MathbError(f"The import {name!r} lacks one of its tables ({error}); {_AGAIN}.") from error
-        except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+        except (OSError, AttributeError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise MathbError(f"The import {name!r} in {record.parent} is damaged ({error}); {_AGAIN}.") from error
     raise AssertionError("the last try returns or raises")
 

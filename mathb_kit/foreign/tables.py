@@ -63,6 +63,8 @@ def _read_csv(path: Path) -> pd.DataFrame:
     except (ValueError, OSError, EOFError, zlib.error) as error:  # pandas' parser errors, broken UTF-8 or gzip
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise MathbError(f"{path} is not a whole CSV file with a header ({reason}); save it anew.") from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what the header does not name for an index
+        raise MathbError(f"{path} has rows with more cells than its header has columns; save it anew.")
     other = next((name for sign, name in _DELIMITERS.items() if sign != mark and sign in str(table.columns[0])), None)
     if table.shape[1] == 1 and other:
         raise MathbError(f"{path} separates its columns by {other}; save it with commas, or with tabs as .tsv.")

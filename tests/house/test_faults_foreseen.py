@@ -76,6 +76,25 @@ def test_what_nobody_foresaw_is_two_lines_and_a_file(monkeypatch, error):
     report.unlink()
 
 
+def test_a_report_holds_no_secret_of_the_environment_or_of_an_address(monkeypatch):
+    key = "sk-veryveryverysecret"
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError(f"asked http://me:pass@host/v1?api_key=another1&x=1 with {key[:12]}… and {key}")
+
+    monkeypatch.setenv("MATHB_API_KEY", key)
+    monkeypatch.setattr(sys, "argv", ["mathb", "-E", "url=https://me:pass@host/v1?my-token=another2&x=1"])
+    monkeypatch.setattr("mathb_kit.load_problems", fail)
+    for form in (key, "é" + key):  # the second is no key that a header may hold
+        monkeypatch.setenv("MATHB_API_KEY", form)
+        result = CliRunner().invoke(app, ["problems", "mini-math"])
+        report = Path(result.stderr.partition(" is in ")[2].partition(";")[0])
+        for text in (report.read_text(), result.stderr):
+            assert not [secret for secret in ("me:pass", "another", form) if secret in text], text
+            assert "ZeroDivisionError" in text and "x=1" in text or text is result.stderr
+        report.unlink()
+
+
 def test_sigterm_ends_a_command_in_order(tmp_path):
     """It says so, commits what is finished, and leaves no temporary folder of a kernel."""
     (tmp_path / "slow.py").write_text('# %% tags=["parameters"]\nx = 1\n\n# %%\nimport time; time.sleep(600)\n')

@@ -86,9 +86,3 @@ def test_a_file_that_goes_away_is_one_sentence(monkeypatch):
     monkeypatch.setattr(mb, "load_problems", gone, raising=False)
     done = CliRunner().invoke(app, ["problems", "x"])
     assert done.exit_code == 2 and "x.jsonl cannot be used (No such file or directory)" in done.stderr
-
-
-def test_the_stream_is_given_back():
-    before = sys.stdout
-    CliRunner().invoke(app, ["--version"])
-    assert sys.stdout is before

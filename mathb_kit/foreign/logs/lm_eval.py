@@ -10,7 +10,7 @@ from typing import Any
 from mathb_kit.errors import MathbError
 from mathb_kit.foreign.logs.attempts import Attempts, attempt, gold_of, laid_out, yes_or_no
 from mathb_kit.problems.files import read_rows
-from mathb_kit.settings import parse_json_of_others, read_json
+from mathb_kit.settings import parse_json_of_others, read_json, shortened
 
 _NAME = re.compile(r"samples_(?P<task>.+)_(?P<time>\d{4}-\d\d-\d\dT.+)\.jsonl")
 _NEEDED = ("doc_id", "resps", "target")
@@ -40,6 +40,8 @@ def read_lm_eval(path: Path, model: str | None = None) -> Attempts:
         with laid_out(where, "lm-eval"):
             if seen.setdefault(row["doc_id"], row.get("filter")) != row.get("filter"):
                 continue
+            if not isinstance(row["resps"], list):
+                raise ValueError(f"its resps are {shortened(row['resps'])}, no list")
             responses = [text for each in row["resps"] for text in ([each] if isinstance(each, str) else each)]
             if not all(isinstance(text, str) for text in responses):
                 raise ValueError("no generated texts: a multiple-choice task? only generate_until counts")
@@ -47,8 +49,9 @@ def read_lm_eval(path: Path, model: str | None = None) -> Attempts:
             verdict = yes_or_no(row.get(metric)) if metric and len(responses) == 1 else None
             gold = gold_of(row["target"])
             rows += [attempt(name, row["doc_id"], text, gold, verdict) for text in responses]
-        first = next(iter((row.get("arguments") or {}).values()), {}) if isinstance(row.get("arguments"), dict) else {}
-        settings = first.get("arg_1") if isinstance(first.get("arg_1"), dict) else settings
+        request = next(iter(row["arguments"].values()), None) if isinstance(row.get("arguments"), dict) else None
+        request = request.get("arg_1") if isinstance(request, dict) else None
+        settings = request if isinstance(request, dict) else settings
     version = beside.get("lm_eval_version", "?")
     task = found["task"] if found else path.stem
     return Attempts(task, rows, {"tool": f"lm-eval {version}", **settings})

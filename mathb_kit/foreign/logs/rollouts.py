@@ -43,6 +43,8 @@ def _attempt(where: str, row: Mapping[str, Any], name: str) -> dict[str, Any]:
         verdict = yes_or_no(rewards[0]) if rewards else None
     else:
         raise MathbError(f"{where} is neither a rollout of verl (input, output) nor of TRL (prompt, completion).")
+    if not prompt.strip():  # rows of all such prompts would be one problem's
+        raise ValueError("its prompt is empty")
     return attempt(name, statement_hash(prompt), text, gold_of(gold), verdict, draw=draw)
 
 
@@ -50,4 +52,4 @@ def _said(value: Any) -> str:
     """A text, or the contents of a conversation."""
     if isinstance(value, str):
         return value
-    return "\n".join(str(turn.get("content", "")) for turn in value if isinstance(turn, Mapping))
+    return "\n".join(str(turn.get("content", "")) for turn in value)
