@@ -46,8 +46,12 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         MathbError: as `whole_file`.
     """
-    with whole_file(path, "free space there or name another place.") as stream:
-        stream.write(text.encode("utf-8", "replace"))
+    target, content = Path(os.path.realpath(path)), text.encode("utf-8", "replace")  # a link stays one
+    if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
+        target.write_bytes(content)
+        return
+    with whole_file(target, "free space there or name another place.") as stream:
+        stream.write(content)
 
 
 def _sync_folder(folder: Path) -> None:

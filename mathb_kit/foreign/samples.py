@@ -172,7 +172,8 @@ def _read(folder: Path, record: Mapping[str, Any]) -> Samples:
             frames[stem] = pd.read_parquet(io.BytesIO(content))
     else:
         frames = {file.partition(".")[0]: pd.read_parquet(folder / file) for file in _OLD if (folder / file).is_file()}
-    return Samples(record["on"], frames["outcomes"], record["origin"], frames.get("verdicts"))
+    origin = dict(record["origin"])
+    return Samples(record["on"], frames["outcomes"], origin | {"grader": origin["grader"]}, frames.get("verdicts"))
 
 
 def origin_of(path: Path, form: str, **facts: Any) -> dict[str, Any]:

@@ -299,3 +299,28 @@ def test_an_import_of_before_tables_had_names_is_read(tmp_path):
     assert there() == 0
     imported(tmp_path, 1).save("mine")
     assert there() == 1 and not (folder / "outcomes.parquet").exists()
+
+
+def test_a_report_goes_to_a_device_through_a_link_and_into_a_new_folder_and_a_full_disk_is_said(tmp_path):
+    """What is there already and is no file is written to, never replaced by one."""
+    table = pd.DataFrame([(m, f"p{i}", 4, i % k) for m, k in (("a", 2), ("b", 4)) for i in range(6)])
+    table.to_csv(tmp_path / "x.csv", index=False, header=["model", "problem", "n", "c"])
+    words = ["compare", "a", "b", "--in", str(tmp_path / "x.csv"), "--report"]
+    os.mkfifo(tmp_path / "pipe")
+    read = []
+    thread = threading.Thread(target=lambda: read.append((tmp_path / "pipe").read_text()))
+    thread.start()
+    (tmp_path / "link.tex").symlink_to(tmp_path / "target.tex")
+    for name in ("pipe", "link.tex", "new/folder/r.tex"):
+        done = CliRunner().invoke(app, [*words, str(tmp_path / name)])
+        assert done.exit_code == 0, done.output
+    thread.join()
+    whole = (tmp_path / "new/folder/r.tex").read_text()
+    assert read == [whole] and (tmp_path / "target.tex").read_text() == whole and whole.startswith("% made by")
+    assert (tmp_path / "link.tex").is_symlink() and (tmp_path / "pipe").is_fifo()
+    done = CliRunner().invoke(app, [*words, str(tmp_path)])
+    assert done.exit_code == 2 and f"{tmp_path} cannot be used" in done.stderr
+    if Path("/dev/full").is_char_device():
+        done = CliRunner().invoke(app, [*words, "/dev/full"])
+        assert done.exit_code == 2 and "no space left on the disk" in done.stderr
+        assert Path("/dev/full").is_char_device()
