@@ -193,7 +193,7 @@ def _file_hash(file: Path, size: int, changed: int) -> str:
 
 
 def _content_hash(folder: Path) -> str:
-    files = sorted({f for pattern in _WEIGHT_FILES for f in folder.glob(pattern)})
+    files = sorted({f for pattern in _WEIGHT_FILES for f in folder.glob(pattern) if f.is_file()})  # no pipe, no device
     if not any(f.suffix == ".safetensors" for f in files):
         raise no_safe_weights(folder)
     digest = hashlib.sha256()

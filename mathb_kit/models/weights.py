@@ -107,7 +107,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         MathbError: they are not; the sentence names the file.
     """
-    files = sorted(folder.glob("*.safetensors"))
+    files = sorted(filter(Path.is_file, folder.glob("*.safetensors")))
     if not files:
         raise no_safe_weights(folder)
     for file in files:

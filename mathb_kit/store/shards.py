@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -170,6 +171,8 @@ def _check_place(path: Path, metadata: pq.FileMetaData) -> None:
 @contextmanager
 def _opened(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
     with _naming(path):
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
+            raise ValueError("no regular file")
         with path.open("rb") as stream:
             _, footer = _footer(stream)
             hashes = _HASHES.search(footer)

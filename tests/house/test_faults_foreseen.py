@@ -172,3 +172,25 @@ def test_a_log_of_training_holds_no_nan(tmp_path):
     (tmp_path / "run" / "log.jsonl").write_bytes(b"\xff\n")
     with pytest.raises(MathbError, match="log.jsonl is damaged"):
         read_log(tmp_path / "run")
+
+
+LINKS = {"round": "round", "nowhere": "gone/away", "home": "~nobody-of-this-name/x", "proc": "/proc/x", "long": "r" * 3000}
+
+
+@pytest.mark.parametrize("verb", ["counts", "evaluate", "import"])
+@pytest.mark.parametrize("where", LINKS)
+def test_a_runs_folder_that_cannot_be_is_one_sentence(tmp_path, monkeypatch, where, verb):
+    """A link to itself, one to nowhere, the home of nobody, a system's folder, a name too long."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.jsonl").write_text('{"problem": "1+1", "answer": "2", "n": 4, "c": 1}\n')
+    if where in ("round", "nowhere"):
+        (tmp_path / where).symlink_to(LINKS[where])
+    monkeypatch.setenv("MATHB_RUNS", str(tmp_path / where) if where in ("round", "nowhere") else LINKS[where])
+    words = {"counts": ["store", "counts"], "import": ["import", "x.jsonl"],
+             "evaluate": ["evaluate", "mini-base-1", "--on", "x.jsonl", "--attempts", "2"]}  # fmt: skip
+    result = CliRunner().invoke(app, words[verb])
+    assert result.exit_code in (0, 2), result.output
+    assert result.exit_code or verb == "counts" or where in ("nowhere", "home")  # those are folders that can be made
+    if result.exit_code:
+        (line,) = [line for line in result.stderr.splitlines() if line.startswith("mathb: ")]
+        assert result.stdout == "" and len(line) < 600

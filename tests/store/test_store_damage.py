@@ -187,6 +187,32 @@ def test_a_link_to_nothing_is_named_and_nobody_waits_for_it(tmp_path):
             call()
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_named_and_nobody_waits_for_it(tmp_path, make):
+    store = Store(tmp_path / "store")
+    store.commit_attempts("m", "main", rows("p", 0))
+    odd = store.root / "attempts/m/main" / shards.new_shard_name(store.root / "attempts/m/main")
+    make(odd)
+    for call in (lambda: list(store.pending_answers("f", "m", "main")), lambda: store.done("m", "main"),
+                 *reading(store.root)[:2]):  # fmt: skip
+        with pytest.raises(MathbError, match=f"{odd.name} is damaged or was not written by mathb_kit"):
+            call()
+
+
+def test_an_odd_record_of_a_model_is_one_sentence_or_its_name(tmp_path):
+    store = Store(tmp_path / "store")
+    store.commit_attempts("m", "main", rows("p", 0))
+    assert counts(store)["name"].isna().all()  # killed before the record was written
+    (store.root / "models").mkdir()
+    record = store.root / "models" / "m.json"
+    record.write_text('{"name": "half \\ud800"}')
+    assert counts(store)["name"].tolist() == ["half \ufffd"]
+    for content in ('{"name": {"a": 1}}', "[1]", "{", "[" * 100_000, ""):
+        record.write_text(content)
+        with pytest.raises(MathbError, match="m.json .*; delete it, the next run writes it again"):
+            counts(store)
+
+
 def test_of_two_writers_the_earlier_wins_though_the_clock_was_set_back(tmp_path, monkeypatch):
     store = Store(tmp_path)
     store.commit_attempts("m", "main", rows("p", 0, text="early"))
