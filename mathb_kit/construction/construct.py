@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import PositiveInt
 
 from mathb_kit.construction.agreement import Rule, refuse_evaluated, sample_solutions, verified, verified_by_solutions
 from mathb_kit.construction.dataset_card import About
@@ -63,19 +64,19 @@ class Construction(Settings):
     repair: bool = True
     exact_answers: bool = False
     solutions: tuple[str, ...] = ()
-    candidates: int | None = None
+    candidates: PositiveInt | None = None
     rater: str | None = None
-    ratings: int = 6
+    ratings: PositiveInt = 6
     least_difficulty: float | None = None
     screen: str | None = None
-    screen_attempts: int = 16
+    screen_attempts: PositiveInt = 16
     verifiers: tuple[str, ...] = ()
-    verifier_attempts: int = 2
+    verifier_attempts: PositiveInt = 2
     verifier_rule: Rule = "any"
     models: tuple[str, ...]
     bases: tuple[str, ...] = ()
-    attempts: int = 1024
-    retest_attempts: int | None = None
+    attempts: PositiveInt = 1024
+    retest_attempts: PositiveInt | None = None
     engine: str = "transformers"
     servers: dict[str, str] = {}
     licence: str = "other"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.settings import read_json, shortened
@@ -30,6 +31,13 @@ RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
 """What a number among the sampling settings must be, in code and in words."""
 
 
+def check_ranges(settings: Mapping[str, Any]) -> None:
+    """MathbError where a number among these settings is out of its `RANGES`."""
+    for name, (fits, range_) in RANGES.items():
+        if name in settings and (not math.isfinite(settings[name]) or not fits(settings[name])):
+            raise MathbError(f"{name} is {settings[name]}; it must be {range_}.")
+
+
 @dataclass(frozen=True)
 class Sampling:
     """Sampling settings that change the distribution of completions.
@@ -49,9 +57,7 @@ class Sampling:
     stop: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, (fits, range_) in RANGES.items():
-            if not math.isfinite(value := getattr(self, name)) or not fits(value):
-                raise MathbError(f"{name} is {value}; it must be {range_}.")
+        check_ranges(vars(self))
         if "" in self.stop:
             raise MathbError("One of the stop strings is empty, so every completion would end at once; leave it out.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -174,7 +175,9 @@ def test_a_log_of_training_holds_no_nan(tmp_path):
         read_log(tmp_path / "run")
 
 
-LINKS = {"round": "round", "nowhere": "gone/away", "home": "~nobody-of-this-name/x", "proc": "/proc/x", "long": "r" * 3000}
+LINKS = {
+    "round": "round", "nowhere": "gone/away", "home": "~nobody-of-this-name/x", "proc": "/proc/x", "long": "r" * 3000
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("verb", ["counts", "evaluate", "import"])
@@ -194,3 +197,38 @@ def test_a_runs_folder_that_cannot_be_is_one_sentence(tmp_path, monkeypatch, whe
     if result.exit_code:
         (line,) = [line for line in result.stderr.splitlines() if line.startswith("mathb: ")]
         assert result.stdout == "" and len(line) < 600
+
+
+PROFILES = {
+    'extends = "own"': "own.toml extends 'own', which extends 'own' again",
+    'extends = "other"': "extends 'own', which extends 'other' again",
+    'extends = "/etc/x"': "extends '/etc/x'; there is no such profile",
+    'extends = 5': "extends '5'; there is no such profile",
+    "bases = []": "'bases'.*at least 1 item",
+    "sets = []": "'sets'.*at least 1 item",
+    "ks = [0]": "'ks.0' is 0",
+    "limit = {mini-math = -1}": "'limit.mini-math' is -1",
+    "asked = {all = {temperature = nan}}": "temperature is nan; it must be 0 or more",
+    "asked = {all = {max_tokens = -5}}": "max_tokens is -5; it must be a whole number",
+    "quick = 5": "'quick' must be a table, not 5",
+    "chance = -1": "'chance' is -1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", PROFILES)
+def test_an_odd_profile_is_one_sentence_before_it_is_priced(tmp_path, line):
+    file = tmp_path / "own.toml"
+    file.write_text(line if line.startswith("extends") else f'extends = "mini"\n{line}\n')
+    (tmp_path / "other.toml").write_text('extends = "own"')
+    result = CliRunner().invoke(app, ["reproduce", str(file), "--plan"])
+    assert (result.exit_code, result.stdout) == (2, ""), result.output
+    (sentence,) = result.stderr.splitlines()
+    assert re.search(PROFILES[line], sentence) and ".toml" in sentence, sentence
+
+
+@pytest.mark.parametrize("number", ["attempts", "candidates", "ratings", "screen_attempts", "retest_attempts"])
+def test_a_construction_of_less_than_one_attempt_is_refused(tmp_path, number):
+    file = tmp_path / "set.toml"
+    file.write_text(f'name = "x"\npool = ["mini-pool"]\nmodels = ["mini-base-1"]\n{number} = -5\n')
+    result = CliRunner().invoke(app, ["construct", str(file), "--plan"])
+    assert (result.exit_code, result.stdout) == (2, "") and f"{number!r} is -5" in result.stderr, result.output
