@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import fields
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -92,8 +93,13 @@ def parse_json(text: str | bytes) -> Any:
     def refuse(constant: str) -> Any:
         raise ValueError(f"{constant} is not a value of JSON")
 
+    def finite(digits: str) -> float:
+        return number if isfinite(number := float(digits)) else refuse(digits)
+
     try:
-        return json.loads(text if isinstance(text, str) else text.decode(), parse_constant=refuse)
+        return json.loads(
+            text if isinstance(text, str) else text.decode(), parse_constant=refuse, parse_float=finite
+        )
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -104,8 +110,12 @@ def parse_json_of_others(content: bytes) -> Any:
     Raises:
         ValueError: as `parse_json`.
     """
+
+    def finite(digits: str) -> float | None:
+        return number if isfinite(number := float(digits)) else None
+
     try:
-        value = json.loads(content.decode(), parse_constant=lambda constant: None)
+        value = json.loads(content.decode(), parse_constant=lambda constant: None, parse_float=finite)
         return well_formed(value) if b"\\ud" in content.lower() else value
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
