@@ -55,8 +55,9 @@ def content(root: Path) -> set[tuple]:
 
 def bring_in(root: str) -> None:
     """Import one of two files after the other under one name, for ever."""
+    first = int("mine" in imported_names() and load_samples("mine").outcomes["c"].iloc[0] > 0)  # the other one
     print("ready", flush=True)
-    for number in count():
+    for number in count(first):
         import_files([Path(root) / f"{number % 2}.jsonl"]).save("mine")
 
 
@@ -95,7 +96,7 @@ def test_fifty_kills_over_sampling_grading_packing_importing_and_training_lose_n
         command = [sys.executable, "-c", f"from test_kills import {job}; {job}({arguments})"]
         child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True)
         assert child.stdout.readline() == b"ready\n"
-        time.sleep(chance.expovariate(1.0 if job == "learn" else 5.0))
+        time.sleep(chance.expovariate(5.0 if job == "work" else 1.0))
         child.kill()
         child.communicate()
         killed[job] += child.returncode == -signal.SIGKILL
