@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+import httpx
+
 from mathb_kit.api_key import KEY_VARIABLE, without_key
 from mathb_kit.endpoint.one_try import BadReply, Failed, send
 from mathb_kit.endpoint.reply_cache import ReplyCache
