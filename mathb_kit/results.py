@@ -72,7 +72,10 @@ class StudyResults:
     @cached_property
     def on_hard_set(self) -> dict[str, Evaluation]:
         """By model, everybody on the hard set, in draws that did not select it."""
-        return self._on(self.study.hard_set, [*self.study.bases, *self.study.tuned])
+        models, hard = [*self.study.bases, *self.study.tuned], self.study.hard_set
+        if hard:  # a model is opened once for this and for `on_first_set`, which is asked for beside it
+            self._evaluated([(model, name) for model in models for name in (hard, self.study.sets[0])])
+        return self._on(hard, models)
 
     @cached_property
     def hard_problems(self) -> ProblemSet:
