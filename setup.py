@@ -1,12 +1,12 @@
-"""Gives the wheel the notebooks and the pages that they link to, which lie beside the package; all else stands in
-pyproject.toml."""
+"""Gives the wheel what lies beside the package: the notebooks, the pages that they link to, and the versions that the
+committed figures were drawn with. All else stands in pyproject.toml."""
 
 from pathlib import Path
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-CARRIED = ("notebooks/*.py", "notebooks/*.ipynb", "docs/*.md")
+CARRIED = ("constraints.txt", "notebooks/*.py", "notebooks/*.ipynb", "docs/*.md")
 
 
 class BuildWithCourse(build_py):

@@ -14,14 +14,9 @@ def checkout() -> Path | None:
     return root if (root / "pyproject.toml").is_file() or (root / ".git").exists() else None
 
 
-def notebooks_root() -> Path:
-    """The course's notebooks: those of the checkout, or the copies that an installed package carries."""
-    return (checkout() or Path(__file__).parent) / "notebooks"
-
-
-def docs_root() -> Path:
-    """The documentation that they link to, likewise."""
-    return (checkout() or Path(__file__).parent) / "docs"
+def beside_package() -> Path:
+    """Where ``notebooks``, ``docs`` and ``constraints.txt`` lie: the checkout, or an installed package, which has copies."""
+    return checkout() or Path(__file__).parent
 
 
 def runs_root() -> Path:

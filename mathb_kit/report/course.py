@@ -10,14 +10,14 @@ from pathlib import Path
 import pandas as pd
 
 from mathb_kit.errors import MathbError
-from mathb_kit.places import docs_root, notebooks_root
+from mathb_kit.places import beside_package
 
 _LINK = re.compile(r"!?\[([^\]]*)\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def course_notebooks() -> pd.DataFrame:
     """One row per notebook in the order of the course: name, title."""
-    rows = [(each.stem, _title(each)) for each in sorted(notebooks_root().glob("*.ipynb"))]
+    rows = [(each.stem, _title(each)) for each in _files("notebooks", "*.ipynb")]
     return pd.DataFrame(rows, columns=["name", "title"])
 
 
@@ -35,7 +35,7 @@ def copy_course(folder: Path) -> list[Path]:
     Raises:
         MathbError: one of the files is there already: somebody may have worked in it.
     """
-    notebooks, pages = sorted(notebooks_root().glob("*.ipynb")), sorted(docs_root().glob("*.md"))
+    notebooks, pages = _files("notebooks", "*.ipynb"), _files("docs", "*.md")
     copies = {each: folder / each.name for each in notebooks} | {each: folder / "docs" / each.name for each in pages}
     if there := next((copy for copy in copies.values() if copy.exists()), None):
         raise MathbError(f"{there} is there already and may hold work of yours; name another folder, or move it away.")
@@ -46,13 +46,16 @@ def copy_course(folder: Path) -> list[Path]:
             notebook = json.loads(text)
             for cell in notebook["cells"]:
                 if cell["cell_type"] == "markdown":
-                    lines = _relinked("".join(cell["source"]), source, copies).splitlines(keepends=True)
-                    cell["source"] = lines
+                    cell["source"] = _relinked("".join(cell["source"]), source, copies).splitlines(keepends=True)
             text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
         else:
             text = _relinked(text, source, copies)
         copy.write_text(text, encoding="utf-8")
     return [copies[each] for each in notebooks]
+
+
+def _files(folder: str, pattern: str) -> list[Path]:
+    return sorted((beside_package() / folder).glob(pattern))
 
 
 def _relinked(text: str, source: Path, copies: dict[Path, Path]) -> str:

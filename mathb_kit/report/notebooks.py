@@ -19,7 +19,7 @@ from typing import Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.extras import need
-from mathb_kit.places import notebooks_root
+from mathb_kit.places import beside_package
 from mathb_kit.progress import clock
 from mathb_kit.report.maths import with_maths
 from mathb_kit.settings import did_you_mean
@@ -110,12 +110,12 @@ def find_notebook(name_or_path: str | os.PathLike[str]) -> Path:
         if path.is_file():
             return path.resolve()
         raise MathbError(f"There is no notebook script {path}.")
-    names = [script.stem for script in sorted(notebooks_root().glob("[0-9]*.py"))]
+    names = [script.stem for script in sorted((beside_package() / "notebooks").glob("[0-9]*.py"))]
     if path.name not in names:
         raise MathbError(
             f"There is no notebook {path.name!r}{did_you_mean(path.name, names)}; there are {', '.join(names)}."
         )
-    return notebooks_root() / f"{path.name}.py"
+    return beside_package() / "notebooks" / f"{path.name}.py"
 
 
 def parameter_names(script: Path) -> list[str]:
