@@ -15,7 +15,7 @@ def checkout() -> Path | None:
 
 
 def beside_package() -> Path:
-    """Where ``notebooks``, ``docs`` and ``constraints.txt`` lie: the checkout, or an installed package, which has copies."""
+    """Where ``notebooks``, ``docs`` and ``constraints.txt`` lie: the checkout, or an installed package with copies."""
     return checkout() or Path(__file__).parent
 
 

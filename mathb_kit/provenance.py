@@ -57,7 +57,7 @@ def _differences(packages: Mapping[str, str]) -> str:
     lines = (beside_package() / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
     installed = {name: version.split("+")[0] for name, version in packages.items()}  # 2.13.0+cpu is 2.13.0
-    others = [f"{name} {version} instead of {pins[name]}" for name, version in installed.items() if version != pins[name]]
+    others = [f"{name} {own} instead of {pins[name]}" for name, own in installed.items() if own != pins[name]]
     if not others:
         return ""
     return f"Made with {', '.join(others)}: attempts may differ from those behind the committed figures."

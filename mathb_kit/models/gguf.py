@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -187,6 +188,8 @@ def _metadata(file: Path) -> dict[str, Any]:
 @cache
 def _read_metadata(file: Path, changed: int) -> dict[str, Any]:
     need("models", f"Reading {file.name}", "gguf", "accelerate")
+    if find_spec("transformers.integrations.gguf") is None:
+        raise MathbError(f"Reading {file.name} takes a newer transformers: python -m pip install 'mathb_kit[models]'.")
     import struct
 
     from transformers.integrations.gguf import read_gguf_metadata
