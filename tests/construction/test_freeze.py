@@ -51,7 +51,6 @@ def test_the_filters_of_today_lead_to_the_candidates_that_the_hard_set_was_scree
 
 
 @pytest.mark.slow
-def test_the_hard_set_is_written_again_byte_for_byte(finished, tmp_path):
-    finished("store")
+def test_the_hard_set_is_written_again_byte_for_byte(tmp_path):
     main(tmp_path)
     assert (tmp_path / "mini-math-b.jsonl").read_bytes() == (FOLDER / "mini-math-b.jsonl").read_bytes()

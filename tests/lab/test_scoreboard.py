@@ -304,8 +304,7 @@ def test_a_run_that_fails_is_noted_and_the_others_go_on(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_quick_scoreboard_runs_to_its_page_and_a_second_call_trains_nothing(finished, monkeypatch):
-    finished("scoreboard-quick", "store")
+def test_the_quick_scoreboard_runs_to_its_page_and_a_second_call_trains_nothing(monkeypatch):
     page = compare_objectives(quick=True).with_suffix(".html")
     assert page.is_file()
     board = load_scoreboard(quick=True)
