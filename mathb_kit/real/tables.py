@@ -16,6 +16,7 @@ from mathb_kit.statistics import (
     estimate_pass_at_k,
     fit_success_rates,
     frozen_null,
+    pass_at_k_beyond,
     pass_at_k_curve,
 )
 from mathb_kit.statistics.success_rates import SuccessRates
@@ -221,4 +222,28 @@ def forecasts(firsts: Sequence[int] = (100, 1000), replays: int = 5, seed: int =
                 covered = ends[1] <= truth <= ends[2]
                 rows.append((name, first, replay, *ends, truth, float((seen > 0).mean()), covered))
     columns = ["name", "first", "replay", "forecast", "low", "high", "truth", "seen", "covered"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def beyond_held_out(firsts: Sequence[int] = (100, 1000), replays: int = 5, seed: int = 0) -> pd.DataFrame:
+    """``pass_at_k_beyond`` from the first attempts at each problem, against what all 10,000 show.
+
+    The first attempts are those of an exact random order of the 10,000: hypergeometric.
+
+    Returns:
+        name, first, replay, k, estimate, low, high, npmle, truth, seen (share solved in the first attempts), covered,
+        flag.
+    """
+    rng, rows = np.random.default_rng(seed), []
+    for name, part in pythia_outcomes().groupby("name", sort=False):
+        c, truth = part["c"].to_numpy(), float((part["c"] > 0).mean())
+        for first in firsts:
+            for replay in range(replays):
+                seen = rng.hypergeometric(c, K_MAX - c, first)
+                tried = part.assign(n=first, c=seen, plan=str(Plan.fixed(first)))
+                row = pass_at_k_beyond(tried, [K_MAX]).iloc[0]
+                told = row[["estimate", "low", "high", "npmle"]].tolist()
+                covered = bool(row["low"] - 1e-9 <= truth <= row["high"] + 1e-9)
+                rows.append((name, first, replay, K_MAX, *told, truth, row["solved"], covered, row["flag"]))
+    columns = ["name", "first", "replay", "k", "estimate", "low", "high", "npmle", "truth", "seen", "covered", "flag"]
     return pd.DataFrame(rows, columns=columns)

@@ -41,6 +41,16 @@ def read_counts(path: str | Path) -> pd.DataFrame:
     return rows
 
 
+def counts_as_outcomes(path: str | Path) -> pd.DataFrame:
+    """The rows of such a file as outcomes of fixed plans: model, problem (the row's number), draw, n, c, plan."""
+    rows = read_counts(path)[["n", "c"]]
+    if (bad := rows[(rows["c"] < 0) | (rows["c"] > rows["n"]) | (rows["n"] < 1)]).size:
+        n, c = bad.iloc[0]
+        raise MathbError(f"{path}, row {bad.index[0] + 1}: {c} correct of {n} is no count; correct the file.")
+    plans = [f"fixed {n}" for n in rows["n"]]
+    return rows.assign(model="counts", problem=[f"row {row + 1}" for row in range(len(rows))], draw="main", plan=plans)
+
+
 def mean_pass_at_k(path: str | Path, ks: Sequence[int]) -> pd.DataFrame:
     """Mean pass@k over the problems of a file with one (n, c) a row, each at a fixed n.
 
