@@ -27,18 +27,21 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
-from interval_methods import bca, hierarchical, in_columns, student, wilson  # noqa: E402
+from interval_methods import bca, in_columns, student, wilson  # noqa: E402
 from more_coverage import FITTED_SIZES, answer_cell, fitted_cell  # noqa: E402
 from scipy.stats import binom  # noqa: E402
 from worlds import KS, PLANS, TUNED, WORLDS, estimates, many, means, sample, seed_of  # noqa: E402
 
 from mathb_kit.statistics import difference_interval, difference_over_runs, mean_interval  # noqa: E402
+from mathb_kit.statistics.beta_grid import credible_means  # noqa: E402
 from mathb_kit.statistics.intervals import rising_band  # noqa: E402
+from mathb_kit.statistics.mean_curve import widened  # noqa: E402
 
 SIZES = (15, 26, 41, 60, 181, 500)
 SAMPLE, CHANGE, RUNS = "mean pass@k", "paired difference, {}", "difference over runs and problems, {}"
-OURS, OUR_DIFFERENCE, BOTH = "Clopper-Pearson at equal variance", "t with a tenth of a dissenter", "runs and problems"
-OFFERED = {OURS, OUR_DIFFERENCE, BOTH}
+OURS, PLAIN = "Clopper-Pearson at equal variance, widened by a Beta", "Clopper-Pearson at equal variance, values alone"
+OUR_DIFFERENCE, BOTH = "t with a tenth of a dissenter", "runs and problems"
+COMPARED = {"BCa", "t", "Wilson", "hierarchical Bayes"}
 Block = tuple[str, str, list[int], np.ndarray, np.ndarray, np.ndarray]  # question, interval, ks, low, high, truth
 
 
@@ -49,13 +52,15 @@ def mean_blocks(world: str, problems: int, plan: str, runs: int) -> Iterator[Blo
     rates = WORLDS[world](rng, runs * problems).reshape(runs, problems)
     n, c = sample(rates, PLANS[plan], rng)
     base, truth = estimates(n, c, PLANS[plan]), means(everything)
-    ours = in_columns(base, mean_interval)
+    plain, bayes = in_columns(base, mean_interval), credible_means(n, c, KS, 0.95)
+    ours = widened(base, plain, bayes)
     band = np.array([rising_band(*ends) for ends in zip(*ours)]).transpose(1, 0, 2)
     yield SAMPLE, OURS, KS, *band, truth
+    yield SAMPLE, PLAIN, KS, *plain, truth
     yield SAMPLE, "BCa", KS, *bca(base, (0.0, 1.0)), truth
     yield SAMPLE, "t", KS, *student(base), truth
     yield SAMPLE, "Wilson", KS, *wilson(base), truth
-    yield SAMPLE, "hierarchical Bayes", KS, *hierarchical(n, c, KS), truth
+    yield SAMPLE, "hierarchical Bayes", KS, *bayes, truth
     for how, change in TUNED.items():
         tuned = estimates(*sample(change(rates), PLANS[plan], rng), PLANS[plan])
         true = means(change(everything)) - truth
@@ -92,15 +97,16 @@ def summary(block: Block) -> pd.DataFrame:
     return rows[rows["runs"] >= 20]
 
 
-def cell(world: str, problems: int, plan: str, runs: int, fitted: int) -> pd.DataFrame:
-    """Coverage of every interval in one world, size and plan."""
-    blocks = list(mean_blocks(world, problems, plan, runs))
-    if plan == "fixed" and problems <= 60:
-        blocks += scoreboard_blocks(world, problems, min(runs, 200))
-    if problems in FITTED_SIZES and plan != "stop 4":
-        blocks += fitted_cell(world, problems, plan, fitted)
-    if plan == "fixed" and world == "Beta(0.3, 1)":
-        blocks += answer_cell(problems, min(runs, 200))
+def cell(world: str, problems: int, plan: str, runs: int, fitted: bool) -> pd.DataFrame:
+    """Coverage of the intervals in one world, size and plan: of those that are computed run by run, or of the others."""
+    if fitted:
+        blocks = list(fitted_cell(world, problems, plan, runs))
+        if plan == "fixed" and problems <= 60:
+            blocks += scoreboard_blocks(world, problems, 4 * runs)
+        if plan == "fixed" and world == "Beta(0.3, 1)":
+            blocks += answer_cell(problems, 4 * runs)
+    else:
+        blocks = list(mean_blocks(world, problems, plan, runs))
     table = pd.concat([summary(block) for block in blocks], ignore_index=True)
     for name, value in (("plan", plan), ("problems", problems), ("world", world)):
         table.insert(0, name, value)
@@ -111,8 +117,7 @@ def marked(table: pd.DataFrame) -> pd.DataFrame:
     """With ``offered``, and ``mark``: where so few or many hits have a chance of under 1 % at the nominal level."""
     hits = (table["coverage"] * table["runs"]).round()
     low, high = binom.cdf(hits, table["runs"], 0.95) < 0.01, binom.sf(hits - 1, table["runs"], 0.95) < 0.01
-    compared = {"BCa", "t", "Wilson", "hierarchical Bayes"}
-    return table.assign(mark=np.select([low, high], ["below", "above"], ""), offered=~table["interval"].isin(compared))
+    return table.assign(mark=np.select([low, high], ["below", "above"], ""), offered=~table["interval"].isin(COMPARED))
 
 
 def show(table: pd.DataFrame) -> str:
@@ -145,7 +150,7 @@ def compact(table: pd.DataFrame) -> pd.DataFrame:
 def part(arguments: tuple) -> Path:
     """One cell, computed unless it is there."""
     folder, world, problems, plan, runs, fitted = arguments
-    name = "".join(letter if letter.isalnum() else "_" for letter in f"{world}-{problems}-{plan}-{runs}")
+    name = "".join(letter if letter.isalnum() else "_" for letter in f"{world}-{problems}-{plan}-{runs}-{fitted}")
     path = folder / f"{name}.csv"
     if not path.is_file():
         started = time.perf_counter()
@@ -164,10 +169,13 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--runs", type=int, help="simulated runs a cell")
     arguments = parser.parse_args()
-    sizes, runs, fitted = ((15, 60), 40, 0) if arguments.quick else (SIZES, 400, 40)
+    sizes, runs, fitted = ((15, 60), 40, 0) if arguments.quick else (SIZES, 200, 20)
     runs = arguments.runs or runs
     arguments.parts.mkdir(parents=True, exist_ok=True)
-    cells = [(arguments.parts, world, size, plan, runs, fitted) for world, size, plan in product(WORLDS, sizes, PLANS)]
+    cells = [(arguments.parts, world, size, plan, runs, False) for size, world, plan in product(sizes, WORLDS, PLANS)]
+    if fitted:
+        slow = product(FITTED_SIZES, WORLDS, ("fixed", "stop 2"))
+        cells += [(arguments.parts, world, size, plan, fitted, True) for size, world, plan in slow]
     with ProcessPoolExecutor(arguments.jobs) as pool:
         paths = list(pool.map(part, cells) if arguments.jobs > 1 else map(part, cells))
     table = pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)

@@ -26,6 +26,8 @@ from mathb_kit.statistics import (
 )
 from mathb_kit.statistics.pass_at_k import pass_at_k
 from mathb_kit.statistics.success_rates import chances_within
+from mathb_kit.statistics.support import LESS
+from mathb_kit.statistics.support import TUNED as TUNED_ROW
 
 FITTED_SIZES = (15, 60, 181)
 HALF = 256  # k of half-draws and of support
@@ -85,7 +87,7 @@ def _further(rates: np.ndarray, rng: np.random.Generator) -> Iterator[tuple]:
     for row, factor in zip(table.itertuples(), FACTORS):
         more = 1 - (1 - rates) ** (row.k - FEW)
         came_true = np.where(c > 0, True, rng.random(len(rates)) < more).mean()
-        flagged = "flagged" if row.flag.startswith(("the data", "missed")) else "not flagged"
+        flagged = row.flag.partition(":")[0] or "not flagged"
         yield f"{factor} times beyond n", f"zero-inflated Beta, {flagged}", row.k, row.low, row.high, came_true
 
 
@@ -94,9 +96,10 @@ def _beside(base: pd.DataFrame, tuned: pd.DataFrame, run: int) -> Iterator[tuple
     row = expansion_by_half_draws(base, tuned, [HALF], bootstrap=bootstrap).iloc[0]
     for name in ("tuned", "null", "difference"):
         yield f"Expansion, {name}", "BCa of the ratio", HALF, row[f"{name}_low"], row[f"{name}_high"]
-    row = support_dynamics(base, tuned, [HALF], bootstrap=bootstrap).iloc[0]
+    rows = support_dynamics(base, tuned, [HALF]).set_index("who")
     for name in ("SRR", "NDR", "SDS", "NSCR"):
-        yield name, "BCa", HALF, row[f"{name}_low"], row[f"{name}_high"]
+        yield name, "by linear parts", HALF, rows.loc[TUNED_ROW, f"{name}_low"], rows.loc[TUNED_ROW, f"{name}_high"]
+    yield "NDR less the frozen base's", "by linear parts", HALF, rows.loc[LESS, "NDR_low"], rows.loc[LESS, "NDR_high"]
     row = base_equivalent_k(base, tuned, [16]).iloc[0]
     yield "base-equivalent k", "paired difference turned round", 16, row["low"], row["high"]
 
@@ -116,6 +119,8 @@ def _truths(world: str) -> dict[tuple[str, str], float]:
         truth[how, "SRR"], truth[how, "NDR"] = p / (p + s), e / (p + e)
         truth[how, "SDS"] = 2 * p * e / (p**2 + 2 * p * e + e * s)
         truth[how, "NSCR"] = (e - s) / (p + e + s)
+        again = (fails * (1 - fails)).mean()
+        truth[how, "NDR less the frozen base's"] = e / (p + e) - again / (((1 - fails) ** 2).mean() + again)
         grid = np.geomspace(0.5, 4096, 400)
         curve = np.array([(1 - (1 - rates[:50_000]) ** k).mean() for k in grid])
         reached = (1 - (1 - tuned[:50_000]) ** 16).mean()

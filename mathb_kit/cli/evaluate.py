@@ -91,7 +91,6 @@ def evaluate(
     \b
     Example: mathb evaluate mini-base-1 --on mini-aime --attempts 16
     Example: mathb evaluate mini-rl-1 --base mini-base-1 --on mini-math-b
-    Example: mathb evaluate mini-rl-1 --base mini-base-1 --on mini-math-b --elicit tuned --elicit 1.3
     Example: mathb evaluate mini-base-1 --on mini-math --attempts 16 --limit 10 --max-tokens 64 --json
     """
     from mathb_kit.sampling import parse_engine

@@ -134,7 +134,6 @@ def passk(
 
     \b
     Example: mathb passk --n 1024 --c 3 --k 1 --k 64
-    Example: mathb passk counts.csv --k 8
     Example: mathb passk counts.csv --k 8 --more
     Example: mathb passk counts.csv --beyond 256
     """

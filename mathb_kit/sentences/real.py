@@ -108,12 +108,12 @@ def held_out_sentence(held_out: pd.DataFrame) -> str:
     for first, rows in held_out.groupby("first", sort=True):
         off, shape = (100 * (rows[name] - rows["truth"]).abs() for name in ("estimate", "npmle"))
         width = 100 * (rows["high"] - rows["low"]).mean()
-        relied = rows[~rows["flag"].str.startswith(("the data", "missed"))]
+        relied = rows[rows["flag"].fillna("") == ""]
         lines.append(
             f"From {first:,} attempts, {rows['k'].iloc[0] / first:.0f} times fewer: {int(rows['covered'].sum())} of "
             f"{len(rows)} intervals hold what came true ({width:.0f} points wide on average), the estimate is "
             f"{off.mean():.0f} points off on average, that of a fit of any shape {shape.mean():.0f}. "
-            f"{len(rows) - len(relied)} are flagged as not to be relied on; of the others "
-            f"{int(relied['covered'].sum())} of {len(relied)} hold."
+            f"{len(rows) - len(relied)} are flagged as not to be relied on"
+            + (f"; of the others {int(relied['covered'].sum())} of {len(relied)} hold." if len(relied) else ".")
         )
     return "\n".join(lines)

@@ -42,6 +42,8 @@ def sharpening_sentence(apart: Separation) -> str:
     verdict = "more than sharpening explains"
     if null.explains:
         verdict = "less than that" if null.reached < null.low else "no more than sharpening explains"
+    elif null.fails:
+        verdict = "more than that, but success rates here have not the shape it rests on, so that nothing follows"
     return (
         f"{told}: at one attempt {apart.tuned} is like {apart.base} with every success rate p made p^{null.power:.2g} "
         f"(pass@1 {percent(null.pass_1_base)} to {percent(null.pass_1_tuned)} on {apart.scaled_on}). That rescaled "

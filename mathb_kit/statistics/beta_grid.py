@@ -7,6 +7,7 @@ hides that many of these explain the outcomes alike: what lies far below one suc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +18,7 @@ from mathb_kit.statistics.success_rates import distinct_counts
 
 A = np.geomspace(0.02, 20, 40)
 B = np.geomspace(0.05, 5000, 44)
+_BLOCK = 25  # sets whose grids are in memory at once
 Z = np.concatenate([[0.0], np.linspace(0.02, 0.98, 25), [0.995]])
 
 
@@ -102,8 +104,40 @@ class BetaGrid:
         return np.clip(1 - still / unsolved, 0.0, 1.0)
 
 
-def weighted_quantiles(values: np.ndarray, weights: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    """Quantiles of a weighted sample."""
-    order = np.argsort(values, axis=None)
-    share = np.cumsum(weights.ravel()[order])
-    return values.ravel()[order][np.minimum(np.searchsorted(share, levels), share.size - 1)]
+@lru_cache(maxsize=64)
+def _sorted_means(k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean pass@k at all points of the grid in rising order, and that order."""
+    means = BetaGrid(np.zeros((len(Z), len(A) * len(B)))).pass_at_k(k).ravel()
+    order = np.argsort(means)
+    return means[order], order
+
+
+def credible_means(n: np.ndarray, c: np.ndarray, ks: Sequence[int], level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Credible interval of mean pass@k under a zero-inflated Beta, flat over the grid: (sets, ks) each.
+
+    Args:
+        n, c: attempts and correct ones, (sets, problems): several sets of outcomes at once.
+        ks: attempts allowed.
+        level: nominal coverage.
+    """
+    pairs, which = np.unique(np.stack([n.ravel(), c.ravel()]), axis=1, return_inverse=True)
+    which, rows = which.reshape(n.shape), log_marginals(*pairs)
+    solved = pairs[1] > 0
+    with np.errstate(divide="ignore"):
+        never, some = np.log(Z)[:, None], np.log1p(-Z)[:, None]
+    silent = [np.logaddexp(never, some + row) for row in rows[~solved]]
+    low, high = np.empty((2, len(n), len(ks)))
+    for begin in range(0, len(n), _BLOCK):
+        counts = np.stack([np.bincount(each, minlength=len(solved)) for each in which[begin : begin + _BLOCK]])
+        total = (counts[:, solved] @ rows[solved])[:, None, :] + counts[:, solved].sum(axis=1)[:, None, None] * some
+        for each, problems in zip(silent, counts[:, ~solved].T):
+            total += problems[:, None, None] * each
+        weights = np.exp(total - total.max(axis=(1, 2), keepdims=True)).reshape(len(counts), -1)
+        weights /= weights.sum(axis=1, keepdims=True)
+        for column, k in enumerate(ks):
+            means, order = _sorted_means(int(k))
+            share = np.cumsum(weights[:, order], axis=1)
+            for ends, tail in ((low, (1 - level) / 2), (high, (1 + level) / 2)):
+                at = np.minimum((share < tail).sum(axis=1), means.size - 1)
+                ends[begin : begin + len(counts), column] = means[at]
+    return low, high

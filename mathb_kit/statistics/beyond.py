@@ -66,7 +66,6 @@ def pass_at_k_beyond(
             f"Nothing was solved in {n:,} attempts, so the outcomes do not tell rates just below 1 in {n:,} from 0, "
             "and no forecast is better than another; sample more attempts, or easier problems."
         )
-    fixed = all(Plan.parse(text).is_fixed for text in outcomes["plan"].unique())
     grid, npmle = BetaGrid.of(outcomes), fit_success_rates(outcomes, refits=0)
     unsolved = int((c == 0).sum())
     rows = []
@@ -76,7 +75,7 @@ def pass_at_k_beyond(
         if high - low > WIDE:
             flag = f"{OPEN}: {low:.0%} to {high:.0%}"
         elif k > n:
-            flag = _checked(outcomes, n, int(k), level, seed) if fixed else UNCHECKED
+            flag = back_test(outcomes, k / n, level=level, seed=seed)
         rows.append((k, n, len(c), 1 - unsolved / len(c), estimate, low, high, _npmle(npmle, n, k, unsolved, c), flag))
     columns = ["k", "n", "problems", "solved", "estimate", "low", "high", "npmle", "flag"]
     return pd.DataFrame(rows, columns=columns).assign(interval=FORECAST)
@@ -126,10 +125,15 @@ def _npmle(rates, n: int, k: int, unsolved: int, c: np.ndarray) -> float:
     return 1 - unsolved * float(posterior @ (1 - more)) / len(c)
 
 
-def _checked(outcomes: pd.DataFrame, n: int, k: int, level: float, seed: int) -> str:
-    """What the forecast from thinned attempts, by the same factor, says of what came true at n."""
-    fewer = round(n * n / k)
-    if fewer < _LEAST:
+def back_test(outcomes: pd.DataFrame, factor: float, *, level: float = 0.95, seed: int = 0) -> str:
+    """Whether the forecast from so many times fewer attempts, thinned at random, holds what came true.
+
+    Returns:
+        "" where most of five thinnings do, else a flag of ``pass_at_k_beyond``.
+    """
+    n = _one_end(outcomes)
+    fewer = round(n / factor)
+    if fewer < _LEAST or not all(Plan.parse(text).is_fixed for text in outcomes["plan"].unique()):
         return UNCHECKED
     rng, c = np.random.default_rng(seed), outcomes["c"].to_numpy()
     true, missed, tried = float((c > 0).mean()), 0, 0

@@ -18,6 +18,7 @@ import pandas as pd
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.beta_grid import BetaGrid
+from mathb_kit.statistics.beyond import MISSED, back_test
 from mathb_kit.statistics.mcnemar import sign_test
 from mathb_kit.statistics.success_rates import bayes, chances_within, distinct_counts, fit_success_rates, log_likelihood
 
@@ -37,6 +38,8 @@ class SharpeningNull:
         foreseen: of these, expected to be reached by the rescaled base; low and high hold 95 % of single runs.
         frozen: of these, expected to be reached by the base itself.
         told_apart: share of runs in which the rescaled base reaches more than a re-drawn base by McNemar's test.
+        flag: empty, or why not to rely on ``foreseen`` (``back_test`` over a factor of 10): the unsolved may lie closer
+            below one success in n than a zero-inflated Beta has them, and then a rescaled base reaches more.
     """
 
     power: float
@@ -50,11 +53,17 @@ class SharpeningNull:
     high: int
     frozen: float
     told_apart: float
+    flag: str = ""
 
     @property
     def explains(self) -> bool:
         """Whether rescaling alone explains what the tuned model reaches, or more than that."""
         return self.reached <= self.high
+
+    @property
+    def fails(self) -> bool:
+        """Whether the shape of success rates that it rests on failed where it could be checked."""
+        return self.flag.startswith(MISSED)
 
 
 def rescaling_power(base: pd.DataFrame, tuned: pd.DataFrame) -> float:
@@ -114,7 +123,7 @@ def sharpening_null(
     low, high = np.quantile(only_sharper + both, [0.025, 0.975], method="inverted_cdf")
     return SharpeningNull(
         *ends, k, len(missed), reached, foreseen, int(min(low, foreseen)), int(max(high, np.ceil(foreseen))), frozen,
-        _told_apart(only_sharper, only_base),
+        _told_apart(only_sharper, only_base), back_test(everything, 10),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ of support (neither). A frozen base beside itself has S = E > 0 by luck alone, s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,9 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.arms import fresh_arms
-from mathb_kit.statistics.intervals import Bootstrap, acceleration, bca_ends, clopper_pearson
+from mathb_kit.statistics.intervals import clopper_pearson
 
-SUPPORT_INTERVAL = "problems as a sample, BCa bootstrap"
+SUPPORT_INTERVAL = "problems as a sample, Clopper-Pearson at equal variance; t for NSCR and differences"
 TUNED, FROZEN, LESS = "tuned", "frozen base", "tuned less frozen base"
 Parts = np.ndarray  # (..., 4): P, S, E, O
 
@@ -52,7 +53,7 @@ COUNTED = {"SRR": [0, 1], "NDR": [0, 2], "SDS": [0, 1, 2], "NSCR": [0, 1, 2]}
 
 
 def support_dynamics(
-    base: pd.DataFrame, tuned: pd.DataFrame, ks: Sequence[int], *, bootstrap: Bootstrap = Bootstrap()
+    base: pd.DataFrame, tuned: pd.DataFrame, ks: Sequence[int], *, level: float = 0.95
 ) -> pd.DataFrame:
     """Support metrics of a tuned model beside those of its frozen base, in expectation over blocks of k attempts.
 
@@ -61,10 +62,14 @@ def support_dynamics(
     k attempts beside k others: P = sum (1 - 2A + B), S = E = sum (A - B), O = sum B. At k = n these are the counts that
     the paper reports, and nothing is known of the frozen base.
 
+    Intervals take problems as a sample, by what each adds to a rate to first order: for SRR, NDR and SDS that of
+    Clopper and Pearson at equal variance (as ``mean_interval``), for NSCR and differences Student's t. Bootstrap
+    intervals covered less at 30 problems (79 to 86 % for differences).
+
     Args:
         base, tuned: outcomes of one draw each, on problems that neither selected.
         ks: attempts allowed.
-        bootstrap: resamples, level and seed.
+        level: nominal coverage.
 
     Returns:
         Per k one row for each ``who``: tuned, and where 2k attempts of the base are known, frozen base and the
@@ -85,31 +90,25 @@ def support_dynamics(
         parts = {TUNED: np.stack([(1 - a) * t, (1 - a) * (1 - t), a * t, a * (1 - t)], axis=1)}
         if not np.isnan(b).any():
             parts[FROZEN] = np.stack([1 - 2 * a + b, a - b, a - b, b], axis=1)
-        rows += [{"k": k, **row} for row in _rows(parts, bootstrap)]
+        rows += [{"k": k, **row} for row in _rows(parts, level)]
     return pd.DataFrame(rows).assign(interval=SUPPORT_INTERVAL)
 
 
-def _rows(parts: dict[str, Parts], bootstrap: Bootstrap) -> list[dict]:
-    problems = len(parts[TUNED])
-    rng = np.random.default_rng(bootstrap.seed)
-    weights = rng.multinomial(problems, np.full(problems, 1 / problems), bootstrap.replicates)
+def _rows(parts: dict[str, Parts], level: float) -> list[dict]:
     rows = {who: dict(zip(("preserved", "shrunk", "expanded", "out"), each.sum(axis=0))) for who, each in parts.items()}
     if FROZEN in parts:
         rows[LESS] = {name: rows[TUNED][name] - rows[FROZEN][name] for name in rows[TUNED]}
     for name, rate in RATES.items():
         points = {who: float(rate(each.sum(axis=0))) for who, each in parts.items()}
-        resampled = {who: rate(weights @ each) for who, each in parts.items()}
         linear = {who: _influence(rate, each) for who, each in parts.items()}
         if FROZEN in parts:
-            for values in (points, resampled, linear):
+            for values in (points, linear):
                 values[LESS] = values[TUNED] - values[FROZEN]
         for who in rows:
-            low, high = _ends(resampled[who], points[who], linear[who], bootstrap)
-            if low == high and who != LESS:  # every resample says the same: allow for the dissenter that none drew
-                counted = max(int((parts[who][:, COUNTED[name]].sum(axis=1) > 1e-9).sum()), 1)
-                dissent, least = clopper_pearson(0, counted, bootstrap.level)[1], -1.0 if name == "NSCR" else 0.0
-                low, high = low - dissent * (low - least), high + dissent * (1 - high)
-            rows[who] |= {name: points[who], f"{name}_low": low, f"{name}_high": high}
+            signed = who == LESS or name == "NSCR"
+            counted = sum(parts[each][:, COUNTED[name]] for each in parts if who in (each, LESS)).sum(axis=1) > 1e-9
+            ends = (_signed_ends if signed else _share_ends)(points[who], linear[who], int(counted.sum()), level)
+            rows[who] |= {name: points[who], f"{name}_low": ends[0], f"{name}_high": ends[1]}
     return [{"who": who, **row} for who, row in rows.items()]
 
 
@@ -121,12 +120,30 @@ def _influence(rate: Callable[[Parts], np.ndarray], parts: Parts) -> np.ndarray:
     return parts @ np.nan_to_num(gradient)
 
 
-def _ends(resampled: np.ndarray, point: float, linear: np.ndarray, bootstrap: Bootstrap) -> tuple[float, float]:
-    known = resampled[np.isfinite(resampled)]
-    if not np.isfinite(point) or len(known) < 0.975 * len(resampled):  # 0/0 in too many resamples to speak of a tail
+def _signed_ends(point: float, linear: np.ndarray, counted: int, level: float) -> tuple[float, float]:
+    """Student's t; where all problems say the same, what a dissenter that none drew could change."""
+    from scipy.stats import t
+
+    problems = len(linear)
+    if np.isnan(point) or problems < 2:
         return float("nan"), float("nan")
-    if np.ptp(known) < 1e-12:
-        return point, point
-    skew = acceleration(linear[:, None], np.ones(len(linear)))
-    low, high = bca_ends(known[:, None], np.array([point]), skew, bootstrap.tails)[:, 0]
-    return min(float(low), point), max(float(high), point)
+    half = t.isf((1 - level) / 2, problems - 1) * np.sqrt(problems) * linear.std(ddof=1)
+    if half < 1e-9:
+        dissent = float(clopper_pearson(0, max(counted, 1), level)[1])
+        return point - dissent * (point + 1), point + dissent * (1 - point)
+    return max(point - half, -1.0), min(point + half, 1.0)
+
+
+def _share_ends(point: float, linear: np.ndarray, counted: int, level: float) -> tuple[float, float]:
+    """Clopper and Pearson's for as many tosses as would be equally uncertain, at most one a problem that counts."""
+    from scipy.stats import t
+
+    problems = len(linear)
+    if np.isnan(point) or problems < 2:
+        return float("nan"), float("nan")
+    student, normal = t.isf((1 - level) / 2, problems - 1), NormalDist().inv_cdf((1 + level) / 2)
+    variance, tosses = problems * linear.var(ddof=1), float(max(counted, 1))
+    if variance > 1e-18 and 0 < point < 1:
+        tosses = max(point * (1 - point) / variance * (normal / student) ** 2, 1.0)
+    low, high = clopper_pearson(point * tosses, tosses, level)
+    return float(low), float(high)

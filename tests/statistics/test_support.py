@@ -10,10 +10,7 @@ import pytest
 from scipy.stats import binomtest
 
 from mathb_kit.statistics import compare_reach, support_dynamics
-from mathb_kit.statistics.intervals import Bootstrap
 from mathb_kit.statistics.support import FROZEN, LESS, RATES, TUNED
-
-FEW = Bootstrap(replicates=200)
 
 
 def arm(model: str, c, n: int = 4) -> pd.DataFrame:
@@ -38,7 +35,7 @@ def test_the_rates_of_the_published_table_follow_from_its_counts(counts, rates):
 
 def test_at_all_attempts_the_parts_are_sets_of_problems():
     base, tuned = arm("b", [0, 0, 1, 4, 3, 0, 2]), arm("t", [0, 2, 0, 4, 1, 1, 3])
-    row = support_dynamics(base, tuned, [4], bootstrap=FEW).iloc[0]
+    row = support_dynamics(base, tuned, [4]).iloc[0]
     sets = compare_reach(base, tuned, 4)
     assert row["who"] == TUNED
     assert row["preserved"] == len(sets.base_reached & sets.tuned_reached) == 3
@@ -59,7 +56,7 @@ def test_at_half_of_them_the_parts_are_means_over_all_blocks():
                 FROZEN: (first & second, first & ~second, ~first & second, ~first & ~second)}  # fmt: skip
         for who, parts in both.items():
             expected[who] += [np.mean(part) for part in parts]
-    table = support_dynamics(arm("b", b), arm("t", t), [k], bootstrap=FEW).set_index("who")
+    table = support_dynamics(arm("b", b), arm("t", t), [k]).set_index("who")
     columns = ["preserved", "shrunk", "expanded", "out"]
     for who, parts in expected.items():
         assert table.loc[who, columns].to_numpy(dtype=float) == pytest.approx(parts)
@@ -76,13 +73,13 @@ def test_a_frozen_model_shrinks_and_expands_alike_and_differs_from_itself_by_cha
     inside = 0
     for _ in range(40):
         first, second = (arm(name, rng.binomial(32, rates), 32) for name in "bt")
-        table = support_dynamics(first, second, [16], bootstrap=FEW).set_index("who")
+        table = support_dynamics(first, second, [16]).set_index("who")
         assert table.loc[FROZEN, "NSCR"] == 0 and table.loc[FROZEN, "NDR"] > 0
         inside += table.loc[LESS, "NDR_low"] <= 0 <= table.loc[LESS, "NDR_high"]
     assert inside >= 34  # 95 %, the chance of fewer being below one in a hundred
 
 
 def test_where_nothing_was_lost_the_interval_is_that_of_a_proportion():
-    row = support_dynamics(arm("b", [2] * 9 + [0] * 3), arm("t", [3] * 9 + [0] * 3), [4], bootstrap=FEW).iloc[0]
+    row = support_dynamics(arm("b", [2] * 9 + [0] * 3), arm("t", [3] * 9 + [0] * 3), [4]).iloc[0]
     assert (row["SRR"], row["SRR_low"]) == pytest.approx((1, binomtest(9, 9).proportion_ci(method="exact").low))
     assert (row["NDR"], row["NDR_high"]) == pytest.approx((0, binomtest(0, 9).proportion_ci(method="exact").high))
