@@ -98,7 +98,7 @@ def summary(block: Block) -> pd.DataFrame:
 
 
 def cell(world: str, problems: int, plan: str, runs: int, fitted: bool) -> pd.DataFrame:
-    """Coverage of the intervals in one world, size and plan: of those that are computed run by run, or of the others."""
+    """Coverage of the intervals in one world, size and plan: of those computed run by run, or of the others."""
     if fitted:
         blocks = list(fitted_cell(world, problems, plan, runs))
         if plan == "fixed" and problems <= 60:

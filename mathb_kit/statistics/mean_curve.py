@@ -43,10 +43,10 @@ def curve_interval(
     if 2 <= problems <= WIDENED_UP_TO and known.any():
         table = distinct_counts(outcomes)
         n, c = (np.repeat(table[name], table["problems"]).to_numpy()[None] for name in ("n", "c"))
-        ends = credible_means(n, c, np.asarray(ks)[known].tolist(), level)
+        others = credible_means(n, c, np.asarray(ks)[known].tolist(), level)
         spread = np.repeat(values[:, known], counts.astype(int), axis=0)[None]
         plain = low[None, known], high[None, known]
-        low[known], high[known] = (end[0] for end in widened(spread, plain, ends))
+        low[known], high[known] = (end[0] for end in widened(spread, plain, others))
     low, high = rising_band(low, high)
     mean = counts @ values / problems
     few = (problems < FEW) & (np.minimum(mean, 1 - mean) < NEAR) & ~_yes_no(values)
@@ -56,9 +56,9 @@ def curve_interval(
 def widened(
     values: np.ndarray, ends: tuple[np.ndarray, np.ndarray], others: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``ends`` moved out to ``others`` on the side to which the values are skewed; (sets, ks) from (sets, problems, ks).
+    """``ends`` moved out to ``others`` on the side to which the values are skewed.
 
-    Not of yes-no columns, whose interval is exact.
+    Values are (sets, problems, ks), ends (sets, ks). Yes-no columns keep theirs, which are exact.
     """
     centred = values - values.mean(axis=1, keepdims=True)
     skew = np.where(_yes_no(values), 0.0, (centred**3).mean(axis=1))
