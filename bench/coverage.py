@@ -147,12 +147,17 @@ def compact(table: pd.DataFrame) -> pd.DataFrame:
     return wide.reset_index()
 
 
+def place(arguments: tuple) -> Path:
+    """Where a cell is kept."""
+    folder, *identity = arguments
+    name = "".join(letter if letter.isalnum() else "_" for letter in "-".join(map(str, identity)))
+    return folder / f"{name}.csv"
+
+
 def part(arguments: tuple) -> Path:
     """One cell, computed unless it is there."""
-    folder, world, problems, plan, runs, fitted = arguments
-    name = "".join(letter if letter.isalnum() else "_" for letter in f"{world}-{problems}-{plan}-{runs}-{fitted}")
-    path = folder / f"{name}.csv"
-    if not path.is_file():
+    _, world, problems, plan, runs, fitted = arguments
+    if not (path := place(arguments)).is_file():
         started = time.perf_counter()
         table = cell(world, problems, plan, runs, fitted)
         table.to_csv(path.with_suffix(".tmp"), index=False)
@@ -167,6 +172,7 @@ def main() -> None:
     parser.add_argument("--parts", type=Path, default=Path("runs/coverage"), help="where cells are kept")
     parser.add_argument("--out", type=Path, help="folder for coverage.csv and coverage.txt; else the latter is printed")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--so-far", action="store_true", help="compute nothing: of the cells that are there")
     parser.add_argument("--runs", type=int, help="simulated runs a cell")
     arguments = parser.parse_args()
     sizes, runs, fitted = ((15, 60), 40, 0) if arguments.quick else (SIZES, 200, 20)
@@ -176,10 +182,15 @@ def main() -> None:
     if fitted:
         slow = product(FITTED_SIZES, WORLDS, ("fixed", "stop 2"))
         cells += [(arguments.parts, world, size, plan, fitted, True) for size, world, plan in slow]
-    with ProcessPoolExecutor(arguments.jobs) as pool:
-        paths = list(pool.map(part, cells) if arguments.jobs > 1 else map(part, cells))
+    if arguments.so_far:
+        paths = [path for each in cells if (path := place(each)).is_file()]
+    else:
+        with ProcessPoolExecutor(arguments.jobs) as pool:
+            paths = list(pool.map(part, cells) if arguments.jobs > 1 else map(part, cells))
     table = pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
-    text = f"{show(table)}\n\n{runs} simulated runs a cell, {fitted} where success rates are fitted or ratios taken\n"
+    missing = f"; {len(paths)} of {len(cells)} cells, the others are still to be computed" * (len(paths) < len(cells))
+    how = f"{runs} simulated runs a cell, {fitted} where success rates are fitted or ratios taken{missing}"
+    text = f"{show(table)}\n\n{how}\n"
     if arguments.out:
         compact(table).to_csv(arguments.out / "coverage.csv", index=False, lineterminator="\n", float_format="%.4g")
         (arguments.out / "coverage.txt").write_text(text, encoding="utf-8")

@@ -35,12 +35,10 @@ from .problems import (
 )
 from .profiles import load_profile as load_profile
 from .statistics import (
-    bayes_at_n as bayes_at_n,
     estimate_pass_at_k as estimate_pass_at_k,
     g_pass_at_k as g_pass_at_k,
     maj_at_k as maj_at_k,
     pass_at_k as pass_at_k,
     pass_at_k_curve as pass_at_k_curve,
-    pass_hat_k as pass_hat_k,
 )
 from .store import Store as Store

@@ -98,7 +98,7 @@ class CheckpointJudgement:
     @cached_property
     def separation(self) -> Separation:
         """What tells sharpening from expansion beyond one k (``separation_of_checkpoint``)."""
-        return separation_of_checkpoint(self)
+        return separation_of_checkpoint(self.judgement, self.saturated, self.gains)
 
     def parts(self) -> pd.DataFrame:
         """Reach by source of the problems, and by whether the tuned model's training set holds them.

@@ -80,7 +80,8 @@ class PairComparison:
     @cached_property
     def separation(self) -> Separation:
         """What tells sharpening from expansion beyond one k (``separation_of_pair``)."""
-        return separation_of_pair(self)
+        arms = self.base_outcomes, self.tuned_outcomes
+        return separation_of_pair((self.base, self.tuned), self.on, arms, self.gains)
 
     @cached_property
     def reach(self) -> pd.DataFrame:

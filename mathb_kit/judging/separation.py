@@ -6,12 +6,14 @@ nothing, and how its answers are spread.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from mathb_kit.judging.judgement import Judgement
 from mathb_kit.outcomes import answer_counts
 from mathb_kit.plan import Plan
 from mathb_kit.statistics import (
@@ -27,8 +29,6 @@ from mathb_kit.statistics.adaptive import estimates_by_problem
 
 if TYPE_CHECKING:
     from mathb_kit.evaluation import Evaluation
-    from mathb_kit.judging.checkpoint import CheckpointJudgement
-    from mathb_kit.judging.pairs import PairComparison
 
 
 @dataclass(frozen=True)
@@ -55,52 +55,62 @@ class Separation:
     from_zero: tuple[int, int]
 
 
-def separation_of_pair(pair: PairComparison) -> Separation:
-    """Of two models on problems that neither selected."""
-    arms = pair.base_outcomes, pair.tuned_outcomes
-    return Separation(
-        pair.tuned, pair.base, sharpening_of_pair(*arms), pair.on, _support(pair.on, *arms),
-        _equivalents(pair.on, *arms), None, _from_zero(pair.gains),
-    )  # fmt: skip
+def separation_of_pair(
+    names: tuple[str, str], on: str, arms: tuple[pd.DataFrame, pd.DataFrame], gains: pd.DataFrame
+) -> Separation:
+    """Of two models on problems that neither selected.
+
+    Args:
+        names: of base and tuned model.
+        on: name of the set.
+        arms: outcomes of base and tuned model.
+        gains: from ``gains_by_problem``.
+    """
+    base, tuned = names
+    support, equivalents = _support(on, *arms), _equivalents(on, *arms)
+    return Separation(tuned, base, sharpening_of_pair(*arms), on, support, equivalents, None, _from_zero(gains))
 
 
-def separation_of_checkpoint(judged: CheckpointJudgement) -> Separation:
+def separation_of_checkpoint(
+    judgement: Judgement, ordinary: Mapping[str, tuple[Evaluation, Evaluation]], gains: pd.DataFrame
+) -> Separation:
     """Of a checkpoint: reach on what the base left unsolved, the rest on the ordinary sets.
 
     There all problems were selected by the base, so that what became of its reach can only be asked on other sets.
+
+    Args:
+        judgement: of the checkpoint.
+        ordinary: by name of a set, evaluations of base and tuned model.
+        gains: from ``gains_by_problem``, on what the base left unsolved.
     """
-    ordinary = judged.saturated
     arms = {name: (base.outcomes, tuned.outcomes) for name, (base, tuned) in ordinary.items()}
-    judgement = judged.judgement
-    hard = _equivalents(judged.on.name, judgement.redrawn_outcomes, judgement.tuned_outcomes)
+    hard = _equivalents(judgement.on, judgement.redrawn_outcomes, judgement.tuned_outcomes)
     return Separation(
-        judged.tuned.name,
-        judged.base.name,
-        _rescaled(judged),
+        judgement.tuned,
+        judgement.base,
+        _rescaled(judgement, next(iter(arms.values()), None)),
         next(iter(ordinary), ""),
         pd.concat([_support(name, *pair) for name, pair in arms.items()] or [pd.DataFrame()], ignore_index=True),
         pd.concat([*(_equivalents(name, *pair) for name, pair in arms.items()), hard], ignore_index=True),
         pd.concat([_spread(name, *pair) for name, pair in ordinary.items()], ignore_index=True) if ordinary else None,
-        _from_zero(judged.gains),
+        _from_zero(gains),
     )
 
 
-def _rescaled(judged: CheckpointJudgement) -> SharpeningNull | None:
+def _rescaled(judgement: Judgement, arms: tuple[pd.DataFrame, pd.DataFrame] | None) -> SharpeningNull | None:
     """A base sharpened as much as the tuned model is on the first ordinary set, on what the base had left unsolved.
 
     Its success rates there are judged by the re-drawn base, whose draw selected nothing.
     """
-    judgement = judged.judgement
     redrawn = judgement.redrawn_outcomes
-    if not judged.saturated or not (redrawn["c"] > 0).any():
+    if arms is None or not (redrawn["c"] > 0).any():
         return None
-    arms = [each.outcomes for each in next(iter(judged.saturated.values()))]
     power = rescaling_power(*arms)
     if np.isnan(power):
         return None
     firsts = [float(estimates_by_problem(each, [1]).mean()) for each in arms]
     reached = judgement.comparison.expansion.count
-    return sharpening_null(redrawn, redrawn, reached, (power, *firsts), judged.plan.n_max)
+    return sharpening_null(redrawn, redrawn, reached, (power, *firsts), judgement.comparison.k)
 
 
 def _support(name: str, base: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:

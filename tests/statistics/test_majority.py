@@ -125,7 +125,8 @@ def test_the_usual_names_are_at_hand():
     import mathb_kit as mb
 
     for function in (maj_at_k, g_pass_at_k, pass_hat_k, bayes_at_n):
-        assert getattr(mb, function.__name__) is function
+        assert getattr(mb.statistics, function.__name__) is function
+    assert (mb.maj_at_k, mb.g_pass_at_k) == (maj_at_k, g_pass_at_k)
 
 
 def test_a_threshold_of_a_tenth_of_thirty_is_three():
