@@ -30,7 +30,7 @@ import pandas as pd  # noqa: E402
 from interval_methods import bca, in_columns, student, wilson  # noqa: E402
 from more_coverage import FITTED_SIZES, answer_cell, fitted_cell  # noqa: E402
 from scipy.stats import binom  # noqa: E402
-from worlds import KS, PLANS, TUNED, WORLDS, estimates, many, means, sample, seed_of  # noqa: E402
+from worlds import KS, PLANS, TUNED, WORLDS, estimates, sample, seed_of, truths  # noqa: E402
 
 from mathb_kit.statistics import difference_interval, difference_over_runs, mean_interval  # noqa: E402
 from mathb_kit.statistics.beta_grid import credible_means  # noqa: E402
@@ -48,10 +48,9 @@ Block = tuple[str, str, list[int], np.ndarray, np.ndarray, np.ndarray]  # questi
 def mean_blocks(world: str, problems: int, plan: str, runs: int) -> Iterator[Block]:
     """Means and paired differences, over problems that are a sample."""
     rng = seed_of("mean", world, problems, plan)
-    everything = many(world)
     rates = WORLDS[world](rng, runs * problems).reshape(runs, problems)
     n, c = sample(rates, PLANS[plan], rng)
-    base, truth = estimates(n, c, PLANS[plan]), means(everything)
+    base, truth = estimates(n, c, PLANS[plan]), truths(world)["base"]
     plain, bayes = in_columns(base, mean_interval), credible_means(n, c, KS, 0.95)
     ours = widened(base, plain, bayes)
     band = np.array([rising_band(*ends) for ends in zip(*ours)]).transpose(1, 0, 2)
@@ -63,7 +62,7 @@ def mean_blocks(world: str, problems: int, plan: str, runs: int) -> Iterator[Blo
     yield SAMPLE, "hierarchical Bayes", KS, *bayes, truth
     for how, change in TUNED.items():
         tuned = estimates(*sample(change(rates), PLANS[plan], rng), PLANS[plan])
-        true = means(change(everything)) - truth
+        true = truths(world)[how] - truth
         yield CHANGE.format(how), OUR_DIFFERENCE, KS, *in_columns(tuned - base, difference_interval), true
         yield CHANGE.format(how), "BCa", KS, *bca(tuned - base, (-1.0, 1.0)), true
         yield CHANGE.format(how), "t", KS, *student(tuned - base), true
@@ -71,10 +70,10 @@ def mean_blocks(world: str, problems: int, plan: str, runs: int) -> Iterator[Blo
 
 def scoreboard_blocks(world: str, problems: int, runs: int) -> Iterator[Block]:
     """As on the scoreboard: three seeds of a tuned model beside four draws of the base, reach at the last k."""
-    rng, everything = seed_of("scoreboard", world, problems), many(world)
+    rng = seed_of("scoreboard", world, problems)
     k, rates = KS[-1], WORLDS[world](rng, runs * problems).reshape(runs, problems)
     for how, change in TUNED.items():
-        true = (means(change(everything)) - means(everything))[-1:]
+        true = (truths(world)[how] - truths(world)["base"])[-1:]
         reach = [1 - (1 - each) ** k for each in (change(rates), rates)]
         ends = np.empty((runs, 2))
         for run in range(runs):

@@ -50,6 +50,13 @@ def many(world: str) -> np.ndarray:
     return WORLDS[world](np.random.default_rng(99), 1_000_000)
 
 
+@cache
+def truths(world: str) -> dict[str, np.ndarray]:
+    """A world's own mean pass@k at all of KS: of the base ("base"), and of what tuning makes of it."""
+    everything = many(world)
+    return {"base": means(everything), **{how: means(change(everything)) for how, change in TUNED.items()}}
+
+
 def means(rates: np.ndarray, ks: list[int] = KS) -> np.ndarray:
     """Mean pass@k of these problems: (ks,)."""
     return chances_within(rates, ks).mean(axis=1)
