@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from mathb_kit.statistics.mean_curve import FEW, FEW_AND_HARD
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 
 
+@pytest.mark.slow
 def test_the_quick_form_of_the_coverage_table_runs_and_goes_on_where_it_stopped(tmp_path):
     call = [sys.executable, BENCH / "coverage.py", "--quick", "--runs", "20", "--parts", tmp_path / "parts"]
     env = os.environ | {"OMP_NUM_THREADS": "1", "MATHB_DATA_DIR": ""}
