@@ -15,7 +15,7 @@ from mathb_kit.statistics.adaptive import estimates_by_end_point
 from mathb_kit.statistics.arms import require_one_grader
 from mathb_kit.statistics.fresh_attempts import fresh_attempts_interval
 from mathb_kit.statistics.intervals import DIFFERENCE, MEAN, difference_interval
-from mathb_kit.statistics.mean_curve import FEW_AND_HARD, curve_interval
+from mathb_kit.statistics.mean_curve import FEW, FEW_AND_HARD, FEW_PAIRS, curve_interval
 
 
 def pass_at_k_curve(
@@ -129,7 +129,8 @@ def paired_difference(
     low, high = difference_interval(b - a, counts, level)
     share = counts / len(outcomes_a)
     columns = {"k": list(ks), "a": share @ a, "b": share @ b, "estimate": share @ (b - a), "low": low, "high": high}
-    return pd.DataFrame(columns).assign(problems=len(outcomes_a), interval=DIFFERENCE)
+    said = DIFFERENCE + (FEW_PAIRS if len(outcomes_a) < FEW else "")
+    return pd.DataFrame(columns).assign(problems=len(outcomes_a), interval=said)
 
 
 def attempts_saved(outcomes: pd.DataFrame, *, by: Sequence[str] = ("model", "draw")) -> pd.DataFrame:
