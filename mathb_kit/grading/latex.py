@@ -50,7 +50,8 @@ def _compiled(*rules: tuple[str, str]) -> tuple[tuple[re.Pattern[str], str], ...
 _COMMANDS = _compiled(
     (r"\\begin\{(?:align|aligned|equation|gather|math|displaymath)\*?\}|\\end\{(?:align|aligned|equation|gather|math"
      r"|displaymath)\*?\}", " "),
-    (rf"\\(?:displaystyle|textstyle|limits|nolimits|noindent|bf|rm|it|boldsymbol){_END}", " "),
+    (rf"\\(?:displaystyle|textstyle|limits|nolimits|noindent|bf|rm|it|boldsymbol|tiny|small|normalsize|[lL]arge|LARGE"
+     rf"|[hH]uge){_END}", " "),
     (rf"\\m?(?:left|right|middle|[bB]igg?[lrm]?){_END}\s*\.?", ""),
     (r",\s*\\!\s*", ","),
     (r"(?<!\\)\\!", ""),
