@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--embedder", metavar="FOLDER", help="stand beside embeddings by this model instead")
     parser.add_argument("--judge", metavar="MODEL", help="with --embedder: a model that judges pairs")
     parser.add_argument("--server", metavar="URL", help="with --judge: where it is served")
+    parser.add_argument("--most", type=int, default=1000, help="with --judge: so many pairs of each kind, at random")
     arguments = parser.parse_args()
     folder = os.environ.get("MATHB_DATA_DIR")
     if not folder:
@@ -65,7 +66,7 @@ def main() -> None:
             engine = get_engine(model, "server", url=arguments.server) if arguments.server else None
             judge = pair_judge(model, engine=engine)
         named = [problem for problem in standing if problem.set in BENCHMARKS]
-        beside_embeddings(Path(folder), [*pool, *standing], named, embedder(arguments.embedder), judge)
+        beside_embeddings(Path(folder), [*pool, *standing], named, embedder(arguments.embedder), judge, arguments.most)
         return
     texts, theirs = [p.statement for p in pool], [p.statement for p in standing]
 
@@ -100,7 +101,12 @@ def main() -> None:
 
 
 def beside_embeddings(
-    folder: Path, every: list[Problem], standing: list[Problem], embed: Embed, judge: PairJudge | None
+    folder: Path,
+    every: list[Problem],
+    standing: list[Problem],
+    embed: Embed,
+    judge: PairJudge | None,
+    most: int,
 ) -> None:
     """Rules, cosines and judge on the same pairs: who finds what."""
     rows = [row for _, row in read_rows(folder / "aime25.jsonl")]
@@ -121,6 +127,9 @@ def beside_embeddings(
     for name, some in {**labels["read"], **labels["different"]}.items():
         pairs += [("real pairs, read", text[a], text[b], name.endswith("_same"), True) for a, b in some]
     table = pd.DataFrame(pairs, columns=["pairs", "one", "other", "same", "in_reach"])
+    if judge:
+        kinds = table.groupby(["pairs", "same"], sort=False)
+        table = pd.concat([each.sample(min(len(each), most), random_state=0) for _, each in kinds], ignore_index=True)
     vectors = {text: vector for text, vector in _vectors(embed, [*table["one"], *table["other"]])}
     table["cosine"] = [float(vectors[a] @ vectors[b]) for a, b in zip(table["one"], table["other"])]
     table["rules"] = [any(True for _ in similar_pairs([a], [b])) for a, b in zip(table["one"], table["other"])]

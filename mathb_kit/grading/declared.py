@@ -65,6 +65,8 @@ _ENDING = re.compile(r"[ \t]*(?:입니다|이다|です|である)[.。!]?$")
 _IS_THE_ANSWER = re.compile(r"(?<![ \t])[ \t]++is[ \t]+(?:our|the|my)[ \t]+(?:final[ \t]+)?answer\b", re.I)
 _CLAUSE_START = re.compile(r"\n|(?<=[.!?])\s|\b(?:so|thus|hence|therefore)\b", re.I)
 _END_OF_SENTENCE = re.compile(r"(?<=[^\s.])\.(?=\s|$)|(?<=。)")
+_BEFORE = " \t\r\n*:：_}"  # what may stand between phrase and answer; a brace: of \text{The answer is }
+_LEAD_IN_LINES = 3  # "The value of x is:" says nothing, the line below it does
 _CLOSER = re.compile(r"(?P<mark>\\\]|\\\)|(?<!\\)\$\$?|(?<!\\)\})[.\s]*$")
 _CLOSING_TAG = re.compile(r"</answer>|<\|end_of_box\|>")
 # A formula without words, delimiters or boxes: it declares nothing beyond itself, and most answers are of this kind.
@@ -193,19 +195,22 @@ def _last_match(pattern: re.Pattern[str], text: str, lower: str, words: tuple[st
 
 def _statement(rest: str) -> str | None:
     """The declared answer at the head of what follows a phrase: a math span, or the rest of that line or sentence."""
-    rest = _ADVERB.sub("", _RULE.sub("", rest, count=1).lstrip(" \t\r\n*:：_}"))  # a brace: of \text{The answer is }
+    for _ in range(_LEAD_IN_LINES):
+        line, _, below = rest.lstrip(_BEFORE).partition("\n")
+        if not below.strip() or without_lead_in(line).strip(" :：*") or _MATH_SPAN.match(rest.lstrip(_BEFORE)):
+            break
+        rest = below
+    rest = _ADVERB.sub("", _RULE.sub("", rest, count=1).lstrip(_BEFORE))
     if closing := _CLOSING_TAG.search(rest):
         return rest[: closing.start()].strip() or None
     if span := _MATH_SPAN.match(rest):
         tail = rest[span.end() :].split("\n", 1)[0]
         if not _GOES_ON.match(tail):
             return _inside(span) or None
-    line, _, below = rest.partition("\n")
+    line = rest.split("\n", 1)[0]
     option = _OPTION.match(line)
     end = _END_OF_SENTENCE.search(line, option.end() if option else 0)
     answer = without_lead_in(line[: end.start()] if end else line)
-    if answer.strip(" :：*") == "" and below.strip():  # "The value of x is:"
-        return _statement(below)
     return _without_closers(answer.removesuffix("__")) or None
 
 

@@ -97,8 +97,10 @@ _SIGNS = _compiled(
     (r"(?<![A-Za-z\\])(?:infinity|inf|oo)(?![A-Za-z])", r"\\infty"),
 )
 # Alternatives between two formulas, in the languages in which answers are declared.
-_BETWEEN_FORMULAS = re.compile(r"(?<=\$)\s*,?\s*(?:or|oder|ou|o|u|или|或者?|または|또는)\s*(?=\$)")
-_BOTH_FORMULAS = re.compile(r"(?<=\$)\s*,?\s*(?:and|und|et|y|e|и|和|与|及|、|と)\s*(?=\$)")
+_BETWEEN_FORMULAS = re.compile(
+    r"(?<=\$)\s*,?\s*(?:or|oder|ou|o|u|oppure|lub|eller|veya|или|或者?|または|또는)\s*(?=\$)"
+)
+_BOTH_FORMULAS = re.compile(r"(?<=\$)\s*,?\s*(?:and|und|et|y|e|och|oraz|ve|и|和|与|及|、|と)\s*(?=\$)")
 # For answers only: in the prose of a problem the same signs may mean something else.
 _ANSWER_SIGNS = _compiled(
     (rf"\\(?:langle|lparen){_END}", "("),
