@@ -27,7 +27,7 @@ from mathb_kit.children import Child, Died, NotReady, answer_lines, python_child
 from mathb_kit.errors import MathbError
 
 TASK_SECONDS = 3.0  # of processor time; a common pair takes milliseconds
-WALL = 20.0  # times as long by the wall clock: a worker that gets a twentieth of a processor still has its time
+WALL = 100.0  # times as long by the wall clock: a worker that gets a hundredth of a processor still has its time
 INTERRUPTED = "interrupted"
 """The rung of a pair whose worker was held up or killed by something else than the pair."""
 MEMORY_BYTES = 768 << 20  # two workers and their parent stay below 2 GB

@@ -38,12 +38,13 @@ def _closes(gold: str) -> bool:
 
 
 def _number(gold: str) -> Fraction | str:
-    """A plain number's value, whatever its unit; of anything else the letters, digits and signs."""
+    """A plain number's value, whatever its unit or name; of anything else the letters, digits and signs."""
     text = re.sub(r"\^\{?\\circ\}?|\\text\{[^{}]*\}|\\[$,!; ]|[\s$]|\\left|\\right", "", gold).replace("dfrac", "frac")
     text = re.sub(r"(?<=\d),(?=\d{3})|(?<=\d)\{,\}(?=\d{3})", "", text)
     text = re.sub(r"^(-?)\\frac\{(-?\d+)\}\{(\d+)\}$", r"\1\2/\3", text).replace("--", "")
+    text = text.removeprefix("x=")
     try:
-        return Fraction(text)
+        return Fraction(text[:-2]) / 100 if text.endswith(r"\%") else Fraction(text)
     except (ValueError, ZeroDivisionError):
         return text
 
