@@ -5,6 +5,9 @@ asked of every pair whether the two are identical or paraphrases; any yes discar
 give: `mathb_kit.construction.embedding.embedder` is the first, `pair_judge` the second. No model of the study may judge
 what the study is made of. A judge that prefers a position is asked in both orders, and both must say yes. The paper's
 prompt was not found; the one here is worded by us.
+
+A cosine alone decides nothing: two problems that differ in a number are as near as two wordings of one. What nearest
+neighbours and rules (`mathb_kit.construction.similarity`) each find is told by ``bench/near_duplicates.py --embedder``.
 """
 
 from __future__ import annotations
