@@ -105,7 +105,8 @@ def grade(
         return
     if as_json and output is None:
         raise MathbError("--json prints the counts; give -o FILE for the graded rows.")
-    chosen = _judge(judge, judge_model, evaluated) if judge or judge_model or ask or evaluated else None
+    asks_for_judge = judge or judge_model or ask or evaluated or labelled
+    chosen = _judge(judge, judge_model, evaluated) if asks_for_judge else None
     if chosen:
         from mathb_kit.grading.files import judging_cost, labelled_pairs
 
