@@ -100,6 +100,8 @@ def construct(
     Raises:
         MathbError: a model that must not verify, a stage that leaves nothing, or what the stages report.
     """
+    if folder is not None and Path(folder).exists() and not Path(folder).is_dir():  # said before hours of sampling
+        raise MathbError(f"{folder}, where the set goes, is a file; name a folder.")
     engine_for = engine_for or construction.engine_for
     models, screen, verifiers = _models(construction)
     options: dict[str, Any] = {"store": store or Store()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pydantic import PositiveInt
+
 from mathb_kit.construction.agreement import Rule
 from mathb_kit.construction.judged import NEIGHBOURS
 from mathb_kit.construction.rewriting import SOLUTIONS
@@ -48,23 +50,23 @@ class Construction(Settings):
     solutions: tuple[str, ...] = ()
     rewriter: str | None = None
     gold_solver: str | None = None
-    gold_solutions: int = SOLUTIONS
+    gold_solutions: PositiveInt = SOLUTIONS
     embedder: str | None = None
     contamination_judge: str | None = None
-    neighbours: int = NEIGHBOURS
-    candidates: int | None = None
+    neighbours: PositiveInt = NEIGHBOURS
+    candidates: PositiveInt | None = None
     rater: str | None = None
-    ratings: int = 6
+    ratings: PositiveInt = 6
     least_difficulty: float | None = None
     screen: str | None = None
-    screen_attempts: int = 16
+    screen_attempts: PositiveInt = 16
     verifiers: tuple[str, ...] = ()
-    verifier_attempts: int = 2
+    verifier_attempts: PositiveInt = 2
     verifier_rule: Rule = "any"
     models: tuple[str, ...]
     bases: tuple[str, ...] = ()
-    attempts: int = 1024
-    retest_attempts: int | None = None
+    attempts: PositiveInt = 1024
+    retest_attempts: PositiveInt | None = None
     engine: str = "transformers"
     servers: dict[str, str] = {}
     licence: str = "other"
