@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
@@ -143,8 +143,8 @@ class Pages:
         return self._page(
             "beside.html", title=f"{row['id']}: {self._label(left)} beside {self._label(right)}", key=key, row=row,
             sides=sides, others=self._others(key), left=_joined(left), right=_joined(right), joined=_joined,
-            number_page=page, last=last, verdict=verdict, here="", up=self.link("problem", **left._asdict(), problem=key),
-            prev=turned(page - 1), next=turned(page + 1),
+            number_page=page, last=last, verdict=verdict, here="", prev=turned(page - 1), next=turned(page + 1),
+            up=self.link("problem", **left._asdict(), problem=key),
         )  # fmt: skip
 
     def compare(self, name: str = "", draw: str = "", k: int = 0) -> str:
@@ -273,13 +273,18 @@ def _records(page: reading.Page) -> list[dict[str, Any]]:
 @cache
 def _templates() -> Environment:
     environment = templates("mathb_kit.viewer")
+    environment.tests["latex"] = _is_latex
     environment.filters |= {"formula": _formula, "percent": _percent, "words": _words}
     return environment
 
 
 def _formula(text: str) -> Markup:
     """An answer as mathematics where it is written as such."""
-    return with_maths(f"${text}$") if "$" not in text and set("\\^_{") & set(text) else escape(text)
+    return with_maths(f"${text}$") if _is_latex(text) else escape(text)
+
+
+def _is_latex(text: str) -> bool:
+    return "$" not in text and bool(set("\\^_{") & set(text))
 
 
 def _percent(share: float | None) -> str:

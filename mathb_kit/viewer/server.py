@@ -148,7 +148,7 @@ def application(snapshot: Callable[[], Snapshot], token: str, port: int) -> Star
     from starlette.routing import Route
 
     def page(make: Callable[[Pages, _Asked], str]) -> Callable[[Request], Response]:
-        def answer(request: Request) -> Response:
+        def answer(request: Request, error: Exception | None = None) -> Response:
             pages = Pages(snapshot(), link)
             try:
                 return HTMLResponse(make(pages, _Asked(request.query_params)))
@@ -197,7 +197,7 @@ def application(snapshot: Callable[[], Snapshot], token: str, port: int) -> Star
     guard = Middleware(_Guard, token=token, cookie=f"mathb-view-{port}")
     return Starlette(
         routes=[Route(path, endpoint, methods=["GET"]) for path, endpoint in routes.items()], middleware=[guard],
-        exception_handlers={404: page(lambda pages, asked: pages.fault("There is no such page."))},
+        exception_handlers={404: page(_no_such_page)},
     )  # fmt: skip
 
 
@@ -236,6 +236,10 @@ def _beside(pages: Pages, asked: _Asked) -> str:
     key = asked.text("problem")
     sides = (parted(asked.text(side), key) for side in ("left", "right"))
     return pages.beside(key, *sides, page=max(1, asked.number("page", 1)), verdict=asked.text("verdict"))
+
+
+def _no_such_page(pages: Pages, asked: _Asked) -> str:
+    raise Missing("This address leads to nothing.")
 
 
 class _Guard:

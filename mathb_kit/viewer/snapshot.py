@@ -173,11 +173,12 @@ def _choose_versions(views: DuckDBPyConnection, store: Store) -> dict[tuple[str,
     blank = {}
     for model, draw, extractor, count in views.execute(_READ).fetchall():
         blank[model, draw, extractor] = count
-        candidates[model, draw].append((count, extractor == CURRENT, "", Version(extractor, None)))
+        candidates.get((model, draw), []).append((count, extractor == CURRENT, "", Version(extractor, None)))
     for model, draw, extractor, grader, count in views.execute(_GRADED).fetchall():
         version = Version(extractor, grader)
         decided = count + blank[model, draw, extractor]
-        candidates[model, draw].append((decided, version.is_current, newest.get(grader, ""), version))
+        told = decided, version.is_current, newest.get(grader, ""), version
+        candidates.get((model, draw), []).append(told)  # answers may have lost their attempts
     nothing = Version(None, None)
     return {draw: max(some, key=lambda each: each[:3])[-1] if some else nothing for draw, some in candidates.items()}
 
