@@ -100,7 +100,7 @@ def neighbours(snapshot: Snapshot, cell: Cell, choice: Choice, problem: str) -> 
     The place is 0 where it is not among them.
     """
     query, values = _chosen(cell, replace(choice, page=1))
-    keys = snapshot.ask(query, *values)["problem"].tolist()
+    keys = snapshot.ask(f"SELECT problem FROM ({query})", *values)["problem"].tolist()
     if problem not in keys:
         return 0, len(keys), None, None
     at = keys.index(problem)

@@ -24,7 +24,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.report.html import own_text
 from mathb_kit.store import Store
 from mathb_kit.viewer.comparison import chosen, comparison, to_csv
-from mathb_kit.viewer.numbers import Cell
+from mathb_kit.viewer.numbers import Cell, cells, numbers_of
 from mathb_kit.viewer.pages import Missing, Pages, parted
 from mathb_kit.viewer.reading import Choice, Wanted
 from mathb_kit.viewer.sets import ProblemSets
@@ -111,11 +111,18 @@ class Current:
                 if self._snapshot is None or files != self._files:
                     self._snapshot = take_snapshot(self.store, self.sets)
                     self._files, self._cost = files, time.monotonic() - now
+                    # The overview waits for these numbers, and nobody else has to.
+                    threading.Thread(target=_prepare, args=(self._snapshot,), daemon=True).start()
                 self._looked = time.monotonic()
             return self._snapshot
 
     def _listed(self) -> frozenset[str]:
         return frozenset(str(path) for path in self.store.root.rglob("*") if path.suffix in (".parquet", ".json"))
+
+
+def _prepare(snapshot: Snapshot) -> None:
+    for cell in cells(snapshot):
+        numbers_of(snapshot, cell)
 
 
 def link(page: str, /, **parameters: object) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
+T = TypeVar("T")
 POLICY = "last_box"
 CURRENT = f"{EXTRACTOR_VERSION}-{POLICY}"
 
@@ -93,7 +94,7 @@ class Snapshot:
     damaged: list[str]
     _tables: DuckDBPyConnection = field(repr=False)
     kept: dict[Any, Any] = field(default_factory=dict, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     @property
     def is_empty(self) -> bool:
@@ -104,12 +105,12 @@ class Snapshot:
         with self._tables.cursor() as cursor:
             return cursor.execute(query, list(values)).df()
 
-    def keep(self, key: Any, make: Any) -> Any:
-        """``make()``, made once for this snapshot."""
+    def keep(self, key: Any, make: Callable[[], T]) -> T:
+        """``make()``, made once for this snapshot; who asks for it meanwhile waits."""
         if key not in self.kept:
-            made = make()
             with self._lock:
-                self.kept.setdefault(key, made)
+                if key not in self.kept:
+                    self.kept[key] = make()
         return self.kept[key]
 
     def label(self, model: str) -> str:
