@@ -92,7 +92,7 @@ def main() -> None:
         print(f"{'opened':30} {since(started)}", flush=True)
         pages = Pages(now, link)
         first, *_, packed = cells(now)
-        key = reading.problems(now, packed, Choice()).rows["problem"][0]
+        key = reading.problems(now, packed, Choice()).rows[0]["problem"]
         show("overview", pages.overview)
         show("problems by rate", lambda: pages.problems(first, Choice(sort="rate")))
         show("problems by text", lambda: pages.problems(first, Choice(text="problem 3")))

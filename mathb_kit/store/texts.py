@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import pandas as pd
+from collections.abc import Collection, Mapping, Sequence
 
 from mathb_kit.store.packs import Place, by_file, with_shards
 from mathb_kit.store.shards import read_matching
 from mathb_kit.store.store import ATTEMPTS, Store, checked_name
 
+Attempt = tuple[str, str, int]
+"""Shard, problem key and index of an attempt, as the views have them (`mathb_kit.store.views`)."""
 
-def read_texts(store: Store, model_key: str, draw: str, rows: pd.DataFrame) -> pd.Series:
+
+def read_texts(store: Store, model_key: str, draw: str, attempts: Sequence[Attempt]) -> list[str | None]:
     """Completions of some attempts of one draw.
 
     Args:
         store: the store.
         model_key: key of the model.
         draw: name of the draw.
-        rows: problem, index and shard of the attempts, as the views have them (`mathb_kit.store.views`).
+        attempts: which.
 
     Returns:
-        The texts in the order of ``rows``, with its index; None where a text was dropped, or its shard is gone.
+        Their texts in this order; None where a text was dropped, or its shard is gone.
 
     Raises:
         MathbError: a damaged file.
     """
-    shards = set(rows["shard"])
+    problems_of: dict[str, set[str]] = {}
+    for shard, problem, _ in attempts:
+        problems_of.setdefault(shard, set()).add(problem)
 
-    def read(places: dict[str, Place]) -> dict[tuple[str, str, int], str | None]:
+    def read(places: dict[str, Place]) -> dict[Attempt, str | None]:
         texts = {}
-        for path, found in by_file({name: place for name, place in places.items() if name in shards}):
+        for path, found in by_file({name: place for name, place in places.items() if name in problems_of}):
             names = [name for name, _ in found]
-            problems = set(rows.loc[rows["shard"].isin(names), "problem"])
+            problems: Collection[str] = set().union(*(problems_of[name] for name in names))
             table = read_matching(path, ATTEMPTS, ["problem", "index", "text"], {"problem": problems, "shard": names})
             shard = table["shard"].to_pylist() if "shard" in table.column_names else names * len(table)
             keys = zip(shard, table["problem"].to_pylist(), table["index"].to_pylist())
@@ -40,6 +43,5 @@ def read_texts(store: Store, model_key: str, draw: str, rows: pd.DataFrame) -> p
         return texts
 
     folder = store.root.joinpath("attempts", checked_name(model_key), checked_name(draw))
-    texts: Mapping[tuple[str, str, int], str | None] = with_shards(folder, read)
-    found = [texts.get(key) for key in zip(rows["shard"], rows["problem"], rows["index"])]
-    return pd.Series(found, index=rows.index, dtype=object)
+    texts: Mapping[Attempt, str | None] = with_shards(folder, read)
+    return [texts.get(attempt) for attempt in attempts]

@@ -9,7 +9,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.judging.judgement import judge_outcomes, nothing_solved
 from mathb_kit.plan import Plan
 from mathb_kit.statistics import expansion_by_half_draws
-from mathb_kit.viewer.numbers import Cell, outcomes_of
+from mathb_kit.viewer.numbers import Cell, cells, outcomes_of
 from mathb_kit.viewer.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def base_cell(snapshot: Snapshot, cell: Cell) -> Cell | None:
     if not (base := description.get("base")):
         return None
     keys = [key for key, other in snapshot.models.items() if base in (other.get("name"), other.get("source"))]
-    tried = snapshot.ask('SELECT DISTINCT model FROM tried WHERE draw = ? AND "set" = ?', cell.draw, cell.set)["model"]
-    keys = [key for key in keys if key in set(tried)]
+    tried = {other.model for other in cells(snapshot) if other._replace(model=cell.model) == cell}
+    keys = [key for key in keys if key in tried]
     asked = ("sampling", "prompt", "user", "system", "dtype")
 
     def unlike(key: str) -> int:

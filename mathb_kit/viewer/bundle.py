@@ -22,7 +22,7 @@ from mathb_kit.viewer.comparison import chosen, comparison, ks_of, to_csv
 from mathb_kit.viewer.numbers import Cell, cells
 from mathb_kit.viewer.pages import Pages
 from mathb_kit.viewer.runs import find_runs
-from mathb_kit.viewer.server import script, style
+from mathb_kit.viewer.server import script, style_sheet
 from mathb_kit.viewer.sets import ProblemSets
 from mathb_kit.viewer.snapshot import Snapshot, take_snapshot
 
@@ -101,7 +101,7 @@ class _Bundle:
 
     def make(self) -> None:
         """Fill `files` and `note`."""
-        self.files |= {"view.css": style(), "view.js": own_text("page.js") + script().replace('"use strict";\n', "")}
+        self.files |= {"view.css": style_sheet(), "view.js": own_text("page.js") + script()}
         frame = list(self._frame())
         for key in frame:
             self._put(key)
@@ -143,7 +143,7 @@ class _Bundle:
         lists = {}
         for cell in cells(self.snapshot):
             page = reading.problems(self.snapshot, cell, reading.Choice(), LIST)
-            lists[cell] = page.rows["problem"].tolist(), base_cell(self.snapshot, cell)
+            lists[cell] = [row["problem"] for row in page.rows], base_cell(self.snapshot, cell)
         for place in range(max(len(keys) for keys, _ in lists.values())):
             for cell, (keys, base) in lists.items():
                 if place < len(keys):

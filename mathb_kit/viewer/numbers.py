@@ -31,7 +31,7 @@ class Cell(NamedTuple):
     set: str
 
 
-class Estimate(NamedTuple):
+class PassAtK(NamedTuple):
     """pass@k with its 95 % interval; NaN where the plan does not reach k."""
 
     k: int
@@ -63,8 +63,8 @@ class Numbers:
     grader_failed: int
     ungraded: int
     plan: Plan | None
-    one: Estimate | None
-    most: Estimate | None
+    one: PassAtK | None
+    most: PassAtK | None
     interval: str
 
 
@@ -103,7 +103,7 @@ def _numbers(snapshot: Snapshot, cell: Cell) -> Numbers:
         return Numbers(cell, **counted, plan=None, one=None, most=None, interval="")
     plan = Plan.parse(outcomes["plan"].iloc[0])
     curve = pass_at_k_curve(outcomes, [1, plan.n_max])
-    one, most = (Estimate(int(row.k), row.estimate, row.low, row.high) for row in curve.itertuples())
+    one, most = (PassAtK(int(row.k), row.estimate, row.low, row.high) for row in curve.itertuples())
     return Numbers(cell, **counted, plan=plan, one=one, most=most, interval=str(curve["interval"].iloc[0]))
 
 

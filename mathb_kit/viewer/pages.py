@@ -18,7 +18,7 @@ from mathb_kit.viewer import reading
 from mathb_kit.viewer.beyond import base_cell
 from mathb_kit.viewer.comparison import chosen, comparison, ks_of
 from mathb_kit.viewer.numbers import Cell, cells, numbers_of
-from mathb_kit.viewer.reading import Choice, Wanted, parts_of
+from mathb_kit.viewer.reading import Choice, Wanted, parts_of_completion
 from mathb_kit.viewer.runs import find_runs
 from mathb_kit.viewer.sets import set_of
 from mathb_kit.viewer.snapshot import Snapshot
@@ -26,7 +26,7 @@ from mathb_kit.viewer.snapshot import Snapshot
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from mathb_kit.viewer.runs import Run
+    from mathb_kit.viewer.runs import LoggedRun
 
 CHARACTERS = 12_000  # of a completion on a page with several; the attempt's own page has all
 BESIDE = 6  # attempts of each model side by side
@@ -76,7 +76,7 @@ class Pages:
         page = reading.problems(self.snapshot, cell, choice, size)
         return self._page(
             "problems.html", title=f"{self._label(cell)} on {cell.set}", cell=cell, choice=choice, page=page,
-            rows=_records(page), numbers=numbers_of(self.snapshot, cell), shown=reading.SHOWN, here="",
+            numbers=numbers_of(self.snapshot, cell), shown=reading.SHOWN, here="",
             asked=self._asked(cell), version=self.snapshot.versions[cell.model, cell.draw], listed=LISTED,
             up=self.link("overview"), prev=self._turned(page, -1, "problems", cell, choice),
             next=self._turned(page, 1, "problems", cell, choice),
@@ -86,7 +86,7 @@ class Pages:
         """One problem with a model's attempts at it."""
         row = self._problem(cell, key)
         page = reading.attempts(self.snapshot, cell, key, wanted, self.attempts)
-        place, of, before, after = reading.neighbours(self.snapshot, cell, choice, key)
+        place, of, before, after = reading.place_among(self.snapshot, cell, choice, key)
         answers, more = reading.answers(self.snapshot, cell, key)
         others = self._others(key)
         base = base_cell(self.snapshot, cell)
@@ -104,14 +104,13 @@ class Pages:
     def attempt(self, cell: Cell, key: str, index: int) -> str:
         """One attempt whole, and why its verdict is what it is."""
         row = self._problem(cell, key)
-        rows = self.snapshot.ask(
+        rows = self.snapshot.rows(
             'SELECT * FROM attempts WHERE model = ? AND draw = ? AND problem = ? AND "index" = ?',
             cell.model, cell.draw, key, index,
         )  # fmt: skip
-        if rows.empty:
+        if not rows:
             raise Missing(f"{self._label(cell)} has no attempt {index + 1:,} at {row['id']} of {cell.set}.")
-        texts = reading.read_texts(self.snapshot.store, cell.model, cell.draw, rows)
-        attempt = self._shown(cell, rows.assign(text=texts).iloc[0].to_dict(), whole=True)
+        attempt = self._shown(cell, reading.with_texts(self.snapshot, cell, rows)[0], whole=True)
         neighbours = [self.link("attempt", **cell._asdict(), problem=key, index=index + step)
                       if 0 <= index + step < row["n"] else "" for step in (-1, 1)]  # fmt: skip
         stop = self._stop(cell)
@@ -199,17 +198,17 @@ class Pages:
             raise Missing(f"The store has no draw {cell.draw} of {self.snapshot.label(cell.model)} on {cell.set}.")
 
     def _problem(self, cell: Cell, key: str) -> dict[str, Any]:
-        rows = self.snapshot.ask(
+        rows = self.snapshot.rows(
             'SELECT * FROM tried JOIN problems USING (problem, "set") WHERE model = ? AND draw = ? AND problem = ?',
             cell.model, cell.draw, key,
         )  # fmt: skip
-        if rows.empty:
+        if not rows:
             raise Missing(f"The store has no attempt of {self._label(cell)} at {key}.")
-        return rows.astype(object).where(rows.notna(), None).iloc[0].to_dict()
+        return rows[0]
 
     def _others(self, key: str) -> list[Cell]:
-        rows = self.snapshot.ask('SELECT model, draw, "set" FROM tried WHERE problem = ?', key)
-        met = {Cell(*row) for row in rows.itertuples(index=False, name=None)}
+        rows = self.snapshot.rows('SELECT model, draw, "set" FROM tried WHERE problem = ?', key)
+        met = {Cell(**row) for row in rows}
         return [cell for cell in cells(self.snapshot) if cell in met]
 
     def _stop(self, cell: Cell) -> tuple[str, ...]:
@@ -229,7 +228,7 @@ class Pages:
         return self.link(name, **cell._asdict(), **choice.parameters, page=page.number + by)
 
     def _attempts(self, cell: Cell, page: reading.Page) -> list[dict[str, Any]]:
-        return [self._shown(cell, row) for row in _records(page)]
+        return [self._shown(cell, row) for row in page.rows]
 
     def _shown(self, cell: Cell, row: Mapping[str, Any], whole: bool = False) -> dict[str, Any]:
         """An attempt with its text in parts, cut where it is longer than a page with several can bear."""
@@ -237,16 +236,16 @@ class Pages:
         if text is None:
             return {**row, "parts": None, "cut": 0}
         shown = text if whole else text[:CHARACTERS]
-        parts = parts_of(shown, self._stop(cell))
-        if len(shown) < len(text) and not parts.is_finished and parts_of(text, self._stop(cell)).is_finished:
+        parts = parts_of_completion(shown, self._stop(cell))
+        if len(shown) < len(text) and not parts.is_finished and parts_of_completion(text, self._stop(cell)).is_finished:
             # The answer would be behind the cut: thinking is what can be spared.
-            kept = parts_of(text, self._stop(cell))
-            parts = reading.Parts(kept.thinking[: CHARACTERS // 2], kept.counted[:CHARACTERS], kept.after[:1000])
-            shown = parts.thinking + parts.counted + parts.after
+            uncut = parts_of_completion(text, self._stop(cell))
+            parts = reading.CompletionParts(uncut.thinking[: CHARACTERS // 2], uncut.counted[:CHARACTERS], "")
+            shown = parts.thinking + parts.counted
         return {**row, "parts": parts, "cut": len(text) - len(shown)}
 
 
-def run_named(name: str) -> Run:
+def run_named(name: str) -> LoggedRun:
     """A training run by its path under the runs folder. Raises Missing."""
     for run in find_runs(runs_root()):
         if run.name == name:
@@ -264,10 +263,6 @@ def parted(text: str, key: str) -> Cell:
     if not mark:
         raise Missing(f"{text!r} names no model and draw; it is written key:draw.")
     return Cell(model, draw, set_of(key))
-
-
-def _records(page: reading.Page) -> list[dict[str, Any]]:
-    return page.rows.astype(object).where(page.rows.notna(), None).to_dict("records")
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import extraction
@@ -12,9 +12,6 @@ from mathb_kit.store.texts import read_texts
 from mathb_kit.verdicts import Verdict
 from mathb_kit.viewer.numbers import Cell
 from mathb_kit.viewer.snapshot import Snapshot
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PROBLEMS_A_PAGE, ATTEMPTS_A_PAGE = 50, 20
 NOT_GRADED = "not_graded"
@@ -70,7 +67,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Page:
-    """Rows of one page out of ``of`` in all.
+    """Rows of one page out of ``of`` in all, each by column.
 
     Attributes:
         rows: of this page.
@@ -78,7 +75,7 @@ class Page:
         number, last: of the page, from 1.
     """
 
-    rows: pd.DataFrame
+    rows: list[dict[str, Any]]
     of: int
     number: int
     last: int
@@ -87,20 +84,22 @@ class Page:
 def problems(snapshot: Snapshot, cell: Cell, choice: Choice, size: int = PROBLEMS_A_PAGE) -> Page:
     """Problems of a cell: the columns of the snapshot's ``tried`` and ``problems``."""
     query, values = _chosen(cell, choice)
-    of = int(snapshot.ask(f"SELECT count(*) AS n FROM ({query})", *values)["n"].iloc[0])
+    of = snapshot.rows(f"SELECT count(*) AS n FROM ({query})", *values)[0]["n"]
     last = max(1, -(-of // size))
     number = min(max(1, choice.page), last)
-    rows = snapshot.ask(f"{query} LIMIT {size} OFFSET {(number - 1) * size}", *values)
+    rows = snapshot.rows(f"{query} LIMIT {size} OFFSET {(number - 1) * size}", *values)
     return Page(rows, of, number, last)
 
 
-def neighbours(snapshot: Snapshot, cell: Cell, choice: Choice, problem: str) -> tuple[int, int, str | None, str | None]:
+def place_among(
+    snapshot: Snapshot, cell: Cell, choice: Choice, problem: str
+) -> tuple[int, int, str | None, str | None]:
     """Place (from 1) of a problem among those chosen, how many these are, and the keys before and after it.
 
     The place is 0 where it is not among them.
     """
     query, values = _chosen(cell, replace(choice, page=1))
-    keys = snapshot.ask(f"SELECT problem FROM ({query})", *values)["problem"].tolist()
+    keys = [row["problem"] for row in snapshot.rows(f"SELECT problem FROM ({query})", *values)]
     if problem not in keys:
         return 0, len(keys), None, None
     at = keys.index(problem)
@@ -162,28 +161,40 @@ def attempts(snapshot: Snapshot, cell: Cell, problem: str, wanted: Wanted, size:
     if wanted.answer is not None:
         where.append("answer = ?")
         values.append(wanted.answer)
-    rows = snapshot.ask(f'SELECT * FROM attempts WHERE {" AND ".join(where)} ORDER BY "index"', *values)
+    chosen = f"FROM attempts WHERE {' AND '.join(where)}"
     if wanted.text:
-        texts = read_texts(snapshot.store, cell.model, cell.draw, rows)
-        rows = rows[texts.fillna("").str.lower().str.contains(wanted.text.lower(), regex=False)]
-    last = max(1, -(-len(rows) // size))
+        everything = with_texts(snapshot, cell, snapshot.rows(f'SELECT * {chosen} ORDER BY "index"', *values))
+        found = [row for row in everything if wanted.text.lower() in (row["text"] or "").lower()]
+        of = len(found)
+    else:
+        of = snapshot.rows(f"SELECT count(*) AS n {chosen}", *values)[0]["n"]
+    last = max(1, -(-of // size))
     number = min(max(1, wanted.page), last)
-    shown = rows.iloc[(number - 1) * size : number * size].reset_index(drop=True)
-    return Page(shown.assign(text=read_texts(snapshot.store, cell.model, cell.draw, shown)), len(rows), number, last)
+    skipped = (number - 1) * size
+    if wanted.text:
+        return Page(found[skipped : skipped + size], of, number, last)
+    shown = snapshot.rows(f'SELECT * {chosen} ORDER BY "index" LIMIT {size} OFFSET {skipped}', *values)
+    return Page(with_texts(snapshot, cell, shown), of, number, last)
+
+
+def with_texts(snapshot: Snapshot, cell: Cell, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the snapshot's ``attempts`` with their completions."""
+    attempts = [(row["shard"], row["problem"], row["index"]) for row in rows]
+    texts = read_texts(snapshot.store, cell.model, cell.draw, attempts)
+    return [row | {"text": text} for row, text in zip(rows, texts)]
 
 
 def answers(snapshot: Snapshot, cell: Cell, problem: str, most: int = 8) -> tuple[list[dict[str, Any]], int]:
     """The most frequent answers to a problem: answer, verdict, count; and how many others there are."""
-    rows = snapshot.ask(
+    rows = snapshot.rows(
         "SELECT answer, verdict, count(*) AS count FROM attempts WHERE model = ? AND draw = ? AND problem = ? "
         "AND answer IS NOT NULL GROUP BY ALL ORDER BY count DESC, answer", cell.model, cell.draw, problem,
     )  # fmt: skip
-    rows = rows.astype(object).where(rows.notna(), None)
-    return rows.head(most).to_dict("records"), max(0, len(rows) - most)
+    return rows[:most], max(0, len(rows) - most)
 
 
 @dataclass(frozen=True)
-class Parts:
+class CompletionParts:
     """A completion by what counts of it.
 
     Attributes:
@@ -200,13 +211,13 @@ class Parts:
     is_finished: bool = True
 
 
-def parts_of(text: str, stop: Sequence[str] = ()) -> Parts:
+def parts_of_completion(text: str, stop: Sequence[str] = ()) -> CompletionParts:
     """Cut a completion where the extraction policy does (`mathb_kit.grading.extraction`)."""
     counted = extraction.visible_text(text, stop)
     if counted is None:
-        return Parts(text, "", "", is_finished=False)
+        return CompletionParts(text, "", "", is_finished=False)
     start = next(start for start in _starts(text) if text.startswith(counted, start))
-    return Parts(text[:start], counted, text[start + len(counted) :])
+    return CompletionParts(text[:start], counted, text[start + len(counted) :])
 
 
 def _starts(text: str) -> Iterator[int]:

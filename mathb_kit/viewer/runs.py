@@ -27,7 +27,7 @@ _LAST = 20  # steps whose mean reward is shown
 
 
 @dataclass(frozen=True)
-class Run:
+class LoggedRun:
     """A folder with a training log.
 
     Attributes:
@@ -162,8 +162,8 @@ def _short(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 and not math.isclose(value, round(value)) else f"{value:,.0f}"
 
 
-def find_runs(root: Path) -> list[Run]:
+def find_runs(root: Path) -> list[LoggedRun]:
     """Training runs under a runs folder, those with the latest step first."""
     folders = [path.parent for path in find_files(root, {"log.jsonl"})]
     dated = sorted(folders, key=lambda folder: (folder / "log.jsonl").stat().st_mtime, reverse=True)
-    return [Run(folder.relative_to(root).as_posix(), folder) for folder in dated]
+    return [LoggedRun(folder.relative_to(root).as_posix(), folder) for folder in dated]

@@ -131,7 +131,7 @@ def link(page: str, /, **parameters: object) -> str:
     return ("." if page == "overview" else page) + (f"?{urlencode(given)}" if given else "")
 
 
-def style() -> str:
+def style_sheet() -> str:
     """The style sheet of all pages."""
     return own_text("page.css") + Path(__file__).with_name("view.css").read_text(encoding="utf-8")
 
@@ -198,7 +198,7 @@ def application(snapshot: Callable[[], Snapshot], token: str, port: int) -> Star
         "/compare.csv": csv,
         "/runs": page(lambda pages, asked: pages.runs()),
         "/run": page(lambda pages, asked: pages.run(asked.text("run"))),
-        "/view.css": fixed(style(), "text/css"),
+        "/view.css": fixed(style_sheet(), "text/css"),
         "/view.js": fixed(script(), "text/javascript"),
     }
     guard = Middleware(_Guard, token=token, cookie=f"mathb-view-{port}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -102,8 +103,24 @@ class Snapshot:
 
     def ask(self, query: str, *values: Any) -> pd.DataFrame:
         """The rows of an SQL query; ``?`` stand for the values. Any thread may ask."""
+        with self._asking(query, values) as answer:
+            return answer.df()
+
+    def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
+        """The same as dictionaries, for a few rows; what is missing is None."""
+        with self._asking(query, values) as answer:
+            names = [column[0] for column in answer.description]
+            return [dict(zip(names, row)) for row in answer.fetchall()]
+
+    @contextmanager
+    def _asking(self, query: str, values: tuple[Any, ...]) -> Iterator[DuckDBPyConnection]:
         with self._tables.cursor() as cursor:
-            return cursor.execute(query, list(values)).df()
+            try:
+                yield cursor.execute(query, list(values))
+            except RuntimeError as error:  # what DuckDB makes of a Ctrl-C
+                if "interrupted" in str(error):
+                    raise KeyboardInterrupt from error
+                raise
 
     def keep(self, key: Any, make: Callable[[], T]) -> T:
         """``make()``, made once for this snapshot; who asks for it meanwhile waits."""

@@ -1,4 +1,4 @@
-"""`mathb view` as a person meets it: the command, a real browser, a telephone, the keyboard, and the files from a disk."""
+"""`mathb view` as a person meets it: the command, a real browser, a telephone, the keyboard, files from a disk."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ from mathb_kit.viewer import reading, write_bundle
 from mathb_kit.viewer.comparison import comparison, to_csv
 from mathb_kit.viewer.numbers import Cell, cells, numbers_of, outcomes_of, plans_of
 from mathb_kit.viewer.pages import Missing, Pages
-from mathb_kit.viewer.reading import Choice, Wanted, parts_of
+from mathb_kit.viewer.reading import Choice, Wanted, parts_of_completion
 from mathb_kit.viewer.runs import find_runs
 from mathb_kit.viewer.server import Current, application, link
 from mathb_kit.viewer.sets import ProblemSets
@@ -114,7 +114,7 @@ def test_every_page_shows_the_numbers_counted_by_hand():
     listed = text_of(pages.problems(base))
     assert "pass@1 37.5 %" in listed and "pass@4 50.0 %" in listed and "8 attempts at 2 problems, 1 reached" in listed
     assert "1 3 4 75.0 0 0 10 1 Find" in listed and "2 0 4 0.0 1 2 10 1 Find" in listed
-    keys = reading.problems(pages.snapshot, base, Choice()).rows["problem"].tolist()
+    keys = [row["problem"] for row in reading.problems(pages.snapshot, base, Choice()).rows]
     first, second = (text_of(pages.problem(base, key)) for key in keys)
     assert "3 of 4 correct." in first and "1 3 correct 2 1 wrong" in first and "thinking, 17 characters" in first
     assert "0 of 4 correct, 1 truncated, 2 without an answer." in second and "5 1 wrong 7 1 wrong" in second
@@ -122,8 +122,8 @@ def test_every_page_shows_the_numbers_counted_by_hand():
     assert "wrong , decided by number" in one and "10 tokens" in one and "answer 2" in one
     beside = text_of(pages.beside(keys[1], base, tuned))
     assert "0 of 4 correct, 1 truncated" in beside and "1 of 4 correct." in beside
-    # Of two attempts of the base: at 1 both wrong never (one wrong of 4), at 2 always. So problem 2 alone is missed, and
-    # two attempts of small-rl there hold the right one in 1 - C(3, 2) / C(4, 2) = 1/2; the base's other two never.
+    # Two attempts of the base are never both wrong at problem 1 (one of 4 is), and always at 2. So 2 alone is missed,
+    # and two attempts of small-rl there hold the right one in 1 - C(3, 2) / C(4, 2) = 1/2; the base's other two never.
     (row,) = comparison(pages.snapshot, "tiny", "main", 4).query("model == 'small-rl'").to_dict("records")
     assert (row["base"], row["beyond_k"], row["beyond_missed"], row["beyond"], row["null"]) == ("small", 2, 1, 0.5, 0)
     assert "small 50.0" in text_of(pages.compare("tiny")) and row["reached"] == 2
@@ -153,7 +153,7 @@ def test_the_numbers_are_those_of_the_results_of_a_study(tmp_path):
     base, tuned = (get_model(name).key() for name in ("mini-base-1", "mini-rl-1"))
     numbers = numbers_of(now, Cell(base, "main", "plain"))
     assert numbers.plan == study.plan
-    for estimate, (_, row) in zip((numbers.one, numbers.most), results.saturation_ends.query("k in (1, 32)").iterrows()):
+    for estimate in (numbers.one, numbers.most):
         wanted = results.saturation.set_index("k").loc[estimate.k]
         assert (estimate.value, estimate.low, estimate.high) == tuple(wanted[["estimate", "low", "high"]])
     pd.testing.assert_frame_equal(
@@ -169,7 +169,7 @@ def test_the_numbers_are_those_of_the_results_of_a_study(tmp_path):
 
 
 def test_a_plan_is_only_taken_if_no_problem_would_have_gone_on_under_it():
-    # 16 attempts where 2 of the first 16 are right, else 32: a plan with stop 4 would have gone on, one with 1 would do.
+    # 16 attempts where 2 of the first 16 are right, else 32: stop 4 would have gone on, stop 1 would do, too.
     rows = pd.DataFrame(
         [("m", "main", p, i, "correct" if i < right else "wrong", False, 1)
          for p, n, right in (("a", 16, 2), ("b", 32, 1)) for i in range(n)],
@@ -190,10 +190,12 @@ def test_what_is_not_graded_or_graded_in_part_has_no_estimate_and_says_so(monkey
     now = snapshot()
     # Texts without an answer have their verdict all the same: 6 of 8 wait for one.
     assert (numbers_of(now, base).one, numbers_of(now, base).ungraded) == (None, 6)
-    page = text_of(Pages(now, link).problems(base))
-    assert "6 attempts have no verdict yet, so that pass@k cannot be told" in page and "pass@1 " not in page.split("%:")[0]
-    assert "graded in part" in text_of(Pages(now, link).overview())
-    assert "not graded" in text_of(Pages(now, link).problem(base, reading.problems(now, base, Choice()).rows["problem"][0]))
+    pages = Pages(now, link)
+    page = text_of(pages.problems(base))
+    assert "6 attempts have no verdict yet, so that pass@k cannot be told" in page
+    assert "pass@1 " not in page.split("%:")[0] and "graded in part" in text_of(pages.overview())
+    key = reading.problems(now, base, Choice()).rows[0]["problem"]
+    assert "4 not graded" in text_of(pages.problem(base, key))
 
 
 def test_verdicts_of_an_earlier_grader_are_shown_until_there_are_newer_ones(monkeypatch):
@@ -222,14 +224,14 @@ def test_problems_sort_and_filter_and_come_in_pages(tmp_path):
     now, cell = many(tmp_path)
 
     def ids(size: int = 50, **choice: Any) -> list[int]:
-        return [int(id_) for id_ in reading.problems(now, cell, Choice(**choice), size).rows["id"]]
+        return [int(row["id"]) for row in reading.problems(now, cell, Choice(**choice), size).rows]
 
     assert ids() == [*range(1, 13)] and ids(5, page=3) == [11, 12] and ids(5, page=99) == [11, 12]
     assert ids(sort="rate", descending=True) == [*range(12, 0, -1)]
     assert ids(show="never") == [1] and ids(show="truncated") == [4] and ids(show="always") == []
     assert ids(text="NUMBER 1") == [11, 12] and ids(text="%") == []
-    key = reading.problems(now, cell, Choice(text="number 05")).rows["problem"][0]
-    place, of, before, after = reading.neighbours(now, cell, Choice(sort="rate", descending=True), key)
+    key = reading.problems(now, cell, Choice(text="number 05")).rows[0]["problem"]
+    place, of, before, after = reading.place_among(now, cell, Choice(sort="rate", descending=True), key)
     assert (place, of) == (7, 12) and "/7@" in before and "/5@" in after
     with pytest.raises(MathbError, match="no order 'n; DROP'"):
         Choice(sort="n; DROP")
@@ -237,10 +239,10 @@ def test_problems_sort_and_filter_and_come_in_pages(tmp_path):
 
 def test_attempts_filter_by_verdict_truncation_answer_and_text(tmp_path):
     now, cell = many(tmp_path)
-    key = reading.problems(now, cell, Choice(text="number 03")).rows["problem"][0]
+    key = reading.problems(now, cell, Choice(text="number 03")).rows[0]["problem"]
 
     def indices(size: int = 50, **wanted: Any) -> list[int]:
-        return reading.attempts(now, cell, key, Wanted(**wanted), size).rows["index"].tolist()
+        return [row["index"] for row in reading.attempts(now, cell, key, Wanted(**wanted), size).rows]
 
     assert indices(verdict="correct") == [0, 1, 2] and indices(truncated=True) == [0, 1]
     assert indices(answer="0") == [*range(3, 16)] and indices(text="TEXT 1", size=3, page=2) == [12, 13, 14]
@@ -262,7 +264,7 @@ def test_attempts_filter_by_verdict_truncation_answer_and_text(tmp_path):
     ],
 )
 def test_a_text_is_cut_into_thinking_what_counts_and_what_follows(text, parts):
-    cut = parts_of(text, ["STOP"])
+    cut = parts_of_completion(text, ["STOP"])
     assert (cut.thinking, cut.counted, cut.after) == parts and cut.is_finished == (text != "<think>never")
 
 
@@ -273,9 +275,10 @@ def test_a_few_texts_are_those_that_reading_everything_gives(tmp_path, packed):
         compact(Store())
     everything = Store().read_attempts(cell.model, "main").set_index(["problem", "index"])["text"]
     with open_views(Store(), texts=False) as views:
-        rows = views.execute('SELECT problem, "index", shard FROM attempts').df().sample(40, random_state=1)
-    texts = read_texts(Store(), cell.model, "main", rows)
-    assert texts.tolist() == [everything[key] for key in zip(rows["problem"], rows["index"])]
+        rows = views.execute('SELECT shard, problem, "index" FROM attempts').df().sample(40, random_state=1)
+    chosen = list(rows.itertuples(index=False, name=None))
+    wanted = [everything[problem, index] for _, problem, index in chosen]
+    assert read_texts(Store(), cell.model, "main", chosen) == wanted
 
 
 # -- faults ------------------------------------------------------------------------------------------------------------
@@ -307,7 +310,7 @@ def test_a_damaged_file_is_one_sentence_on_every_page_and_the_rest_is_there(pack
 def test_a_text_damaged_since_the_page_before_is_one_sentence():
     base, _ = sample_tiny()
     now = snapshot()
-    key = reading.problems(now, base, Choice()).rows["problem"][0]
+    key = reading.problems(now, base, Choice()).rows[0]["problem"]
     for path in (Store().root / "attempts" / base.model / "main").iterdir():
         damage(path)
     status, page = ask(now, link("problem", **base._asdict(), problem=key))
@@ -317,7 +320,7 @@ def test_a_text_damaged_since_the_page_before_is_one_sentence():
 def test_what_is_not_there_is_one_sentence():
     base, _ = sample_tiny()
     pages = Pages(snapshot(), link)
-    key = reading.problems(pages.snapshot, base, Choice()).rows["problem"][0]
+    key = reading.problems(pages.snapshot, base, Choice()).rows[0]["problem"]
     for show, said in [
         (lambda: pages.problems(base._replace(draw="other")), "no draw other"),
         (lambda: pages.problem(base, "tiny/9@0"), "no attempt of small at tiny/9@0"),
@@ -326,8 +329,10 @@ def test_what_is_not_there_is_one_sentence():
     ]:
         with pytest.raises(Missing, match=said):
             show()
-    for address, status in [("nowhere", 404), ("problems?model=x", 404), ("problems?page=x", 404), ("compare?set=x", 500),
-                            ("problem?verdict=odd", 500), ("compare.csv?set=x", 404)]:  # fmt: skip
+    for address, status in [
+        ("nowhere", 404), ("problems?model=x", 404), ("problems?page=x", 404), ("compare?set=x", 500),
+        ("problem?verdict=odd", 500), ("compare.csv?set=x", 404),
+    ]:  # fmt: skip
         assert ask(pages.snapshot, address)[0] == status, address
 
 
@@ -336,7 +341,7 @@ def test_statements_that_are_not_to_be_had_are_said_and_the_texts_are_there(tmp_
     (runs_root() / "tiny.jsonl").unlink()
     pages = Pages(snapshot(), link)
     assert "name its file: mathb view --problems tiny.jsonl" in text_of(pages.overview())
-    key = reading.problems(pages.snapshot, base, Choice()).rows["problem"][0]
+    key = reading.problems(pages.snapshot, base, Choice()).rows[0]["problem"]
     page = text_of(pages.problem(base, key))
     assert "The statement is not to be had here" in page and "Attempt 1" in page and "not graded" in page
 
@@ -438,7 +443,8 @@ def test_what_is_sampled_meanwhile_appears_and_nothing_is_read_twice(monkeypatch
     monkeypatch.setattr("mathb_kit.viewer.server._OFTEN", 0.0)
     current._cost = 0.0
     assert current.snapshot() is first  # it looked, and nothing was new
-    evaluate(BASE, load_problems(runs_root() / "tiny.jsonl"), Plan.fixed(4), draw="again", engine=Written(*WRITTEN["small"]))
+    problems = load_problems(runs_root() / "tiny.jsonl")
+    evaluate(BASE, problems, Plan.fixed(4), draw="again", engine=Written(*WRITTEN["small"]))
     assert base._replace(draw="again") in cells(current.snapshot())
 
 
@@ -549,5 +555,5 @@ def test_a_bundle_keeps_to_its_size_says_what_is_left_out_and_leads_nowhere_else
     assert 0 < left < 12 and f"{left} of 12 pages" in part.note and "the rest would be more than" in part.note
     assert sum(len(text.encode()) for text in part.files.values()) <= size * 3 // 4 * 1.02
     for name, page in part.files.items():
-        if name.endswith(".html"):
-            assert {each for each in re.findall(r'href="([^"#]+)"', page) if not each.startswith("data:")} <= set(part.files)
+        leads_to = re.findall(r'href="([^"#]+)"', page) if name.endswith(".html") else []
+        assert {each for each in leads_to if not each.startswith("data:")} <= set(part.files)
