@@ -14,7 +14,6 @@ from typing import Any
 from mathb_kit.errors import MathbError
 from mathb_kit.places import runs_root
 from mathb_kit.progress import progress
-from mathb_kit.report.html import own_text
 from mathb_kit.store import Store
 from mathb_kit.viewer import reading
 from mathb_kit.viewer.beyond import base_cell
@@ -101,7 +100,7 @@ class _Bundle:
 
     def make(self) -> None:
         """Fill `files` and `note`."""
-        self.files |= {"view.css": style_sheet(), "view.js": own_text("page.js") + script()}
+        self.files |= {"view.css": style_sheet(), "view.js": script()}
         frame = list(self._frame())
         for key in frame:
             self._put(key)
@@ -162,7 +161,8 @@ class _Bundle:
 
     def _page(self, key: Key) -> str:
         page, *of = key
-        pages = Pages(self.snapshot, self._link, served=False, attempts=ATTEMPTS, note=self.note)
+        note = self.note if page in _FILES else ""
+        pages = Pages(self.snapshot, self._link, served=False, attempts=ATTEMPTS, note=note)
         if page == "compare.csv":
             name, draw = chosen(self.snapshot, of[0])
             return to_csv(comparison(self.snapshot, name, draw, (ks_of(self.snapshot, name, draw) or [1])[-1]))

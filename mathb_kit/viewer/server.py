@@ -138,7 +138,7 @@ def style_sheet() -> str:
 
 def script() -> str:
     """The script of all pages."""
-    return Path(__file__).with_name("view.js").read_text(encoding="utf-8")
+    return own_text("page.js") + Path(__file__).with_name("view.js").read_text(encoding="utf-8")
 
 
 def application(snapshot: Callable[[], Snapshot], token: str, port: int) -> Starlette:
