@@ -30,7 +30,7 @@ def view(
 
     Models by set, problems that sort and filter, completions with their verdicts, two models side by side, checkpoints
     compared, training runs. Only this machine can ask, with the secret in the address that is printed; nothing is
-    written, nothing comes from the network.
+    written, and no page loads anything from the network.
 
     \b
     Example: mathb view

@@ -156,7 +156,10 @@ def application(snapshot: Callable[[], Snapshot], token: str, port: int) -> Star
 
     def page(make: Callable[[Pages, _Asked], str]) -> Callable[[Request], Response]:
         def answer(request: Request, error: Exception | None = None) -> Response:
-            pages = Pages(snapshot(), link)
+            try:
+                pages = Pages(snapshot(), link)
+            except MathbError as fault:  # there is nothing that a page could be about
+                return PlainTextResponse(f"{fault}\n", 503)
             try:
                 return HTMLResponse(make(pages, _Asked(request.query_params)))
             except Missing as error:
@@ -176,6 +179,9 @@ def application(snapshot: Callable[[], Snapshot], token: str, port: int) -> Star
             return PlainTextResponse(f"{error}\n", 404)
         disposition = {"Content-Disposition": 'attachment; filename="comparison.csv"'}
         return PlainTextResponse(to_csv(table), media_type="text/csv", headers=disposition)
+
+    def unforeseen(request: Request, error: Exception) -> Response:
+        return PlainTextResponse(f"A fault that nobody foresaw: {type(error).__name__}. Please tell us.\n", 500)
 
     def fixed(text: str, kind: str) -> Callable[[Request], Response]:
         return lambda request: PlainTextResponse(text, media_type=kind)
@@ -204,7 +210,7 @@ def application(snapshot: Callable[[], Snapshot], token: str, port: int) -> Star
     guard = Middleware(_Guard, token=token, cookie=f"mathb-view-{port}")
     return Starlette(
         routes=[Route(path, endpoint, methods=["GET"]) for path, endpoint in routes.items()], middleware=[guard],
-        exception_handlers={404: page(_no_such_page)},
+        exception_handlers={404: page(_no_such_page), Exception: unforeseen},
     )  # fmt: skip
 
 

@@ -336,6 +336,26 @@ def test_what_is_not_there_is_one_sentence():
         assert ask(pages.snapshot, address)[0] == status, address
 
 
+def test_a_store_that_cannot_be_read_at_all_and_what_nobody_foresaw_are_one_sentence():
+    def broken(fault: Exception) -> Any:
+        def raising() -> Snapshot:
+            raise fault
+
+        return raising
+
+    async def asked(fault: Exception) -> httpx.Response:
+        transport = httpx.ASGITransport(application(broken(fault), TOKEN, 8000), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+            return await client.get("/", headers=COOKIE)
+
+    for fault, status, said in [
+        (MathbError("The disk is gone."), 503, "The disk is gone.\n"),
+        (KeyError("x"), 500, "A fault that nobody foresaw: KeyError. Please tell us.\n"),
+    ]:
+        reply = asyncio.run(asked(fault))
+        assert (reply.status_code, reply.text) == (status, said)
+
+
 def test_statements_that_are_not_to_be_had_are_said_and_the_texts_are_there(tmp_path):
     base, _ = sample_tiny()
     (runs_root() / "tiny.jsonl").unlink()
