@@ -75,7 +75,7 @@ def test_the_keyboard_alone_leads_through_the_store(address, screen):
         press(screen, letter)
     assert screen.run("document.activeElement.value") == "2x"
     screen.run("document.activeElement.form.requestSubmit()")
-    screen.wait("document.querySelectorAll('tbody tr').length === 1")
+    screen.wait("document.readyState === 'complete' && document.querySelectorAll('tbody tr').length === 1")
     press(screen, "u")
     heading(screen, "What is in the store")
     for key in "jj":
