@@ -1,4 +1,4 @@
-"""Where things lie: the checkout, and the folder of everything that runs leave behind."""
+"""Where things lie: the checkout, the notebooks, and the folder of everything that runs leave behind."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ def checkout() -> Path | None:
     return root if (root / "pyproject.toml").is_file() or (root / ".git").exists() else None
 
 
+def beside_package() -> Path:
+    """Where ``notebooks``, ``docs`` and ``constraints.txt`` lie: the checkout, or an installed package with copies."""
+    return checkout() or Path(__file__).parent
+
+
 def runs_root() -> Path:
     """Folder of everything that runs leave behind: ``MATHB_RUNS``, else ``runs`` in the checkout (or here).
 
     Raises:
         MathbError: it is a file.
     """
-    root = Path(os.environ.get("MATHB_RUNS") or (checkout() or Path.cwd()) / "runs").expanduser()
+    root = Path(os.path.expanduser(os.environ.get("MATHB_RUNS") or (checkout() or Path.cwd()) / "runs"))
     if root.is_file():
         raise MathbError(f"{root}, where runs go, is a file; point MATHB_RUNS to a folder, or unset it.")
     return root
@@ -63,7 +68,7 @@ def verifiers_root() -> Path:
 
 def models_root() -> Path:
     """Where fetched and unpacked models lie: ``MATHB_MODEL_DIR``, else ``models`` in the runs folder."""
-    return Path(os.environ.get("MATHB_MODEL_DIR") or runs_root() / "models").expanduser()
+    return Path(os.path.expanduser(os.environ.get("MATHB_MODEL_DIR") or runs_root() / "models"))
 
 
 def run_root(study: str) -> Path:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mathb_kit.atomic import write_text
 from mathb_kit.judging import PairComparison, confounds_of_counts
 from mathb_kit.places import cards_root
 from mathb_kit.plots.pairs import plot_beside_null
 from mathb_kit.provenance import provenance
 from mathb_kit.report.html import PageTable, Picture, render
 from mathb_kit.report.records import json_ready
-from mathb_kit.sentences import pair_headline, pair_sentences
+from mathb_kit.report.separation import separation_record, separation_tables, worth_table
+from mathb_kit.sentences import pair_headline, pair_sentences, separation_sentences
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_LONGEST = 150  # characters of a file's name, which names of models may exceed
 
 
 def comparison_text(pair: PairComparison) -> str:
@@ -26,11 +32,13 @@ def comparison_text(pair: PairComparison) -> str:
     shown = {"index": False, "float_format": "{:.3f}".format}
     named = pair.gains[pair.gains["lost"] | (pair.gains["gained"] & (pair.gains["base_c"] == 0))]
     lines = [
-        headline, "", *rest, "",
+        headline, "", *rest, *separation_sentences(pair.separation), "",
         f"Expansion beside the frozen base ({pair.note}; 95 % intervals: {pair.expansion['interval'].iloc[0]}):",
         beside_null(pair).to_string(**shown), "",
         f"pass@k, paired by problem (95 %: {pair.differences['interval'].iloc[0]}):",
         _differences(pair).to_string(**shown), "",
+        f"What attempts of {pair.tuned} are worth in attempts of {pair.base}:",
+        worth_table(pair.separation).to_string(index=False), "",
         f"Solved at least once in {pair.n:,} attempts (95 %: Clopper-Pearson):",
         pair.reach.to_string(**shown),
     ]  # fmt: skip
@@ -50,6 +58,7 @@ def comparison_record(pair: PairComparison, origin: Mapping[str, Any] | None = N
         "expansion": json_ready(pair.expansion),
         "pass_at_k": json_ready(pair.differences),
         "crossing": json_ready(pair.crossing),
+        "sharpening_or_expansion": separation_record(pair.separation),
         "reach": json_ready(pair.reach),
         "foreseen": None if pair.foreseen is None else json_ready(pair.foreseen.to_dict()),
         "redrawn": [json_ready(each.to_frame()) for each in pair.judgements],
@@ -72,11 +81,12 @@ def write_comparison(
         origin: of the samples, for the JSON.
     """
     folder = folder or cards_root()
-    folder.mkdir(parents=True, exist_ok=True)
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{pair.tuned}-beside-{pair.base}-on-{pair.on}")
+    if len(stem) > _LONGEST:
+        stem = f"{stem[:_LONGEST]}-{hashlib.sha256(stem.encode()).hexdigest()[:12]}"
     record = comparison_record(pair, origin)
     data, page = folder / f"{stem}.json", folder / f"{stem}.html"
-    data.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
+    write_text(data, json.dumps(record, indent=1, default=str) + "\n")
     named = pair.gains.sort_values(["gain_p", "loss_p"], kind="stable")
     caption = (
         f"Of the problems that k attempts of {pair.base} miss: the share that k attempts of {pair.tuned} reach, and k "
@@ -94,11 +104,13 @@ def write_comparison(
             confounds_table(pair),
             f"The same attempts read otherwise, at k = {pair.half:,}; what is empty needs the texts",
         ),
+        apart=separation_sentences(pair.separation),
+        apart_tables=separation_tables(pair.separation),
         reach=PageTable.of(pair.reach, f"Solved at least once in {pair.n:,} attempts, 95 % Clopper-Pearson"),
         by_problem=PageTable.of(_by_problem(named), "Every problem, the clearest gains first", sortable=True),
         provenance=json.dumps({"origin": record["origin"], "here": record["provenance"]}, indent=1, default=str),
     )
-    page.write_text(text, encoding="utf-8")
+    write_text(page, text)
     return page, data
 
 

@@ -37,7 +37,7 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", event => {
-  const field = event.target.closest?.("input, select, textarea, dialog");
+  const field = event.target.closest?.("input, select, textarea, dialog[open]");
   if (event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(KEYS, event.key)) return;
   if (field || (event.key === "Enter" && event.target.closest?.("a, button, summary"))) return;
   event.preventDefault();
