@@ -47,6 +47,10 @@ def comparison(snapshot: Snapshot, name: str, draw: str, k: int) -> pd.DataFrame
         it reaches beyond its base (`Beyond`): base, beyond_k, beyond_reached, beyond_missed, beyond, beyond_low,
         beyond_high, null, how (of the comparison, or why there is none).
     """
+    return snapshot.keep(("comparison", name, draw, k), lambda: _comparison(snapshot, name, draw, k))
+
+
+def _comparison(snapshot: Snapshot, name: str, draw: str, k: int) -> pd.DataFrame:
     import pandas as pd
 
     rows = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 import socket
@@ -449,7 +450,7 @@ def test_every_link_of_every_page_leads_to_a_page():
 
 def test_the_table_as_csv_has_the_same_numbers_and_no_formula():
     sample_tiny()
-    table = pd.read_csv(pd.io.common.StringIO(ask(snapshot(), "compare.csv?set=tiny&k=4")[1])).set_index("model")
+    table = pd.read_csv(io.StringIO(ask(snapshot(), "compare.csv?set=tiny&k=4")[1])).set_index("model")
     assert table.loc["small", ["pass_1", "pass_k", "reached"]].tolist() == [0.375, 0.5, 1]
     odd = pd.DataFrame({"model": ["=cmd()", "+1", "a"], "n": [-1, 2, 3]})
     assert to_csv(odd).splitlines()[1:] == ["'=cmd(),-1", "'+1,2", "a,3"]
