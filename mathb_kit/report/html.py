@@ -32,17 +32,18 @@ _NUMBER = re.compile(r"[+-]?[\d,]+(\.\d+)?(e[+-]\d+)?( ?%)?|")
 
 def render(template: str, **values: object) -> str:
     """A template with its values, which are escaped."""
-    return _environment().get_template(template).render(values)
+    return templates().get_template(template).render(values)
 
 
 @cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def templates(*packages: str) -> Environment:
+    """The templates of these packages and of this one: everything that they are given is escaped."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+    loader = ChoiceLoader([PackageLoader(package) for package in (*packages, "mathb_kit.report")])
     environment = Environment(
-        loader=PackageLoader("mathb_kit.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters |= {"anchor": _anchor, "contents": _contents, "maths": with_maths, "own_file": _own_file}
     return environment
 
@@ -58,7 +59,12 @@ def _contents(body: Markup) -> list[tuple[str, Markup]]:
 
 def _own_file(name: str) -> Markup:
     """Style and script of a page, as they stand in the package."""
-    return Markup(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+    return Markup(own_text(name))
+
+
+def own_text(name: str) -> str:
+    """``page.css`` or ``page.js``."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)

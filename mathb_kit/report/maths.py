@@ -26,7 +26,7 @@ def with_maths(text: str) -> Markup:
     for match in _MATHS.finditer(text):
         latex, is_block = match[match.lastgroup], match.lastgroup in "ab"
         parts += [escape(text[end : match.start()]), _mathml(latex, is_block)]
-        end = match.end()
+        end = match.end() + (is_block and text[match.end() :].startswith("\n"))  # a block ends its line by itself
     return Markup("").join([*parts, escape(text[end:])])
 
 
@@ -62,7 +62,7 @@ def _mathml(latex: str, block: bool) -> Markup:
             del element.attrib[name]
         if element.tag == "menclose":  # not in MathML Core: browsers draw no box by themselves
             element.tag = "mrow"
-            element.set("style", "border: 1px solid; padding: .1em .2em")
+            element.set("class", "boxed")  # no style of its own: pages that are served allow none
     return Markup(ElementTree.tostring(tree, encoding="unicode"))
 
 

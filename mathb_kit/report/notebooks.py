@@ -204,7 +204,8 @@ def _failing_line(error: Any) -> str:
 
 # nbconvert's own page without the scripts that it would fetch from the network.
 _PAGE = """{%- extends 'index.html.j2' -%}
-{%- block html_head_js -%}<link rel="icon" href="data:,">{%- endblock -%}
+{%- block html_head_js -%}<link rel="icon" href="data:,">
+<style>math .boxed { border: 1px solid; padding: .1em .2em; }</style>{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
 """

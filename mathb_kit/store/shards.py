@@ -13,12 +13,13 @@ import re
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mathb_kit.atomic import whole_file
@@ -104,6 +105,40 @@ def read_shard(path: Path, schema: pa.Schema, columns: Sequence[str], *, more: b
         table = file.read(wanted.names).select(wanted.names).cast(wanted)
         table.validate(full=True)  # a text that is no UTF-8 would fail far from here
         return table
+
+
+def read_matching(
+    path: Path, schema: pa.Schema, columns: Sequence[str], among: Mapping[str, Collection[str]]
+) -> pa.Table:
+    """Rows of one file, with checksums, whose text columns in ``among`` hold one of these values.
+
+    Row groups in which, by the file's own statistics, there is no such row are not read: a few texts out of a large
+    file are cheap. Columns of ``among`` that the file lacks are not looked at.
+
+    Raises:
+        MathbError: like `read_shard`.
+    """
+    with _opened(path) as file:
+        _check_place(path, file.metadata)
+        among = {name: list(values) for name, values in among.items() if name in file.schema_arrow.names}
+        numbers = [n for n in range(file.num_row_groups) if _may_hold(file.metadata.row_group(n), among)]
+        types = {field.name: field.type for field in schema}
+        names = list(dict.fromkeys([*columns, *among]))
+        table = file.read_row_groups(numbers, names).select(names)
+        table = table.cast(pa.schema([pa.field(name, types.get(name, pa.string())) for name in names]))
+        for name, values in among.items():
+            table = table.filter(pc.is_in(table[name], pa.array(values, pa.string())))
+        table.validate(full=True)
+        return table
+
+
+def _may_hold(group: pq.RowGroupMetaData, among: Mapping[str, Collection[str]]) -> bool:
+    columns = {group.column(number).path_in_schema: group.column(number) for number in range(group.num_columns)}
+    for name, values in among.items():
+        told = columns[name].statistics
+        if told is not None and told.has_min_max and not any(told.min <= value <= told.max for value in values):
+            return False
+    return True
 
 
 def other_columns(columns: pa.Schema, schema: pa.Schema) -> list[pa.Field]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -33,7 +34,9 @@ _SQL = {pa.string(): "VARCHAR", pa.int32(): "INTEGER", pa.int64(): "BIGINT", pa.
 _COUNTS = ("attempts", "tokens", "truncated", "extracted", "answered")
 
 
-def open_views(store: Store, *, texts: bool = True) -> DuckDBPyConnection:
+def open_views(
+    store: Store, *, texts: bool = True, damaged: dict[Path, str] | None = None
+) -> DuckDBPyConnection:
     """A DuckDB connection with the views ``attempts``, ``answers`` and ``grades``; nothing is copied into memory.
 
     A compaction that runs while the connection is in use deletes files under it: open it again then. DuckDB looks at no
@@ -42,6 +45,8 @@ def open_views(store: Store, *, texts: bool = True) -> DuckDBPyConnection:
     Args:
         store: the store.
         texts: whether completions will be read; without them opening is far cheaper.
+        damaged: for who would rather see the rest: faulty files (or folders, where a pack is faulty) are left out, and
+            the sentence about each is put in here.
 
     Raises:
         MathbError: a file that is damaged, in the wrong folder, or was not written by mathb_kit.
@@ -51,11 +56,12 @@ def open_views(store: Store, *, texts: bool = True) -> DuckDBPyConnection:
     views = duckdb.connect()
     views.execute("SET temp_directory = $1", [str(Path(tempfile.gettempdir()) / "mathb-duckdb")])
     views.execute("SET preserve_insertion_order = false")
-    _raw_view(views, store, "attempts", "*/*", ATTEMPTS, texts)
-    _raw_view(views, store, "answers", "*/*/*", ANSWERS, texts)
-    _raw_view(views, store, "grades", "*", GRADES, texts)
+    read = _Reading(texts, damaged)
+    _raw_view(views, store, "attempts", ATTEMPTS, read)
+    _raw_view(views, store, "answers", ANSWERS, read)
+    _raw_view(views, store, "grades", GRADES, read)
     _distinct_view(views, "attempts", ("model", "draw", "problem"), "")
-    _distinct_view(views, "answers", ("extractor", "model", "draw", "problem"), _of_attempts(views, store))
+    _distinct_view(views, "answers", ("extractor", "model", "draw", "problem"), _of_attempts(views, store, read))
     views.execute(
         "CREATE VIEW grades AS SELECT * EXCLUDE (shard, row) FROM all_grades QUALIFY row_number() OVER "
         "(PARTITION BY grader, gold, answer ORDER BY shard, row) = 1"
@@ -133,9 +139,10 @@ def with_golds(views: DuckDBPyConnection, golds: Mapping[str, str] | None) -> Du
     return views
 
 
-def _raw_view(
-    views: DuckDBPyConnection, store: Store, kind: str, depth: str, schema: pa.Schema, texts: bool
-) -> None:
+_DEPTH = {"attempts": "*/*", "answers": "*/*/*", "grades": "*"}
+
+
+def _raw_view(views: DuckDBPyConnection, store: Store, kind: str, schema: pa.Schema, reading: _Reading) -> None:
     """``all_<kind>``: every row of every file, with its shard and its row number."""
     # The version is the name of a folder: answers/<extractor>/<model key>/<draw>/<file>, grades/<grader>/<file>.
     versions = {"attempts": {}, "answers": {"extractor": -4}, "grades": {"grader": -2}}[kind]
@@ -143,8 +150,8 @@ def _raw_view(
         [f'CAST("{field.name}" AS {_SQL[field.type]}) AS "{field.name}"' for field in schema]
         + [f"string_split(filename, '/')[{place}] AS {name}" for name, place in versions.items()]
     )
-    folders = sorted((store.root / kind).glob(depth))
-    paths = [path for folder in folders for path in with_shards(folder, _checked(schema, texts))]
+    folders = sorted((store.root / kind).glob(_DEPTH[kind]))
+    paths = [path for folder in folders for path in reading.files(folder, schema)]
     parts = []
     for shard, chosen in (
         ("parse_filename(filename)", [path for path in paths if not path.name.startswith(PACK_PREFIX)]),
@@ -163,14 +170,36 @@ def _raw_view(
     views.execute(f"CREATE VIEW all_{kind} AS {' UNION ALL BY NAME '.join(parts)}")
 
 
-def _checked(schema: pa.Schema, texts: bool) -> Callable[[dict[str, Place]], list[Path]]:
-    def files(places: dict[str, Place]) -> list[Path]:
-        paths = [path for path, _ in by_file(places)]  # a file whose shards are all in packs is not among them
-        for path in paths:
-            verify(path, schema, texts=texts)
-        return paths
+@dataclass(frozen=True)
+class _Reading:
+    """How files are checked before DuckDB reads them; see `open_views`."""
 
-    return files
+    texts: bool
+    damaged: dict[Path, str] | None
+
+    def files(self, folder: Path, schema: pa.Schema) -> list[Path]:
+        """The files of a folder that hold its shards and can be read."""
+
+        def checked(places: dict[str, Place]) -> list[Path]:
+            paths = [path for path, _ in by_file(places)]  # a file whose shards are all in packs is not among them
+            return [path for path in paths if self.passes(path, lambda: verify(path, schema, texts=self.texts))]
+
+        found: list[Path] = []
+        self.passes(folder, lambda: found.extend(with_shards(folder, checked)))
+        return found
+
+    def passes(self, path: Path, check: Callable[[], object]) -> bool:
+        """Whether a check raises nothing. Raises what it raises unless faults are only noted."""
+        try:
+            check()
+        except ShardGone:
+            raise
+        except MathbError as error:
+            if self.damaged is None:
+                raise
+            self.damaged[path] = str(error)
+            return False
+        return True
 
 
 def _distinct_view(views: DuckDBPyConnection, kind: str, keys: tuple[str, ...], where: str) -> None:
@@ -195,13 +224,16 @@ def _distinct_view(views: DuckDBPyConnection, kind: str, keys: tuple[str, ...], 
     views.execute(f"CREATE VIEW {kind} AS {distinct}")
 
 
-def _of_attempts(views: DuckDBPyConnection, store: Store) -> str:
+def _of_attempts(views: DuckDBPyConnection, store: Store, reading: _Reading) -> str:
     """The condition that an answer's attempts shard exists; empty where all do, which is the rule."""
-    void = []
-    for folder in (store.root / "answers").glob("*/*/*"):
-        extractor, model_key, draw = folder.parts[-3:]
+    void: list[str] = []
+
+    def look(extractor: str, model_key: str, draw: str) -> None:
         attempts = set(store.shards("attempts", model_key, draw))
-        void += [name for name in store.shards("answers", extractor, model_key, draw) if name not in attempts]
+        void.extend(name for name in store.shards("answers", extractor, model_key, draw) if name not in attempts)
+
+    for folder in (store.root / "answers").glob("*/*/*"):
+        reading.passes(folder, lambda: look(*folder.parts[-3:]))
     if not void:
         return ""
     views.register("void_names", pa.table({"shard": void}))
@@ -209,7 +241,13 @@ def _of_attempts(views: DuckDBPyConnection, store: Store) -> str:
     return "WHERE shard NOT IN (SELECT shard FROM void)"
 
 
-def run_on_views(store: Store, use: Callable[[DuckDBPyConnection], T], *, texts: bool = True) -> T:
+def run_on_views(
+    store: Store,
+    use: Callable[[DuckDBPyConnection], T],
+    *,
+    texts: bool = True,
+    damaged: dict[Path, str] | None = None,
+) -> T:
     """``use`` with fresh views (see `open_views`), again from the start if a compaction deletes files meanwhile.
 
     Raises:
@@ -220,7 +258,7 @@ def run_on_views(store: Store, use: Callable[[DuckDBPyConnection], T], *, texts:
     for last_try in (False, False, False, False, True):
         files = set(store.root.rglob("*.parquet"))
         try:
-            with open_views(store, texts=texts) as views:
+            with open_views(store, texts=texts, damaged=damaged) as views:
                 return use(views)
         except (ShardGone, duckdb.Error) as error:
             if not last_try and not files <= set(store.root.rglob("*.parquet")):

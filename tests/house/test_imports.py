@@ -35,7 +35,7 @@ LAYERS = [
     ["sentences"],
     ["plots"],
     ["report"],
-    ["widgets"],
+    ["widgets", "viewer"],
     ["cli"],
 ]
 LAYER = {module: number for number, row in enumerate(LAYERS) for module in row}

@@ -20,6 +20,7 @@ from mathb_kit.judging import compare_pair, judge_checkpoint
 from mathb_kit.models import matched
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
+from mathb_kit.problems import load_problems
 from mathb_kit.problems.problem import Problem, ProblemSet
 from mathb_kit.profiles import Profile, load_profile
 from mathb_kit.report.card import write_card
@@ -241,6 +242,70 @@ def test_the_page_of_a_call_and_its_links(tmp_path):
     )  # fmt: skip
     assert not [each for each in Harm(page).harm if not re.fullmatch(r"<a href='[\w%./-]*'>", each)]
     assert_harmless(re.sub(r"<a href=\"[\w%./-]*\">", "<a>", page))
+
+
+def without_own_controls(page: str) -> str:
+    """A page of the viewer without its links, and its forms and their values: of those it is seen that they are quoted,
+    and that a link leads to a page of ours and a form to the page that it stands on.
+    """
+    assert not re.findall(r"<form(?! class=\"choose\"(?: role=\"search\")?>)", page)
+    served = r"(?:\.|problems?|attempt|beside|compare|compare\.csv|runs?)(?:\?|\")"
+    assert not re.findall(rf'href="(?!{served}|[\w.-]+"|#|data:,)', page)
+    page = re.sub(r"</?form[^<>]*>", "", page)
+    return re.sub(r'(href|value|id)="[^"<>]*"', "", page)
+
+
+def test_every_page_of_the_viewer_and_its_files(tmp_path):
+    from mathb_kit.places import runs_root
+    from mathb_kit.viewer import reading, write_bundle
+    from mathb_kit.viewer.numbers import cells
+    from mathb_kit.viewer.pages import Pages
+    from mathb_kit.viewer.reading import Choice, Wanted
+    from mathb_kit.viewer.server import link
+    from mathb_kit.viewer.sets import ProblemSets
+    from mathb_kit.viewer.snapshot import take_snapshot
+
+    odd = "<img src=x onerror=pwned(1)>"
+    statement = "".join(PAYLOADS)
+    rows = [{"id": text.replace("/", "-"), "problem": statement, "answer": text} for text in (odd, PAYLOADS[33])]
+    path = runs_root() / "odd.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    base, tuned = Model(odd, "hub/b"), Model(PLAIN[0], f"hub/{odd}", base=odd, system=PAYLOADS[2])
+    for model in (base, tuned):
+        evaluate(model, load_problems(path), Plan.fixed(len(PAYLOADS)), engine=Hostile())
+    folder = runs_root() / "lab" / odd
+    folder.mkdir(parents=True)
+    (folder / "log.jsonl").write_text(json.dumps({"step": 1, "reward": 0.5}) + "\n")
+    (folder / "recipe.json").write_text(json.dumps({"recipe": {"objective": PAYLOADS[0], "base": PAYLOADS[18]}}))
+    now = take_snapshot(Store(), ProblemSets())
+    now.damaged.extend(PLAIN)
+    pages = Pages(now, link, attempts=len(PAYLOADS), note="".join(PLAIN))
+    cell, other = cells(now)
+    key = reading.problems(now, cell, Choice()).rows[0]["problem"]
+    wanted = Wanted(text="pwned", answer=None)
+    shown = {
+        "overview": pages.overview(), "problems": pages.problems(cell), "runs": pages.runs(),
+        "compare": pages.compare(), "run": pages.run(f"lab/{odd}"),
+        "searched": pages.problems(cell, Choice(text=PAYLOADS[19])),
+        "problem": pages.problem(cell, key), "chosen": pages.problem(cell, key, Choice(text=odd), wanted),
+        "answer": pages.problem(cell, key, wanted=Wanted(answer=PAYLOADS[17], text=PAYLOADS[0])),
+        "beside": pages.beside(key, cell, other), "fault": pages.fault("".join(PAYLOADS), PAYLOADS[0]),
+        **{f"attempt {index}": pages.attempt(cell, key, index) for index in {*range(0, len(PAYLOADS), 6), 34}},
+    }  # fmt: skip
+    for name, page in shown.items():
+        assert_harmless(without_own_controls(page), [] if name == "fault" else [odd])
+    text = re.sub(r"\s", "", Harm(without_own_controls(shown["problem"])).text)
+    # The note, a damaged file, the statement and the completion.
+    assert min(text.count(re.sub(r"\s", "", each)) for each in PLAIN) >= 4
+    # Of a payload cut into a formula and the rest, too, nothing is lost: what was written stands below the page.
+    assert_harmless(without_own_controls(shown["attempt 34"]), PAYLOADS[34:35])
+    write_bundle(tmp_path / "pages")
+    files = [*(tmp_path / "pages").glob("*.html")]
+    assert len(files) >= 8
+    for file in files:
+        assert_harmless(without_own_controls(file.read_text(encoding="utf-8")), [])
+    assert not [file.name for file in (tmp_path / "pages").iterdir() if not re.fullmatch(r"[a-z0-9.-]+", file.name)]
 
 
 SCRIPT = """# %% tags=["parameters"]

@@ -1,0 +1,2 @@
+from .bundle import write_bundle as write_bundle
+from .server import serve as serve

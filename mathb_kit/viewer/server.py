@@ -1,0 +1,324 @@
+"""The viewer as a server for one person: this machine only, a secret in the address, nothing that writes.
+
+Whoever can open a connection to this machine could ask; whoever knows the secret is answered. The address that is
+printed has it; the browser then keeps it as a cookie that no other site's page can send along, and a name other than
+this machine's in the request (a rebound one) is refused. Only GET and HEAD exist. Pages may load style and script from
+here and nothing from elsewhere; nothing that a model wrote can run (`mathb_kit.report.html`, and the policy below).
+"""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import socket
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from mathb_kit.errors import MathbError
+from mathb_kit.report.html import own_text
+from mathb_kit.store import Store
+from mathb_kit.viewer.comparison import chosen, comparison, to_csv
+from mathb_kit.viewer.numbers import Cell, cells, numbers_of
+from mathb_kit.viewer.pages import Missing, Pages, parted
+from mathb_kit.viewer.reading import Choice, Wanted
+from mathb_kit.viewer.sets import ProblemSets
+from mathb_kit.viewer.snapshot import Snapshot, take_snapshot
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+HOST = "127.0.0.1"
+_NAMES = (HOST, "localhost")
+# Nothing but our own style and script; no frame, no form to elsewhere, no style in an element.
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store", "X-Frame-Options": "DENY",
+}  # fmt: skip
+_OFTEN = 5.0  # a store that grows is read anew at most this often, and for at most a tenth of the time
+
+
+def serve(*, port: int | None = None, browser: bool = True, problems: Sequence[Path] = ()) -> None:
+    """Serve the common store until Ctrl-C, and say where.
+
+    Args:
+        port: of this machine; a free one by default.
+        browser: open it there.
+        problems: files of problem sets that have no registered name.
+
+    Raises:
+        MathbError: an empty store, a port that is taken, or a file that is no problem set.
+    """
+    import uvicorn
+
+    sets = ProblemSets(problems)
+    current = Current(Store(), sets)
+    if current.snapshot().is_empty:
+        raise MathbError(
+            f"The store {Store().root} is empty, so there is nothing to view; sample something first (mathb evaluate "
+            "mini-base-1 --on mini-math --attempts 16), or let MATHB_RUNS name the folder of other runs."
+        )
+    with _listening(port) as listener:
+        number, token = listener.getsockname()[1], secrets.token_urlsafe(24)
+        address = f"http://{HOST}:{number}/?token={token}"
+        config = uvicorn.Config(
+            application(current.snapshot, token, number), log_level="critical", access_log=False, lifespan="off",
+            ws="none", server_header=False, timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        print(f"{address}\nCtrl-C ends it.", flush=True)
+        if browser:
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        except KeyboardInterrupt:
+            pass
+    print(file=sys.stderr)
+
+
+class Current:
+    """The latest snapshot of a store: taken anew when files were added, in whoever's request finds out.
+
+    Args:
+        store: the store.
+        sets: the problems.
+    """
+
+    def __init__(self, store: Store, sets: ProblemSets) -> None:
+        self.store, self.sets = store, sets
+        self._lock = threading.Lock()
+        self._snapshot: Snapshot | None = None
+        self._files: frozenset[str] = frozenset()
+        self._looked, self._cost = 0.0, 0.0
+
+    def snapshot(self) -> Snapshot:
+        """See the class."""
+        with self._lock:
+            now = time.monotonic()
+            if self._snapshot is None or now - self._looked > max(_OFTEN, 10 * self._cost):
+                files = self._listed()
+                if self._snapshot is None or files != self._files:
+                    self._snapshot = take_snapshot(self.store, self.sets)
+                    self._files, self._cost = files, time.monotonic() - now
+                    # The overview waits for these numbers, and nobody else has to.
+                    threading.Thread(target=_prepare, args=(self._snapshot,), daemon=True).start()
+                self._looked = time.monotonic()
+            return self._snapshot
+
+    def _listed(self) -> frozenset[str]:
+        return frozenset(str(path) for path in self.store.root.rglob("*") if path.suffix in (".parquet", ".json"))
+
+
+def _prepare(snapshot: Snapshot) -> None:
+    for cell in cells(snapshot):
+        numbers_of(snapshot, cell)
+
+
+def link(page: str, /, **parameters: object) -> str:
+    """The address of a page, relative to every other; what is empty is left out."""
+    given = {name: value for name, value in parameters.items() if value not in ("", None, False)}
+    return ("." if page == "overview" else page) + (f"?{urlencode(given)}" if given else "")
+
+
+def style_sheet() -> str:
+    """The style sheet of all pages."""
+    return own_text("page.css") + Path(__file__).with_name("view.css").read_text(encoding="utf-8")
+
+
+def script() -> str:
+    """The script of all pages."""
+    return own_text("page.js") + Path(__file__).with_name("view.js").read_text(encoding="utf-8")
+
+
+def application(snapshot: Callable[[], Snapshot], token: str, port: int) -> Starlette:
+    """The ASGI application.
+
+    Args:
+        snapshot: gives what the pages are about, at each request.
+        token: who has it is answered.
+        port: names the cookie, so that two viewers do not disturb each other.
+    """
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.responses import HTMLResponse, PlainTextResponse
+    from starlette.routing import Route
+
+    def page(make: Callable[[Pages, _Asked], str]) -> Callable[[Request], Response]:
+        def answer(request: Request, error: Exception | None = None) -> Response:
+            try:
+                pages = Pages(snapshot(), link)
+            except MathbError as fault:  # there is nothing that a page could be about
+                return PlainTextResponse(f"{fault}\n", 503)
+            try:
+                return HTMLResponse(make(pages, _Asked(request.query_params)))
+            except Missing as error:
+                return HTMLResponse(pages.fault(str(error), "There is no such page"), 404)
+            except MathbError as error:
+                return HTMLResponse(pages.fault(str(error)), 500)
+
+        return answer
+
+    def csv(request: Request) -> Response:
+        asked = _Asked(request.query_params)
+        try:
+            now = snapshot()
+            name, draw = chosen(now, asked.text("set"), asked.text("draw"))
+            table = comparison(now, name, draw, asked.number("k", 1))
+        except MathbError as error:
+            return PlainTextResponse(f"{error}\n", 404)
+        disposition = {"Content-Disposition": 'attachment; filename="comparison.csv"'}
+        return PlainTextResponse(to_csv(table), media_type="text/csv", headers=disposition)
+
+    def unforeseen(request: Request, error: Exception) -> Response:
+        return PlainTextResponse(f"A fault that nobody foresaw: {type(error).__name__}. Please tell us.\n", 500)
+
+    def fixed(text: str, kind: str) -> Callable[[Request], Response]:
+        return lambda request: PlainTextResponse(text, media_type=kind)
+
+    routes = {
+        "/": page(lambda pages, asked: pages.overview()),
+        "/problems": page(lambda pages, asked: pages.problems(asked.cell(), asked.choice())),
+        "/problem": page(
+            lambda pages, asked: pages.problem(
+                asked.cell(), asked.text("problem"), asked.choice(turned=False), asked.wanted()
+            )
+        ),
+        "/attempt": page(
+            lambda pages, asked: pages.attempt(asked.cell(), asked.text("problem"), asked.number("index", 0))
+        ),
+        "/beside": page(_beside),
+        "/compare": page(
+            lambda pages, asked: pages.compare(asked.text("set"), asked.text("draw"), asked.number("k", 0))
+        ),
+        "/compare.csv": csv,
+        "/runs": page(lambda pages, asked: pages.runs()),
+        "/run": page(lambda pages, asked: pages.run(asked.text("run"))),
+        "/view.css": fixed(style_sheet(), "text/css"),
+        "/view.js": fixed(script(), "text/javascript"),
+    }
+    guard = Middleware(_Guard, token=token, cookie=f"mathb-view-{port}")
+    return Starlette(
+        routes=[Route(path, endpoint, methods=["GET"]) for path, endpoint in routes.items()], middleware=[guard],
+        exception_handlers={404: page(_no_such_page), Exception: unforeseen},
+    )  # fmt: skip
+
+
+class _Asked:
+    """What the address of a request says."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def text(self, name: str) -> str:
+        return self.values.get(name, "")
+
+    def number(self, name: str, default: int) -> int:
+        text = self.text(name)
+        if text and not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise Missing(f"{name} must be a whole number, not {text[:40]!r}.")
+        return int(text or default)
+
+    def cell(self) -> Cell:
+        return Cell(self.text("model"), self.text("draw"), self.text("set"))
+
+    def choice(self, turned: bool = True) -> Choice:
+        return Choice(
+            self.text("show"), self.text("sort") or "place", bool(self.text("down")), self.text("q"),
+            self.number("page", 1) if turned else 1,
+        )  # fmt: skip
+
+    def wanted(self) -> Wanted:
+        return Wanted(
+            self.text("verdict"), bool(self.text("truncated")), self.values.get("answer"), self.text("text"),
+            self.number("page", 1),
+        )  # fmt: skip
+
+
+def _beside(pages: Pages, asked: _Asked) -> str:
+    key = asked.text("problem")
+    sides = (parted(asked.text(side), key) for side in ("left", "right"))
+    return pages.beside(key, *sides, page=max(1, asked.number("page", 1)), verdict=asked.text("verdict"))
+
+
+def _no_such_page(pages: Pages, asked: _Asked) -> str:
+    raise Missing("This address leads to nothing.")
+
+
+class _Guard:
+    """Refuses what does not come from the person who started the server; every answer has the headers."""
+
+    def __init__(self, app: Any, token: str, cookie: str) -> None:
+        self.app, self.token, self.cookie = app, token, cookie
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from starlette.requests import Request
+
+        async def with_headers(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] += [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
+            await send(message)
+
+        answer = self._refusal(Request(scope)) if scope["type"] == "http" else None
+        await (answer or self.app)(scope, receive, with_headers)
+
+    def _refusal(self, request: Request) -> Response | None:
+        """The answer to what does not get a page; None for what does."""
+        from starlette.responses import HTMLResponse, PlainTextResponse
+
+        if _host_of(request.headers.get("host", "")) not in _NAMES:
+            return PlainTextResponse("This address is not of this machine.\n", 421)
+        if request.method not in ("GET", "HEAD"):
+            return PlainTextResponse("This server only shows.\n", 405, headers={"Allow": "GET, HEAD"})
+        if (given := request.query_params.get("token")) is not None:
+            if not secrets.compare_digest(given.encode(), self.token.encode()):
+                return PlainTextResponse(_NO_TOKEN, 403)
+            # Not a redirect: the browser sends a strict cookie only where a page of ours leads on.
+            left = {name: value for name, value in request.query_params.items() if name != "token"}
+            answer = HTMLResponse("<!doctype html><title>mathb</title>", headers={"Refresh": f"0; url={_here(left)}"})
+            answer.set_cookie(self.cookie, self.token, httponly=True, samesite="strict")
+            return answer
+        # Pages of other servers on this machine count as the same site: what they load would bring the cookie.
+        apart = request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+        if apart and request.headers.get("sec-fetch-mode") != "navigate":
+            return PlainTextResponse("Only pages of this server may ask.\n", 403)
+        if not secrets.compare_digest(request.cookies.get(self.cookie, "").encode(), self.token.encode()):
+            return PlainTextResponse(_NO_TOKEN, 403)
+        return None
+
+
+_NO_TOKEN = "Open the address that mathb view printed: it has a secret, and this one does not.\n"
+
+
+def _here(parameters: dict[str, str]) -> str:
+    return f"?{urlencode(parameters)}" if parameters else "./"
+
+
+def _host_of(header: str) -> str:
+    return header.rpartition(":")[0] if ":" in header else header
+
+
+def _listening(port: int | None) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port or 0))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise MathbError(f"Port {port} is taken; name another (--port), or leave it out for a free one.") from None
+        if error.errno == errno.EACCES:
+            raise MathbError(f"Port {port} may not be used; name one above 1023 (--port).") from None
+        raise
+    return listener

@@ -1,0 +1,73 @@
+// Keys, and curves that go on while a run does. Without this every page can be read all the same.
+"use strict";
+
+const items = () => [...document.querySelectorAll("table.list tbody tr:not([hidden]), article.attempt[id]")]
+  .filter(each => each.getClientRects().length);
+let at = -1;
+
+function mark(to) {
+  const all = items();
+  if (!all.length) return;
+  at = Math.max(0, Math.min(to, all.length - 1));
+  all.forEach(each => each.classList.remove("here"));
+  const item = all[at];
+  item.classList.add("here");
+  if (item.matches("article")) item.focus({ preventScroll: true });
+  item.scrollIntoView({ block: item.matches("article") ? "start" : "nearest" });
+}
+
+function follow(selector) {
+  const link = document.querySelector(selector);
+  if (link) location.href = link.href;
+}
+
+function fold() {
+  const all = [...document.querySelectorAll("details.thinking")], open = all.some(each => !each.open);
+  all.forEach(each => { each.open = open; });
+}
+
+const nav = number => () => follow(`.bar-top nav a:nth-child(${number})`);
+const KEYS = {
+  j: () => mark(at + 1), k: () => mark(at - 1),
+  ArrowRight: () => follow("link[rel=next]"), ArrowLeft: () => follow("link[rel=prev]"),
+  Enter: () => { const item = items()[at]; item?.querySelector("a[href]")?.click(); },
+  u: () => follow("link[rel=up]"), t: fold, o: nav(1), c: nav(2), r: nav(3),
+  "/": () => document.querySelector("input[type=search]")?.focus(),
+  "?": () => document.getElementById("keys").showModal(),
+};
+
+document.addEventListener("keydown", event => {
+  const field = event.target.closest?.("input, select, textarea, dialog[open]");
+  if (event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(KEYS, event.key)) return;
+  if (field || (event.key === "Enter" && event.target.closest?.("a, button, summary"))) return;
+  event.preventDefault();
+  KEYS[event.key]();
+});
+
+const keys = document.getElementById("keys");
+document.querySelector("a.keys").addEventListener("click", event => { event.preventDefault(); keys.showModal(); });
+keys.querySelector("a").addEventListener("click", event => { event.preventDefault(); keys.close(); });
+
+// A choice counts at once; the button is for those without scripts.
+document.querySelectorAll("form.choose select, form.choose [type=checkbox]").forEach(each =>
+  each.addEventListener("change", () => each.form.requestSubmit()));
+document.querySelectorAll("form.choose").forEach(form => form.addEventListener("submit", () => {
+  for (const each of form.elements) each.disabled = !each.value && each.name !== "";  // short addresses
+}));
+addEventListener("pageshow", () =>
+  document.querySelectorAll("form.choose :disabled").forEach(each => { each.disabled = false; }));
+
+async function renew() {
+  try {
+    if (document.hidden) return;
+    const reply = await fetch(location.href, { credentials: "same-origin" });
+    if (reply.ok) {
+      const page = new DOMParser().parseFromString(await reply.text(), "text/html");
+      const [now, before] = [page, document].map(each => each.querySelector("[data-live]"));
+      if (now && before) before.replaceWith(now);
+    }
+  } finally {
+    if (document.querySelector("[data-live]")) setTimeout(renew, 3000);
+  }
+}
+if (document.querySelector("[data-live]")) setTimeout(renew, 3000);
