@@ -132,12 +132,7 @@ def compare(
                    "on": set_name}  # fmt: skip
         sources = [open_samples(each, **options) for each in among]
         arms = arms_of(sources, [base, *tuned], redrawn)
-    pairs = [
-        mb.judging.compare_pair(
-            arms.base, other, redrawn=arms.redrawn, on=arms.on, note=arms.note, mixed_graders=mixed_graders
-        )
-        for other in arms.tuned
-    ]
+    pairs = mb.judging.compare_arms(arms, mixed_graders=mixed_graders)
     origin = {"sources": [dict(each.origin) for each in sources]}
     if report:
         report.write_text("\n".join(map(shown.comparison_latex, pairs)), encoding="utf-8")

@@ -32,7 +32,8 @@ class Samples:
             truncated only where the attempts themselves were read: counts do not tell in which order they came.
         origin: JSON-ready: format, files (name, sha256, rows), grader, and what is known of source, licence, settings.
         verdicts: one row per attempt, where texts were read: model, problem, draw, index, answer, verdict, rung,
-            their_verdict (the log's own, null where it has none), truncated, tokens.
+            their_verdict (the log's own, null where it has none), truncated, tokens; where our grader decided also
+            first_box and any_box, the verdicts under these policies.
     """
 
     on: str
@@ -64,12 +65,28 @@ class Samples:
                 f"There is no model {model!r}{did_you_mean(model, self.models)} in {self.on}; there are "
                 f"{', '.join(self.models)}."
             )
-        draws = list(dict.fromkeys(rows["draw"]))
+        draws = self.draws(model)
         if draw is None and len(draws) > 1:
             raise MathbError(f"{model} has the draws {', '.join(draws)}; name one, as {model}:{draws[0]}.")
         if draw is not None and draw not in draws:
             raise MathbError(f"{model} has no draw {draw!r}; it has {', '.join(draws)}.")
         return rows if draw is None else rows[rows["draw"] == draw].reset_index(drop=True)
+
+    def draws(self, model: str) -> list[str]:
+        """Names of a model's draws, in order of appearance."""
+        return list(dict.fromkeys(self.outcomes.loc[self.outcomes["model"] == model, "draw"]))
+
+    def attempts(self, model: str, draw: str) -> pd.DataFrame | None:
+        """The rows of `verdicts` of one model and draw, with gold (null: unknown); None where there are only counts."""
+        if self.verdicts is None:
+            return None
+        rows = self.verdicts[(self.verdicts["model"] == model) & (self.verdicts["draw"] == draw)]
+        golds = self.outcomes.drop_duplicates("problem").set_index("problem").get("gold")
+        return rows.assign(gold=None if golds is None else rows["problem"].map(golds))
+
+    def settings(self, model: str) -> dict[str, Any]:
+        """How a model was sampled, as far as anybody said."""
+        return {**self.origin.get("settings", {}), **self.origin.get("settings_of", {}).get(model, {})}
 
     def summary(self) -> pd.DataFrame:
         """One row per arm: model, draw, problems, n, attempts, correct, solved (problems), without_verdict."""
