@@ -19,6 +19,7 @@ from . import (
     store as store,
     verifiers as verifiers,
 )
+from .csv_files import write_csv as write_csv
 from .draw import Draw as Draw
 from .errors import MathbError as MathbError
 from .evaluation import evaluate as evaluate

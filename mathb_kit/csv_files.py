@@ -38,9 +38,20 @@ def write_csv(table: pd.DataFrame, path: Path | str, *, index: bool = False, flo
     safe.to_csv(path, index=index, lineterminator="\n", float_format=float_format)
 
 
-def as_written(cell: Any) -> Any:
-    """A cell as it was before `write_csv`."""
-    return cell[1:] if isinstance(cell, str) and _MARKED.match(cell) else cell
+def as_written(table: pd.DataFrame) -> pd.DataFrame:
+    """A table that was read from a CSV file, as it was before `write_csv`."""
+    from pandas.api.types import is_string_dtype
+
+    plain = table.rename(columns=_unmarked)
+    for place in range(table.shape[1]):
+        column = table.iloc[:, place]
+        if is_string_dtype(column) and column.str.startswith("'").any():
+            plain.isetitem(place, column.map(_unmarked))
+    return plain
+
+
+def _unmarked(value: Any) -> Any:
+    return value[1:] if isinstance(value, str) and _MARKED.match(value) else value
 
 
 def _as_text(value: Any) -> Any:

@@ -60,4 +60,4 @@ def _read_csv(path: Path) -> pd.DataFrame:
     other = next((name for sign, name in _DELIMITERS.items() if sign != mark and sign in str(table.columns[0])), None)
     if table.shape[1] == 1 and other:
         raise MathbError(f"{path} separates its columns by {other}; save it with commas, or with tabs as .tsv.")
-    return table.map(as_written).rename(columns=as_written)
+    return as_written(table)

@@ -176,7 +176,7 @@ def _with_earlier_rows(new: Result, old: Result | None) -> Result:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    table = pd.read_csv(path, dtype={"model": str, "grader": str}).map(as_written)
+    table = as_written(pd.read_csv(path, dtype={"model": str, "grader": str}))
     if "first_correct" in table:
         table["first_correct"] = table["first_correct"].astype("Int64")
     return table

@@ -30,7 +30,8 @@ def real_pair() -> PairComparison:
     """Qwen2.5-7B and SimpleRL-Zoo on MATH-500."""
     samples = real_counts("pair")
     base, tuned = samples.models
-    return compare_pair(samples.arm(base), samples.arm(tuned), on=samples.on, note=samples.note)
+    settings = (samples.settings(base), samples.settings(tuned))
+    return compare_pair(samples.arm(base), samples.arm(tuned), on=samples.on, note=samples.note, settings=settings)
 
 
 def pair_curves() -> pd.DataFrame:

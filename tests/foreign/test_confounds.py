@@ -19,11 +19,6 @@ from mathb_kit.sentences import confounds_sentence, settings_sentence
 UNKNOWN = "cannot be told"
 
 
-@pytest.fixture(autouse=True)
-def runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("MATHB_RUNS", str(tmp_path / "runs"))
-
-
 def same_number(pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(verdict=np.where(pairs["gold"] == pairs["answer"], "correct", "wrong"))
 

@@ -25,7 +25,8 @@ def read_lighteval(path: Path, model: str | None = None) -> Attempts:
     for number, (where, row) in enumerate(read_rows(path)):
         if "model_response" in row:
             document, response = _parsed(row["doc"]), _parsed(row["model_response"])
-            texts = response.get("text_post_processed") or response.get("text") or []
+            # What lighteval makes of a text has lost its thinking, and with it whether that ever ended.
+            texts = response.get("text") or response.get("text_post_processed") or []
             golds, at = _listed(document.get("choices")), document.get("gold_index", 0)
             at = (at or [0])[0] if isinstance(at, list) else at
             gold = golds[at] if golds and 0 <= int(at) < len(golds) else None
@@ -49,9 +50,13 @@ def read_lighteval(path: Path, model: str | None = None) -> Attempts:
 
 
 def _model(path: Path) -> str:
-    """``details/<organisation>/<model>/<time>/details_....parquet``."""
-    parts = path.resolve().parts
-    return "/".join(parts[-4:-2]) if "details" in parts[:-4] or "details" in parts[-5:-4] else path.parent.name
+    """``details/<name>/<time>/details_....parquet``: a name on the hub, or a folder's path, whose end is enough."""
+    folders = path.resolve().parts[:-1]
+    if "details" not in folders[:-2]:
+        return path.parent.name
+    at = len(folders) - 1 - folders[::-1].index("details")
+    name = folders[at + 1 : -1]
+    return "/".join(name) if len(name) <= 2 else name[-1]
 
 
 def _parsed(value: Any) -> Mapping[str, Any]:
