@@ -37,7 +37,7 @@ def real_pair() -> PairComparison:
 def pair_curves() -> pd.DataFrame:
     """pass@k of both models of the pair: name, k, estimate, low, high, problems, interval."""
     pair = real_pair()
-    both = pd.concat([pair.base_outcomes, pair.tuned_outcomes])
+    both = pd.concat([pair.tuned_outcomes, pair.base_outcomes])  # in the order, and so the colours, of their Expansion
     return pass_at_k_curve(both, list(pair.differences["k"]), by=["name"])
 
 
