@@ -106,12 +106,12 @@ def test_the_table_of_an_evaluation_is_what_its_stored_texts_say(tmp_path):
 
 
 def test_an_adaptive_plan_is_read_in_its_first_round_which_no_verdict_stopped(tmp_path):
-    problems, store, plan = mb.load_problems("mini-math")[:6], mb.Store(tmp_path / "store"), mb.Plan((4, 8), stop=1)
+    problems, store, plan = mb.load_problems("mini-aime")[:6], mb.Store(tmp_path / "store"), mb.Plan((16, 32), stop=4)
     evaluation = mb.evaluate(mb.get_model("mini-base-1"), problems, plan, store=store)
     assert evaluation.outcomes["n"].nunique() == 2  # some stopped, some went on
     rows = attempts_of(evaluation)
-    assert (rows.groupby("problem")["index"].agg(list).map(tuple) == (0, 1, 2, 3)).all()
-    assert "pass@4 as judged" in set(confounds(evaluation, evaluation)["part"])
+    assert (rows.groupby("problem")["index"].agg(list).map(len) == 16).all() and rows["index"].max() == 15
+    assert "pass@16 as judged" in set(confounds(evaluation, evaluation)["part"])
 
 
 def test_counts_say_which_parts_they_cannot_tell():
@@ -126,7 +126,7 @@ def test_counts_say_which_parts_they_cannot_tell():
 
 
 def test_a_comparison_of_imported_texts_tells_what_counts_cannot(tmp_path):
-    texts = {"base": [r"\boxed{3}", r"\boxed{3} or \boxed{4}"], "tuned": [r"\boxed{4}", r"\boxed{3}"]}
+    texts = {"base": [r"\boxed{3}", r"\boxed{3}, no: \boxed{4}"], "tuned": [r"\boxed{4}", r"\boxed{3}"]}
     lines = [{"id": problem, "gold": gold, "model": model, "completions": texts[model], "tokens": 5, "truncated": False}
              for model in texts for problem, gold in (("p", "3"), ("q", "4"))]  # fmt: skip
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -141,7 +141,7 @@ def test_a_comparison_of_imported_texts_tells_what_counts_cannot(tmp_path):
     told = json.loads(runner.invoke(app, ["compare", "base", "tuned", "--in", "both", "--json"]).stdout)
     rows = {row["part"]: row for row in told["confounds"]}
     assert rows["by any box"]["base"] == 3 / 4 and rows["by the first box"]["base"] == 1 / 2  # pass@1: k is n/2
-    assert rows["pass@1 as judged"]["base"] == 3 / 4 and rows["matched tokens: k = 1 and 1"]["tuned"] == 1 / 2
+    assert rows["pass@1 as judged"]["base"] == 1 / 2 and rows["matched tokens: k = 1 and 1"]["tuned"] == 1 / 2
     card = runner.invoke(app, ["compare", "base", "tuned", "--in", "both"]).stdout.partition("The card: ")[2]
     assert "by the first box" in open(card.split("\n")[0]).read()
 

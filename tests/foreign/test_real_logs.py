@@ -51,6 +51,11 @@ def agree(samples: Samples) -> bool:
     return row["only_ours"] == row["only_theirs"] == row["one_sided"] == 0
 
 
+def agree_where_known(samples: Samples) -> bool:
+    (row,) = compare_verdicts(samples.verdicts).to_dict("records")
+    return row["only_ours"] == row["only_theirs"] == 0
+
+
 def first_attempts() -> list[tuple[str, int, int, int]]:
     said = [row[0] for row in canned.SAID]
     return [(gold, 1, int(what == "right"), int(what in ("cut", "empty"))) for gold, what in zip(canned.GOLDS, said)]
@@ -85,7 +90,10 @@ def test_lighteval(logs):
     (path,) = folder.glob("details/**/details_sums|*.parquet")
     samples = import_files([path])
     assert samples.on == "sums|0" and samples.models == ["maker/canned"]
-    assert counted(samples) == canned.counted()
+    assert counted(samples) == canned.counted() and samples.origin["settings"]["temperature"] == 0
+    # lighteval scores a document: of its attempts all or none were right, or nobody knows which.
+    whole = samples.verdicts["their_verdict"].notna()
+    assert whole.sum() == 2 * canned.ATTEMPTS and agree_where_known(samples)
     words = sum(len(canned.text(i, j).split()) for i in range(len(canned.PROBLEMS)) for j in range(canned.ATTEMPTS))
     assert samples.outcomes["tokens"].sum() == words
     (path,) = folder.glob("details/**/details_sums_once|*.parquet")

@@ -1,10 +1,10 @@
 """lighteval over the canned model: details of a task of one attempt and of one of several, in the folder named first.
 
-Run by Python it starts lighteval's own command twice; to lighteval the same file is the model and the tasks.
+Run by Python it calls lighteval's own command; to lighteval the same file is the model and the tasks.
 """
 
+import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,29 +12,34 @@ sys.path.insert(0, str(Path(__file__).parent))
 import canned  # noqa: E402
 
 if __name__ == "__main__":
-    import json
-
     out = Path(sys.argv[1]).resolve()
     data = out / "data"
     data.mkdir(parents=True)
     rows = [{"problem": problem, "answer": gold} for problem, gold in zip(canned.PROBLEMS, canned.GOLDS)]
     (data / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    environment = os.environ | {"CANNED_DATA": str(data), "HF_HUB_OFFLINE": "1", "HF_HOME": str(out / "home")}
-    command = [sys.executable, "-m", "lighteval", "custom", "maker/canned", __file__, "sums_once|0,sums|0",
-               "--custom-tasks", __file__, "--output-dir", str(out), "--save-details"]  # fmt: skip
-    subprocess.run(command, check=True, env=environment)
+    os.environ |= {"CANNED_DATA": str(data), "HF_HUB_OFFLINE": "1", "HF_HOME": str(out / "home")}
+
+    from lighteval.main_custom import custom
+    from lighteval.tasks.registry import Registry
+
+    # Whatever is asked, it would load all of its own tasks, and some fetch files or ask the hub as they are loaded.
+    Registry._load_from_files = Registry._load_from_subdirs = staticmethod(lambda *_: {})
+    custom("maker/canned", __file__, "sums_once|0,sums|0", custom_tasks=__file__, output_dir=str(out),
+           save_details=True)  # fmt: skip
 else:
     from lighteval.metrics.metrics import Metrics
     from lighteval.models.abstract_model import LightevalModel
     from lighteval.models.model_output import ModelResponse
     from lighteval.tasks.lighteval_task import LightevalTaskConfig
     from lighteval.tasks.requests import Doc
+    from lighteval.utils.cache_management import SampleCache
 
     class Canned(LightevalModel):
         """Says what `canned` has for the attempts that a task asks for."""
 
         def __init__(self, config):
             self.config = config
+            self._cache = SampleCache(config)  # the pipeline asks for one; nothing here is kept in it
 
         @property
         def tokenizer(self):
