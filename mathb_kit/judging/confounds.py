@@ -22,7 +22,7 @@ from mathb_kit.verdicts import Verdict
 UNKNOWN = "cannot be told"
 SHARE, GUESSING, LENGTH = "share", "guessing", "length"
 COLUMNS = ["part", "base", "tuned", "difference", "explains", "about"]
-CHANCE, BEYOND, MATCHED = "own answers, other golds", "beyond that chance", "matched tokens"
+CHANCE, BEYOND, MATCHED = "chance", "beyond chance", "matched tokens"
 
 GradePairs = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -46,14 +46,14 @@ def _or(other: Callable[[pd.DataFrame], pd.Series]) -> Callable[[pd.DataFrame], 
 
 
 _READINGS = (
-    _Reading("truncated attempts as correct", "truncation, at most", ("truncated",),
+    _Reading("truncated as correct", "truncation, at most", ("truncated",),
              _or(lambda rows: rows["truncated"].eq(True))),
     _Reading("by the first box", "extraction", ("first_box",), _is(Verdict.CORRECT, "first_box")),
     _Reading("by any box", "extraction", ("any_box",), _is(Verdict.CORRECT, "any_box")),
-    _Reading("attempts without an answer as correct", "extraction, at most", ("first_box",),
+    _Reading("no answer as correct", "extraction, at most", ("first_box",),
              _or(_is(Verdict.NO_ANSWER))),
-    _Reading("attempts without a verdict as correct", "grading, at most", (), _or(_is(Verdict.GRADER_FAILED))),
-    _Reading("by the log's own verdict", "grading", ("their_verdict",), lambda rows: rows["their_verdict"].eq(True)),
+    _Reading("no verdict as correct", "grading, at most", (), _or(_is(Verdict.GRADER_FAILED))),
+    _Reading("by the log's verdict", "grading", ("their_verdict",), lambda rows: rows["their_verdict"].eq(True)),
 )  # fmt: skip
 _SHARES = {"truncated": ("truncated",), "no answer": ("first_box",), "no verdict": ()}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.judging import PairComparison
+from mathb_kit.judging.confounds import UNKNOWN
 from mathb_kit.places import cards_root
 from mathb_kit.plots.pairs import plot_beside_null
 from mathb_kit.provenance import provenance
@@ -115,10 +116,12 @@ def beside_null(pair: PairComparison) -> pd.DataFrame:
 def confounds_table(confounds: pd.DataFrame, base: str, tuned: str) -> pd.DataFrame:
     """`PairComparison.confounds` under the models' names; "explains" is what of the difference is gone under a reading.
 
-    A model beside itself by name, in two draws, is called base and tuned.
+    The last column says which readings are bounds, and what cannot be told. A model beside itself by name, in two
+    draws, is called base and tuned.
     """
     names = {"base": base, "tuned": tuned} if base != tuned else {}
-    return confounds.rename(columns=names)
+    remarks = confounds["about"].map(lambda about: about if about == UNKNOWN else "at most" * ("at most" in about))
+    return confounds.drop(columns="about").assign(**{"": remarks}).rename(columns=names)
 
 
 def comparison_latex(pair: PairComparison) -> str:

@@ -25,7 +25,7 @@ def confounds_sentence(table: pd.DataFrame) -> str:
             f"{100 * first['tuned']:.1f} %; beyond that chance the difference is {_points(beyond)}."
         )
     if unknown := [row["part"] for row in rest if row["about"] == UNKNOWN]:
-        text += f" Without the attempts themselves these parts cannot be told: {', '.join(unknown)}."
+        text += f" What is known of these attempts does not tell: {', '.join(unknown)}."
     return text
 
 

@@ -46,13 +46,13 @@ def test_every_part_is_what_a_hand_counts():
     table = confounds_of_attempts(BASE, TUNED, grade_pairs=same_number).set_index("part")
     expected = {  # base, tuned, what of the difference of one half (1/2 to 1) is gone
         "pass@2 as judged": (1 / 2, 1, np.nan),
-        "truncated attempts as correct": (1, 1, 1 / 2),
+        "truncated as correct": (1, 1, 1 / 2),
         "by the first box": (1, 1, 1 / 2),
         "by any box": (1, 1, 1 / 2),
-        "attempts without an answer as correct": (1 / 2, 1, 0),  # p is solved already
-        "attempts without a verdict as correct": (1 / 2, 1, 0),
-        "own answers, other golds": (1 / 2, 0, np.nan),  # the base answers q with p's gold
-        "beyond that chance": (0, 1, -1 / 2),
+        "no answer as correct": (1 / 2, 1, 0),  # p is solved already
+        "no verdict as correct": (1 / 2, 1, 0),
+        "chance": (1 / 2, 0, np.nan),  # the base answers q with p's gold
+        "beyond chance": (0, 1, -1 / 2),
         "matched tokens: k = 2 and 1": (1 / 2, (1 + 1 / 2) / 2, 1 / 4),
         "share truncated": (1 / 2, 0, np.nan),
         "share no answer": (1 / 4, 0, np.nan),
@@ -73,13 +73,13 @@ def test_what_one_log_does_not_say_of_every_attempt_cannot_be_told_of_both():
     table = confounds_of_attempts(
         BASE.assign(their_verdict=True), silent.drop(columns=["tokens", "first_box"]), grade_pairs=same_number
     ).set_index("part")
-    unknown = ["truncated attempts as correct", "by the first box", "attempts without an answer as correct",
+    unknown = ["truncated as correct", "by the first box", "no answer as correct",
                "matched tokens", "share truncated", "share no answer"]  # fmt: skip
     assert list(table.index[table["about"] == UNKNOWN]) == unknown
     assert table.loc[unknown, ["base", "tuned", "explains"]].isna().all(axis=None)
     told = silent.assign(their_verdict=[True, False, False, False])
     table = confounds_of_attempts(BASE.assign(their_verdict=True), told, grade_pairs=same_number).set_index("part")
-    assert table.loc["by the log's own verdict", ["base", "tuned", "explains"]].tolist() == [1, 1 / 2, 1]
+    assert table.loc["by the log's verdict", ["base", "tuned", "explains"]].tolist() == [1, 1 / 2, 1]
 
 
 def test_the_table_of_an_evaluation_is_what_its_stored_texts_say(tmp_path):
@@ -118,11 +118,11 @@ def test_counts_say_which_parts_they_cannot_tell():
     arm = pd.DataFrame({"model": "m", "problem": ["p", "q"], "draw": "d", "n": 4, "c": [0, 2], "plan": "fixed 4",
                         "grader_failed": [1, 0]})  # fmt: skip
     table = confounds_of_counts(arm, arm, 4).set_index("part")
-    assert table.loc["attempts without a verdict as correct", "base"] == 1
+    assert table.loc["no verdict as correct", "base"] == 1
     assert table.loc["pass@4 as judged", "base"] == 0.5
     assert {"share truncated", "by the first box", "matched tokens"} <= set(table.index[table["about"] == UNKNOWN])
     assert np.isnan(table.loc["by any box", "difference"])
-    assert "cannot be told: truncated attempts as correct, by the first box" in confounds_sentence(table.reset_index())
+    assert "does not tell: truncated as correct, by the first box" in confounds_sentence(table.reset_index())
 
 
 def test_a_comparison_of_imported_texts_tells_what_counts_cannot(tmp_path):
@@ -153,4 +153,4 @@ def test_settings_that_differ_are_named_and_unknown_ones_said():
     arm = pd.DataFrame({"model": "b", "problem": ["p", "q"], "draw": "d", "n": 4, "c": [0, 2], "plan": "fixed 4",
                         "grader": "g"})  # fmt: skip
     latex = comparison_latex(compare_pair(arm, arm.assign(model="t", c=[1, 2])))
-    assert "How the two were sampled is not told." in latex and "these parts cannot be told" in latex
+    assert "How the two were sampled is not told." in latex and "does not tell: truncated" in latex
