@@ -27,9 +27,9 @@ class Samples:
 
     Attributes:
         on: name of the problem set.
-        outcomes: one row per model, problem and draw: name, set, model, problem, draw, n, c, grader_failed (attempts
-            without a verdict), plan (fixed), grader, complete; gold where it is known. first_correct, tokens and
-            truncated only where the attempts themselves were read: counts do not tell in which order they came.
+        outcomes: one row per model, problem and draw: name, set, model, problem, draw, n, c, plan (fixed), grader,
+            complete; gold and grader_failed (attempts without a verdict) where they are known. first_correct, tokens
+            and truncated only where the attempts themselves were read: counts do not tell in which order they came.
         origin: JSON-ready: format, files (name, sha256, rows), grader, and what is known of source, licence, settings.
         verdicts: one row per attempt, where texts were read: model, problem, draw, index, answer, verdict, rung,
             their_verdict (the log's own, null where it has none), truncated, tokens; where our grader decided also
@@ -89,12 +89,14 @@ class Samples:
         return {**self.origin.get("settings", {}), **self.origin.get("settings_of", {}).get(model, {})}
 
     def summary(self) -> pd.DataFrame:
-        """One row per arm: model, draw, problems, n, attempts, correct, solved (problems), without_verdict."""
+        """One row per arm: model, draw, problems, n, attempts, correct, solved (problems); without_verdict, if told."""
         arms = self.outcomes.groupby(["model", "draw"], sort=False)
         table = arms.agg(
             problems=("problem", "size"), least=("n", "min"), most=("n", "max"), attempts=("n", "sum"),
-            correct=("c", "sum"), solved=("c", lambda c: int((c > 0).sum())), without_verdict=("grader_failed", "sum"),
+            correct=("c", "sum"), solved=("c", lambda c: int((c > 0).sum())),
         )  # fmt: skip
+        if "grader_failed" in self.outcomes:
+            table["without_verdict"] = arms["grader_failed"].sum()
         n = [f"{low:,}" if low == high else f"{low:,} to {high:,}" for low, high in zip(table["least"], table["most"])]
         table.insert(1, "n", n)
         return table.drop(columns=["least", "most"]).reset_index()

@@ -141,14 +141,14 @@ def confounds_of_counts(base: pd.DataFrame, tuned: pd.DataFrame, k: int) -> pd.D
     table = [_row(f"pass@{k:,} as judged", judged, "judged")]
     fixed = all(Plan.parse(text).is_fixed for rows in arms.values() for text in rows["plan"].unique())
     for reading in _READINGS[:-1]:
-        if not reading.needs and fixed and all("grader_failed" in rows for rows in arms.values()):
+        if not reading.needs and fixed and _known(arms, "grader_failed"):
             most = {who: float(outcome_bounds(rows, [k])["as_correct"].iloc[0]) for who, rows in arms.items()}
             table.append(_row(reading.part, most, reading.about, judged))
         else:
             table.append(_row(reading.part, {}, UNKNOWN))
     table += [_row(part, {}, UNKNOWN) for part in (CHANCE, BEYOND, MATCHED)]
     for name, column in {"truncated": "truncated", "no answer": "no_answer", "no verdict": "grader_failed"}.items():
-        known = all(column in rows for rows in arms.values())
+        known = _known(arms, column)
         values = {who: float(rows[column].sum() / rows["n"].sum()) for who, rows in arms.items()} if known else {}
         table.append(_row(f"share {name}", values, SHARE if known else UNKNOWN))
     return pd.DataFrame(table, columns=COLUMNS)
