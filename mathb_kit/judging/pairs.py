@@ -173,7 +173,7 @@ class PairComparison:
         return pd.DataFrame({"base": self.base_outcomes.set_index("problem")["c"], "tuned": tuned})
 
 
-class About(TypedDict, total=False):
+class MoreOfAComparison(TypedDict, total=False):
     """What else is known of a comparison's attempts, see `PairComparison`."""
 
     on: str
@@ -189,7 +189,7 @@ def compare_pair(
     redrawn: Sequence[pd.DataFrame] = (),
     names: tuple[str, str] | None = None,
     mixed_graders: bool = False,
-    **about: Unpack[About],
+    **more: Unpack[MoreOfAComparison],
 ) -> PairComparison:
     """Check that two arms may be compared, and compare them.
 
@@ -198,13 +198,13 @@ def compare_pair(
             c, plan, grader, perhaps gold.
         redrawn: further draws of the base.
         names: how to call base and tuned model; their ``model`` by default.
-        about: ``on`` (the set) and ``note``, for sentences and captions; attempts and settings of both, if known.
+        more: ``on`` (the set) and ``note``, for sentences and captions; attempts and settings of both, if known.
         mixed_graders: compare although two graders decided; the note then says so.
 
     Raises:
         MathbError: other problems, golds, graders, models or plans than a comparison can bear.
     """
-    on, note = about.get("on", "the set"), about.get("note", "")
+    on, note = more.get("on", "the set"), more.get("note", "")
     for other in (tuned, *redrawn):
         require_comparable(base, other, mixed_graders=mixed_graders)
     for rows in redrawn:
@@ -217,7 +217,7 @@ def compare_pair(
         note = f"{note}; GRADED DIFFERENTLY: {both}"
         base, tuned, *redrawn = (rows.assign(grader=both) for rows in (base, tuned, *redrawn))
     names = names or (str(base["model"].iloc[0]), str(tuned["model"].iloc[0]))
-    known = about.get("attempts"), about.get("settings", ({}, {}))
+    known = more.get("attempts"), more.get("settings", ({}, {}))
     return PairComparison(*names, on, note.lstrip("; "), base, tuned, tuple(redrawn), *known)
 
 
