@@ -47,6 +47,9 @@ def import_(
         typer.Option("--format", metavar="FORMAT", help="counts, inspect, lm-eval, lighteval, jsonl, rollouts."),
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="Logs: how the model is called.")] = None,
+    draw: Annotated[
+        str, typer.Option(metavar="NAME", help="Which run of its models this is, to tell several runs of a base apart.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Bring in results that were sampled elsewhere.
@@ -65,6 +68,7 @@ def import_(
         files, form=form, columns=_pairs(columns, "--column"), where=_pairs(where, "--where"), grader=grader,
         on=set_name, model=model, source=source, licence=licence, settings=origin,
     )  # fmt: skip
+    samples = samples.as_draw(draw) if draw else samples
     kept_as = name or stem_of(files[0])
     folder = samples.save(kept_as)
     table = samples.summary()
@@ -96,7 +100,8 @@ def compare(
     ] = None,
     attempts: Annotated[int, typer.Option(min=1, metavar="N", help="With --on: attempts of the plan.")] = 1024,
     redrawn: Annotated[
-        list[str], typer.Option("--redraw", metavar="DRAW", help="Further draws of the base; may be repeated.")
+        list[str],
+        typer.Option("--redraw", metavar="DRAW", help="Further draws of the base, its null; may be repeated."),
     ] = [],
     columns: Columns = [],
     where: Where = [],

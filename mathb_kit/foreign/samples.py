@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,17 @@ class Samples:
     def draws(self, model: str) -> list[str]:
         """Names of a model's draws, in order of appearance."""
         return list(dict.fromkeys(self.outcomes.loc[self.outcomes["model"] == model, "draw"]))
+
+    def as_draw(self, name: str) -> Samples:
+        """The same under another name of their draw, so that runs of one model that come in one by one stay apart.
+
+        Raises:
+            MathbError: there are several draws already.
+        """
+        if len(draws := list(dict.fromkeys(self.outcomes["draw"]))) > 1:
+            raise MathbError(f"{self.on} has the draws {', '.join(draws)} already; leave --draw out.")
+        verdicts = None if self.verdicts is None else self.verdicts.assign(draw=name)
+        return replace(self, outcomes=self.outcomes.assign(draw=name), verdicts=verdicts)
 
     def attempts(self, model: str, draw: str) -> pd.DataFrame | None:
         """The rows of `verdicts` of one model and draw, with gold (null: unknown); None where there are only counts."""
