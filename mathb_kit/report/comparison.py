@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mathb_kit.atomic import write_text
 from mathb_kit.judging import PairComparison
 from mathb_kit.judging.confounds import UNKNOWN
 from mathb_kit.places import cards_root
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 
 CONFOUNDS = "What else the difference may be made of: the same attempts read otherwise"
+_LONGEST = 150  # characters of a file's name, which names of models may exceed
 
 
 def comparison_text(pair: PairComparison) -> str:
@@ -78,11 +81,12 @@ def write_comparison(
         origin: of the samples, for the JSON.
     """
     folder = folder or cards_root()
-    folder.mkdir(parents=True, exist_ok=True)
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{pair.tuned}-beside-{pair.base}-on-{pair.on}")
+    if len(stem) > _LONGEST:
+        stem = f"{stem[:_LONGEST]}-{hashlib.sha256(stem.encode()).hexdigest()[:12]}"
     record = comparison_record(pair, origin)
     data, page = folder / f"{stem}.json", folder / f"{stem}.html"
-    data.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
+    write_text(data, json.dumps(record, indent=1, default=str) + "\n")
     named = pair.gains.sort_values(["gain_p", "loss_p"], kind="stable")
     caption = (
         f"Of the problems that k attempts of {pair.base} miss: the share that k attempts of {pair.tuned} reach, and k "
@@ -102,7 +106,7 @@ def write_comparison(
         by_problem=PageTable.of(_by_problem(named), "Every problem, the clearest gains first", sortable=True),
         provenance=json.dumps({"origin": record["origin"], "here": record["provenance"]}, indent=1, default=str),
     )
-    page.write_text(text, encoding="utf-8")
+    write_text(page, text)
     return page, data
 
 

@@ -253,3 +253,10 @@ def test_stop_2_blinds_the_test_of_single_problems_and_a_plan_says_so():
         assert gain_power(plan, 0.01, 26) == pytest.approx(named / runs, abs=0.025)
     sentence = gain_power_sentence(Plan.up_to(1024, stop=2), 26)
     assert "from a success rate of 2.6 %, with stop 4 from 1.4 %" in sentence
+
+
+def test_counts_beyond_what_the_tables_of_the_exact_test_hold_are_refused_in_a_sentence():
+    rows = {"model": "m", "problem": ["p"], "n": 10**8, "plan": f"fixed {10**8}"}
+    base, tuned = (pd.DataFrame({**rows, "c": [c]}) for c in (0, 5))
+    with pytest.raises(MathbError, match="hold up to about 20,000 attempts, not 100,000,000"):
+        gains_by_problem(base, tuned, selected_by="")

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from mathb_kit.errors import MathbError
-from mathb_kit.foreign.logs.attempts import Attempts, attempt, gold_of, yes_or_no
+from mathb_kit.foreign.logs.attempts import Attempts, attempt, gold_of, laid_out, yes_or_no
 from mathb_kit.problems.files import read_rows
 from mathb_kit.problems.problem import statement_hash
+from mathb_kit.settings import parse_json_of_others
 
 _NOT_REWARDS = ("step", "prompt", "completion", "advantage", "advantages", "gold", "answer", "solution")
 
@@ -26,20 +27,10 @@ def read_rollouts(path: Path, model: str | None = None) -> Attempts:
         MathbError: rows of neither kind.
     """
     rows, run = [], _run(path)
-    for where, row in read_rows(path):
-        draw = f"step-{row['step']}" if row.get("step") is not None else "main"
-        if "input" in row and "output" in row:
-            prompt, text, gold = row["input"], row["output"], row.get("gts", row.get("ground_truth"))
-            reward = row.get("acc", row.get("score"))
-        elif "prompt" in row and "completion" in row:
-            prompt, text = _said(row["prompt"]), _said(row["completion"])
-            gold = next((row[key] for key in ("gold", "answer", "solution") if row.get(key) is not None), None)
-            rewards = [row[key] for key in row if key not in _NOT_REWARDS and isinstance(row[key], int | float)]
-            reward = rewards[0] if rewards else None
-        else:
-            raise MathbError(f"{where} is neither a rollout of verl (input, output) nor of TRL (prompt, completion).")
-        rows.append((reward, attempt(model or run, statement_hash(prompt), text, gold_of(gold), None, draw=draw)))
-    given = {reward for reward, _ in rows if reward is not None}
+    for where, row in read_rows(path, parse_json_of_others):
+        with laid_out(where, "verl or TRL"):
+            rows.append(_attempt(where, row, model or run))
+    given = {reward for reward, _ in rows if isinstance(reward, int | float)}
     signed = -1 in given and given <= {-1, 1}
     attempts = [{**row, "their_verdict": yes_or_no(0 if signed and reward == -1 else reward)} for reward, row in rows]
     return Attempts(run, attempts, {"tool": "rollouts of training"})
@@ -51,8 +42,26 @@ def _run(path: Path) -> str:
     return (folder.parent.name if folder.name == "completions" else folder.name) or path.stem
 
 
+def _attempt(where: str, row: Mapping[str, Any], name: str) -> tuple[Any, dict[str, Any]]:
+    """The reward, and the attempt without a verdict."""
+    draw = f"step-{row['step']}" if row.get("step") is not None else "main"
+    if "input" in row and "output" in row:
+        prompt, text, gold = row["input"], row["output"], row.get("gts", row.get("ground_truth"))
+        reward = row.get("acc", row.get("score"))
+    elif "prompt" in row and "completion" in row:
+        prompt, text = _said(row["prompt"]), _said(row["completion"])
+        gold = next((row[key] for key in ("gold", "answer", "solution") if row.get(key) is not None), None)
+        rewards = [row[key] for key in row if key not in _NOT_REWARDS and isinstance(row[key], int | float)]
+        reward = rewards[0] if rewards else None
+    else:
+        raise MathbError(f"{where} is neither a rollout of verl (input, output) nor of TRL (prompt, completion).")
+    if not prompt.strip():  # rows of all such prompts would be one problem's
+        raise ValueError("its prompt is empty")
+    return reward, attempt(name, statement_hash(prompt), text, gold_of(gold), None, draw=draw)
+
+
 def _said(value: Any) -> str:
     """A text, or the contents of a conversation."""
     if isinstance(value, str):
         return value
-    return "\n".join(str(turn.get("content", "")) for turn in value if isinstance(turn, Mapping))
+    return "\n".join(str(turn.get("content", "")) for turn in value)
