@@ -118,23 +118,40 @@ def passk(
     n: Annotated[int | None, typer.Option("--n", metavar="N", help="Attempts, where there is no file.")] = None,
     c: Annotated[int | None, typer.Option("--c", metavar="C", help="Correct ones among them.")] = None,
     k: Annotated[list[int], typer.Option("--k", metavar="K", help="Attempts allowed; may be repeated.")] = [1],
+    more: Annotated[
+        bool, typer.Option("--more", help="With a file: pass^k, G-Pass@k, avg@N, Bayes@N and Cover beside pass@k.")
+    ] = False,
+    beyond: Annotated[
+        list[int], typer.Option(metavar="K", help="With a file: forecast for more attempts than were made.")
+    ] = [],
     as_json: Json = False,
 ) -> None:
     """pass@k from counts.
 
     The unbiased estimate of Chen et al. (2021) at n attempts with c correct ones; with a file its mean over problems
-    and an interval.
+    and an interval. --beyond forecasts the share solved if sampling went on, up to 100 times the attempts made, and
+    says in a column flag where it is not to be relied on.
 
     \b
     Example: mathb passk --n 1024 --c 3 --k 1 --k 64
-    Example: mathb passk counts.csv --k 8
+    Example: mathb passk counts.csv --k 8 --more
+    Example: mathb passk counts.csv --beyond 256
     """
-    from mathb_kit.statistics.counts import mean_pass_at_k
+    from mathb_kit.statistics.counts import counts_as_outcomes, mean_pass_at_k
 
     if file:
-        table = mean_pass_at_k(file, k)
+        if more and beyond:
+            raise MathbError("--more is about the attempts made, --beyond about others; ask for one of them.")
+        if beyond:
+            table = mb.statistics.pass_at_k_beyond(counts_as_outcomes(file), beyond)
+        elif more:
+            table = mb.statistics.neighbours(counts_as_outcomes(file), None, k)
+        else:
+            table = mean_pass_at_k(file, k)
         print(to_json(table) if as_json else table.to_string(index=False))
         return
+    if more or beyond:
+        raise MathbError("--more and --beyond are about a set of problems; give a file with n and c of each.")
     if n is None or c is None:
         raise MathbError("Give --n and --c, or a file with these columns.")
     values = {allowed: float(mb.pass_at_k(n, c, allowed)) for allowed in k}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypedDict, Unpack
 
@@ -16,6 +16,7 @@ from mathb_kit.judging.confounds import confounds
 from mathb_kit.judging.health import Health, health_of
 from mathb_kit.judging.judgement import Judgement, change_by_problem, judge_on
 from mathb_kit.judging.selection import Selection, made_here, other_base, refuse_one_model, selection_by_column
+from mathb_kit.judging.separation import Separation, separation_of_checkpoint
 from mathb_kit.models import Model, Pair, settings_table
 from mathb_kit.plan import Plan
 from mathb_kit.problems import Problem, ProblemSet, load_problems
@@ -45,6 +46,7 @@ class CheckpointJudgement:
         problems: those: what the base had left unsolved.
         tuned_attempts, redrawn_attempts: evaluations of the tuned model and of a fresh draw of the base on them.
         saturated: by name of an ordinary set, evaluations of base and tuned model on the whole of it.
+        elicited: by name, evaluations of the base asked otherwise, on ``problems`` (`mathb_kit.judging.elicit`).
     """
 
     pair: Pair
@@ -55,6 +57,7 @@ class CheckpointJudgement:
     tuned_attempts: Evaluation
     redrawn_attempts: Evaluation
     saturated: Mapping[str, tuple[Evaluation, Evaluation]]
+    elicited: Mapping[str, Evaluation] = field(default_factory=dict)
 
     @property
     def base(self) -> Model:
@@ -83,6 +86,7 @@ class CheckpointJudgement:
             f"{self.tuned.name} on {self.on.name}": self.tuned_attempts,
             f"{self.base.name}, re-drawn": self.redrawn_attempts,
         }
+        evaluations |= self.elicited
         for name, pair in self.saturated.items():
             evaluations |= {f"{each.model.name} on {name}": each for each in pair}
         return {what: health_of(each) for what, each in evaluations.items()}
@@ -100,6 +104,11 @@ class CheckpointJudgement:
         """
         hard = confounds(self.redrawn_attempts, self.tuned_attempts)
         return {self.on.name: hard} | {name: confounds(*pair) for name, pair in self.saturated.items()}
+
+    @cached_property
+    def separation(self) -> Separation:
+        """What tells sharpening from expansion beyond one k (``separation_of_checkpoint``)."""
+        return separation_of_checkpoint(self.judgement, self.saturated, self.gains)
 
     def parts(self) -> pd.DataFrame:
         """Reach by source of the problems, and by whether the tuned model's training set holds them.

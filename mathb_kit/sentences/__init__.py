@@ -23,6 +23,7 @@ from mathb_kit.sentences.judging import (
 )
 from mathb_kit.sentences.pairs import crossing_sentence, pair_headline, pair_sentences
 from mathb_kit.sentences.planning import gain_power_sentence, plan_sentence, saved_sentence
+from mathb_kit.sentences.separation import k_text, separation_sentences
 from mathb_kit.sentences.sets import (
     changes_sentence,
     counts_sentence,
