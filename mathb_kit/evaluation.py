@@ -57,9 +57,9 @@ class Evaluation:
     def first_attempts(self, count: int, problems: Collection[str] | None = None) -> pd.DataFrame:
         """Texts and verdicts of the first ``count`` attempts at every problem (or at those with these keys)."""
         keys = self.outcomes["problem"] if problems is None else problems
-        texts = self.draw.attempts(keys, ["problem", "index", "text"])
+        texts = self.draw.attempts(keys, ["problem", "index", "text"], count)
         graded = self.verdicts[["problem", "index", "answer", "verdict", "rung"]]
-        return texts[texts["index"] < count].merge(graded, on=["problem", "index"])
+        return texts.merge(graded, on=["problem", "index"])
 
     def under_policy(self, policy: str) -> Evaluation:
         """The same attempts with another answer of each counting; nothing is sampled.

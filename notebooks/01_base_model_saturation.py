@@ -132,7 +132,7 @@ sentences.you_should_see(f"In the lead, from k = 1 to {max(study.ks):,}: {', the
 
 # %%
 ends = results.saturation_ends  # the second kind by interval="attempts"
-ends.to_csv(folder / "01_ends.csv", index=False, lineterminator="\n", float_format="%.4g")
+mb.plots.write_csv(ends, folder / "01_ends.csv", float_format="%.4g")
 show_table(ends)
 
 # %%
@@ -168,7 +168,7 @@ sentences.you_should_see(sentences.ends_sentence(chance, "what", "set"))
 
 # %%
 left = results.saturation_after_chance
-left.to_csv(folder / "01_saturation_after_chance.csv", index=False, lineterminator="\n", float_format="%.4g")
+mb.plots.write_csv(left, folder / "01_saturation_after_chance.csv", float_format="%.4g")
 show_table(left)
 
 # %%
@@ -180,7 +180,7 @@ sentences.you_should_see(sentences.after_chance_sentence(left))
 
 # %%
 saved = results.attempts_saved
-saved.to_csv(folder / "01_attempts_saved.csv", index=False, lineterminator="\n", float_format="%.4g")
+mb.plots.write_csv(saved, folder / "01_attempts_saved.csv", float_format="%.4g")
 show_table(saved, digits=2)
 
 # %%

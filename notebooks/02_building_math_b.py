@@ -96,7 +96,7 @@ show_table(counts[["stage", "kept", "dropped", "reasons"]])
 
 # %%
 table = results.unsolved
-table.to_csv(folder / "02_unsolved.csv", index=False, lineterminator="\n")
+mb.plots.write_csv(table, folder / "02_unsolved.csv")
 show_table(table)
 
 # %%
@@ -139,7 +139,7 @@ sentences.you_should_see(sentences.overlap_sentence(frozen, found))
 # %%
 retest = results.retest  # construction.retested, from mb.evaluate(base, hard, study.plan) of each base
 retest = retest.rename(columns={"solved": "solved by a fresh draw"})
-retest.to_csv(folder / "02_retest.csv", index=False, lineterminator="\n", float_format="%.6g")
+mb.plots.write_csv(retest, folder / "02_retest.csv", float_format="%.6g")
 show_table(retest)
 
 # %%
@@ -163,7 +163,7 @@ sentences.you_should_see(
 foreseen = (
     results.foreseen
 )  # mb.statistics.frozen_null, and mb.statistics.redraw_interval by mb.statistics.fit_success_rates
-foreseen.to_csv(folder / "02_foreseen.csv", index=False, lineterminator="\n", float_format="%.6g")
+mb.plots.write_csv(foreseen, folder / "02_foreseen.csv", float_format="%.6g")
 show_table(foreseen)
 
 # %%

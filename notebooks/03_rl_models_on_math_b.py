@@ -87,7 +87,7 @@ sentences.you_should_see(sentences.ends_sentence(curves, "who", "base"))
 k = max(study.ks)
 judged = list(results.judgements.values())  # mb.judge(on_hard[tuned], on_hard[base], problems, k)
 table = results.reach
-table.to_csv(folder / "03_reach.csv", index=False, lineterminator="\n", float_format="%.6g")
+mb.plots.write_csv(table, folder / "03_reach.csv", float_format="%.6g")
 show_table(table)
 
 # %%
@@ -129,7 +129,7 @@ sentences.you_should_see(
 
 # %%
 at_least = results.at_least
-at_least.to_csv(folder / "03_at_least.csv", index=False, lineterminator="\n", float_format="%.6g")
+mb.plots.write_csv(at_least, folder / "03_at_least.csv", float_format="%.6g")
 show_table(at_least)
 
 # %%
@@ -143,7 +143,7 @@ sentences.you_should_see(sentences.at_least_sentence(at_least))
 
 # %%
 gains = pd.concat([each.assign(tuned_model=name) for name, each in results.gains.items()], ignore_index=True)
-gains.to_csv(folder / "03_gains.csv", index=False, lineterminator="\n", float_format="%.6g")
+mb.plots.write_csv(gains, folder / "03_gains.csv", float_format="%.6g")
 shown = ["tuned_model", "problem", "base_c", "base_n", "tuned_c", "tuned_n", "gain_adjusted"]
 show_table(gains[gains["gained"] | gains["lost"]].head(12)[shown], digits=4)
 
@@ -174,7 +174,7 @@ sentences.you_should_see(sentences.ends_sentence(union, "name"))
 
 # %%
 steps = results.gain_per_step
-steps.to_csv(folder / "03_gain_per_64.csv", index=False, lineterminator="\n", float_format="%.6g")
+mb.plots.write_csv(steps, folder / "03_gain_per_64.csv", float_format="%.6g")
 show_table(steps, digits=4)
 
 # %%
@@ -205,7 +205,7 @@ sentences.you_should_see(sentences.changes_sentence(changes))
 
 # %%
 differences = results.differences  # mb.statistics.paired_difference(base outcomes, tuned outcomes, [1, k])
-differences.to_csv(folder / "03_differences.csv", index=False, lineterminator="\n", float_format="%.6g")
+mb.plots.write_csv(differences, folder / "03_differences.csv", float_format="%.6g")
 show_table(differences)
 
 # %%

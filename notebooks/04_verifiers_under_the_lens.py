@@ -76,7 +76,7 @@ for mode, title in verifiers.mode_titles().items():
 # %%
 said = verifiers.failure_table(verdicts, reasons)
 folder.mkdir(parents=True, exist_ok=True)
-said.to_csv(folder / "04_table_1.csv", index=False, lineterminator="\n")
+mb.plots.write_csv(said, folder / "04_table_1.csv")
 
 style_failures(said.drop(columns="problem"))
 
@@ -173,7 +173,7 @@ if (path := real.judged_completions()) is None:
 else:
     beside = real.judge_beside_grader(path, few=400 if quick else None)
     sides = real.judge_table(beside)
-    sides.to_csv(folder / "04_llm_judge.csv", index=False, lineterminator="\n")
+    mb.plots.write_csv(sides, folder / "04_llm_judge.csv")
     show_table(sides)
     sentences.you_should_see(judge_sentence(sides, int(beside["cut"].sum())))
 
@@ -185,7 +185,7 @@ else:
 
 # %%
 faults = verifiers.disagreements(verdicts)
-faults.to_csv(folder / "04_faults.csv", index=False, lineterminator="\n")
+mb.plots.write_csv(faults, folder / "04_faults.csv")
 equals = faults[faults["fault"] == "false equal"]
 show_table(equals.groupby(["verifier", "source"], sort=False).head(4))
 
@@ -216,7 +216,7 @@ sentences.you_should_see(
 times = agreement.pivot(index="verifier", columns="source", values="seconds")
 times = times.loc[agreement["verifier"].unique(), agreement["source"].unique()]
 times = times.assign(hangs=agreement.groupby("verifier")["hangs"].sum())
-times.to_csv(folder / "04_seconds.csv", lineterminator="\n", float_format="%.4g")
+mb.plots.write_csv(times, folder / "04_seconds.csv", index=True, float_format="%.4g")
 show_table(times.reset_index(), digits=2)
 
 # %%
@@ -246,7 +246,7 @@ sentences.you_should_see(
 
 # %%
 on_one, completions = verifiers.resting_on_one(evaluations)
-on_one.to_csv(folder / "04_resting_on_one.csv", index=False, lineterminator="\n", float_format="%.4g")
+mb.plots.write_csv(on_one, folder / "04_resting_on_one.csv", float_format="%.4g")
 show_table(on_one)
 
 # %%
@@ -259,7 +259,7 @@ sentences.you_should_see(
 # These completions, for reading:
 
 # %%
-completions.to_csv(folder / "04_single_completions.csv", index=False, lineterminator="\n")
+mb.plots.write_csv(completions, folder / "04_single_completions.csv")
 show_table(completions.head(30))
 
 # %%
@@ -288,7 +288,7 @@ sentences.you_should_see(f"'{top['rung']}' decides {sentences.percent(top['share
 
 # %%
 symbolic = verifiers.decided_symbolically(evaluations)
-symbolic.to_csv(folder / "04_symbolic_pairs.csv", index=False, lineterminator="\n")
+mb.plots.write_csv(symbolic, folder / "04_symbolic_pairs.csv")
 show_table(symbolic)
 
 # %%
@@ -305,7 +305,7 @@ sentences.you_should_see(
 
 # %%
 policies = verifiers.reach_by_policy(evaluations, max(study.ks))
-policies.to_csv(folder / "04_reach_by_policy.csv", index=False, lineterminator="\n")
+mb.plots.write_csv(policies, folder / "04_reach_by_policy.csv")
 others = policies[policies["policy"] != "last_box"]
 show_table(others)
 

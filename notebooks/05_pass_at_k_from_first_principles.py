@@ -262,7 +262,7 @@ for name in study.bases:
         }
     )  # fmt: skip
 curse = pd.DataFrame(rows)
-curse.to_csv(folder / "05_winners_curse.csv", index=False, lineterminator="\n", float_format="%.6g")
+mb.plots.write_csv(curse, folder / "05_winners_curse.csv", float_format="%.6g")
 show_table(curse, digits=1)
 
 # %%

@@ -93,7 +93,7 @@ you_should_see(
 kinds = raw.to_frame().set_index("problem")["kind"]
 kept = pd.Series({problem.key: True for problem in funnel.kept}).reindex(kinds.index, fill_value=False)
 found = pd.crosstab(kinds, kept.map({True: "kept", False: "dropped"}))
-found.to_csv(folder / "06_dirt_found.csv", lineterminator="\n")
+mb.plots.write_csv(found, folder / "06_dirt_found.csv", index=True)
 found
 
 # %%
@@ -180,7 +180,7 @@ you_should_see(
 # %%
 beside_raw = curation.what_curation_buys(tried, ks, against="raw")
 beside_raw = beside_raw[~beside_raw["arm"].isin(["raw", "base"])]
-beside_raw.to_csv(folder / "06_beside_raw.csv", index=False, lineterminator="\n", float_format="%.6g")
+mb.plots.write_csv(beside_raw, folder / "06_beside_raw.csv", float_format="%.6g")
 show_table(beside_raw)
 
 # %%
@@ -223,7 +223,7 @@ else:
     benchmarks = [mb.load_problems(name) for name in ("math-500", "aime-2024", "aime-2025", "amc-23", "math-test")]
     real_pools = [mb.load_problems(name) for name in ("dapo-math-17k", "deepscaler")]
     real = construction.source_analysis(real_pools, benchmarks)
-    real.to_csv(folder / "06_real_sources.csv", index=False, lineterminator="\n", float_format="%.6g")
+    mb.plots.write_csv(real, folder / "06_real_sources.csv", float_format="%.6g")
     display(show_table(real.loc[:, (real != 0).any()]))
     most = real.loc[(real["copies"] / real["rows"]).idxmax()]
     you_should_see(
@@ -241,7 +241,7 @@ if os.environ.get("MATHB_DATA_DIR"):
     overlap = pd.concat([construction.overlaps(list(each), benchmarks).assign(pool=each.name) for each in real_pools])
     overlap = overlap.groupby(["pool", "benchmark", "typed_alike"])["benchmark_id"].nunique().unstack(fill_value=0)
     overlap = overlap.rename(columns={True: "typed alike", False: "reworded"}).reset_index()
-    overlap.to_csv(folder / "06_real_overlaps.csv", index=False, lineterminator="\n")
+    mb.plots.write_csv(overlap, folder / "06_real_overlaps.csv")
     display(show_table(overlap))
     most = overlap.loc[overlap[["typed alike", "reworded"]].sum(axis=1).idxmax()]
     you_should_see(

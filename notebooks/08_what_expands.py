@@ -81,7 +81,7 @@ you_should_see(
 # %%
 final = scores.score_table(result)
 matched = scores.score_table(result, "matched")
-matched.to_csv(folder / "08_matched.csv", index=False, lineterminator="\n", float_format="%.6g")
+mb.plots.write_csv(matched, folder / "08_matched.csv", float_format="%.6g")
 figure = plot_scores(final, matched if len(matched) else None, title=f"What each objective gains and loses, k = {k:,}")
 caption = (
     f"Same budget ({note}), {len(board.problems)} held-out problems, k = {k:,}. Dashed: a frozen base. Hollow: the "
@@ -165,7 +165,7 @@ show_table((shows * len(board.problems)).loc[list(final["row"])].reset_index(), 
 
 # %%
 against = scores.against_yardstick(result)
-against.to_csv(folder / "08_against_yardstick.csv", index=False, lineterminator="\n", float_format="%.6g")
+mb.plots.write_csv(against, folder / "08_against_yardstick.csv", float_format="%.6g")
 columns = [name for name in against if name != "interval"]
 show_table(against[columns])
 
@@ -264,7 +264,7 @@ you_should_see(distillation_sentence(result))
 
 # %%
 control = composition_table(result.composition, k)
-control.to_csv(folder / "08_composition.csv", index=False, lineterminator="\n", float_format="%.6g")
+mb.plots.write_csv(control, folder / "08_composition.csv", float_format="%.6g")
 show_table(control)
 
 # %%

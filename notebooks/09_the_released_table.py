@@ -81,7 +81,7 @@ recovered.sample(5, random_state=0) if recovered is not None else None
 # %%
 compared = compare_with_published(released.as_published(table)).query("paper == 'MATH-Beyond'").drop(columns="paper")
 folder.mkdir(parents=True, exist_ok=True)
-compared.to_csv(folder / "09_agreement.csv", index=False, lineterminator="\n", float_format="%.6g")
+mb.plots.write_csv(compared, folder / "09_agreement.csv", float_format="%.6g")
 show_table(compared.drop(columns="source"), digits=2)
 
 # %%
@@ -258,7 +258,7 @@ you_should_see(f"The commonest topic: {', '.join(first)}.")
 
 # %%
 sources = released.source_counts(table)
-sources.to_csv(folder / "09_sources.csv", index=False, lineterminator="\n", float_format="%.6g")
+mb.plots.write_csv(sources, folder / "09_sources.csv", float_format="%.6g")
 show_table(sources)
 
 # %%
@@ -288,7 +288,7 @@ else:
         f"{null['interval'].iloc[0]}. Not in the paper."
     )
     mb.save_figure(figure, beside, folder, "09_beside_null", caption)
-    null.to_csv(folder / "09_null.csv", index=False, lineterminator="\n", float_format="%.6g")
+    mb.plots.write_csv(null, folder / "09_null.csv", float_format="%.6g")
     print(caption)
     above = beside["expansion"] > beside["null_high"]
     you_should_see(
@@ -308,7 +308,7 @@ if kind.name != "estimates":
     print("Left out: it takes counts, which only estimates give.")
 else:
     foreseen = released.foreseen_redraw(table, kind)
-    foreseen.to_csv(folder / "09_foreseen.csv", index=False, lineterminator="\n", float_format="%.6g")
+    mb.plots.write_csv(foreseen, folder / "09_foreseen.csv", float_format="%.6g")
     told = (
         f"A re-drawn {row.base} would reach {row.estimate:.1f} of its {row.of} ({row.low} to {row.high}; "
         f"{row.estimate_if_dropped:.1f} with the three dropped candidates as problems solved once)."

@@ -24,7 +24,14 @@ from mathb_kit import real
 from mathb_kit.plots import plot_differences
 from mathb_kit.plots.pairs import plot_beside_null, plot_forecasts, plot_ranking
 from mathb_kit.report.folders import real_figures_folder
-from mathb_kit.sentences import crossing_sentence, pair_sentences, percent, you_should_see
+from mathb_kit.sentences import (
+    confounds_sentence,
+    crossing_sentence,
+    pair_sentences,
+    percent,
+    settings_sentence,
+    you_should_see,
+)
 from mathb_kit.sentences.real import (
     beyond_sentence,
     forecast_sentence,
@@ -44,7 +51,7 @@ for name in notes:
 def write(table, name):
     """A table without a figure."""
     folder.mkdir(parents=True, exist_ok=True)
-    table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", float_format="%.6g")
+    mb.plots.write_csv(table, folder / f"{name}.csv", float_format="%.6g")
     return show_table(table)
 
 
@@ -257,8 +264,29 @@ you_should_see(
 # %% [markdown]
 # ## What counts cannot tell
 # Whether an attempt was cut short, how its answer was found, what guessing is worth, and who spent more tokens: for
-# these the attempts themselves are needed. `mathb import` reads logs with texts and grades them here by the last box;
-# which other boxes they hold is not kept ([how](../docs/how-do-i.md#my-checkpoint)).
+# these the attempts themselves are needed. `mathb import` reads logs with texts, and `mathb compare` then fills this
+# table ([how](../docs/how-do-i.md#my-checkpoint)). Of the 7B pair there are counts only.
+
+# %%
+write(pair.confounds, "10_pair_confounds")
+
+# %%
+you_should_see(confounds_sentence(pair.confounds), settings_sentence(*pair.settings))
+
+# %% [markdown]
+# Of one pair in Epoch's logs the first completions are here. The prompt asked for a last line `ANSWER: n`, not for a
+# box. "explains" is what of the difference is gone when the same completions are read by another rule.
+
+# %%
+completions = real.judged_completions()
+lineage = real.lineage_with_texts(completions) if completions else None
+if lineage:
+    readings = real.confounds_of_texts(completions, lineage)
+    print(f"{lineage.tuned.rpartition('/')[2]} beside {lineage.base.rpartition('/')[2]}; {notes['otis']}")
+    write(readings, "10_otis_confounds")
+    you_should_see(confounds_sentence(readings))
+else:
+    print("The completions are not here: without them nothing more can be told.")
 
 # %% [markdown]
 # ## Next

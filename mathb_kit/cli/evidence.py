@@ -48,6 +48,9 @@ def import_(
         typer.Option("--format", metavar="FORMAT", help="counts, inspect, lm-eval, lighteval, jsonl, rollouts."),
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="Logs: how the model is called.")] = None,
+    draw: Annotated[
+        str, typer.Option(metavar="NAME", help="Which run of its models this is, to tell several runs of a base apart.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Bring in results that were sampled elsewhere.
@@ -65,6 +68,7 @@ def import_(
         files, form=form, columns=_pairs(columns, "--column"), where=_pairs(where, "--where"), grader=grader,
         on=set_name, model=model, source=source, licence=licence, settings=origin,
     )  # fmt: skip
+    samples = samples.as_draw(draw) if draw else samples
     folder = samples.save(kept_as)
     table = samples.summary()
     if as_json:
@@ -95,7 +99,8 @@ def compare(
     ] = None,
     attempts: Annotated[int, typer.Option(min=1, metavar="N", help="With --on: attempts of the plan.")] = 1024,
     redrawn: Annotated[
-        list[str], typer.Option("--redraw", metavar="DRAW", help="Further draws of the base; may be repeated.")
+        list[str],
+        typer.Option("--redraw", metavar="DRAW", help="Further draws of the base, its null; may be repeated."),
     ] = [],
     columns: Columns = [],
     where: Where = [],
@@ -131,12 +136,7 @@ def compare(
                    "on": set_name}  # fmt: skip
         sources = [open_samples(each, **options) for each in among]
         arms = arms_of(sources, [base, *tuned], redrawn)
-    pairs = [
-        mb.judging.compare_pair(
-            arms.base, other, redrawn=arms.redrawn, on=arms.on, note=arms.note, mixed_graders=mixed_graders
-        )
-        for other in arms.tuned
-    ]
+    pairs = mb.judging.compare_arms(arms, mixed_graders=mixed_graders)
     origin = {"sources": [dict(each.origin) for each in sources]}
     if report:
         write_text(report, "\n".join(map(shown.comparison_latex, pairs)))

@@ -18,6 +18,7 @@ import pandas as pd
 from mathb_kit.construction.dataset_card import About, dataset_card
 from mathb_kit.construction.filters import Funnel
 from mathb_kit.construction.sieve import Sieve
+from mathb_kit.csv_files import write_csv
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import EXTRACTOR_VERSION
 from mathb_kit.problems import Problem, unsolved_column
@@ -69,8 +70,8 @@ def export_dataset(folder: Path | str, sieve: Sieve, funnel: Funnel, about: Abou
     if strangers := sorted(path.name for path in data.iterdir() if path.stem not in files.values()):
         raise MathbError(f"{data} holds {strangers[0]}, which is not of this set; export into a folder of its own.")
     _write(data, {files[config]: table for config, table in tables.items()})
-    funnel.to_frame().to_csv(folder / "funnel.csv", index=False, lineterminator="\n")
-    funnel.dropped.to_csv(folder / "dropped.csv", index=False, lineterminator="\n")
+    write_csv(funnel.to_frame(), folder / "funnel.csv")
+    write_csv(funnel.dropped, folder / "dropped.csv")
     record = release_record(name, len(union), sieve, funnel)
     more: dict[str, Any] = {"verification": about.verification, "construction": dict(about.settings)}
     more["truncated"] = sieve.truncated()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,24 @@ from mathb_kit.settings import did_you_mean
 
 @dataclass(frozen=True)
 class Arms:
-    """What is compared: outcomes of one model and draw each, the set's name, and who sampled and graded."""
+    """What is compared: outcomes of one model and draw each, the set's name, and who sampled and graded.
+
+    Attributes:
+        base, tuned, redrawn: outcomes.
+        on: name of the set.
+        note: for captions.
+        attempts: of the base and of each tuned model, see `mathb_kit.judging.attempts_of`; None where there are only
+            counts.
+        settings: of the same, how they were sampled, as far as anybody said.
+    """
 
     base: pd.DataFrame
     tuned: tuple[pd.DataFrame, ...]
     redrawn: tuple[pd.DataFrame, ...]
     on: str
     note: str
+    attempts: tuple[pd.DataFrame | None, ...]
+    settings: tuple[Mapping[str, Any], ...]
 
 
 def open_samples(name: str, **options: Any) -> Samples:
@@ -69,7 +80,11 @@ def arms_of(sources: Sequence[Samples], models: Sequence[str], redrawn: Sequence
     note = "; ".join(dict.fromkeys(samples.note for samples, _ in chosen))
     outcomes = [rows for _, rows in found.values()]
     on = found[base][0].on
-    return Arms(outcomes[0], tuple(outcomes[1:]), tuple(rows for _, rows in fresh), on, note)
+    named = [(samples, *rows[["model", "draw"]].iloc[0]) for samples, rows in found.values()]
+    attempts = tuple(samples.attempts(model, draw) for samples, model, draw in named)
+    settings = tuple(samples.settings(model) for samples, model, _ in named)
+    redraws = tuple(rows for _, rows in fresh)
+    return Arms(outcomes[0], tuple(outcomes[1:]), redraws, on, note, attempts, settings)
 
 
 def _find(sources: Sequence[Samples], word: str) -> tuple[Samples, pd.DataFrame]:
@@ -79,6 +94,8 @@ def _find(sources: Sequence[Samples], word: str) -> tuple[Samples, pd.DataFrame]
     else:
         model, _, draw = word.rpartition(":")
         holders = [each for each in sources if model in each.models]
+        # Runs of one base may have come in one by one; then the draw tells which of them is meant.
+        holders = [each for each in holders if draw in each.draws(model)] or holders
     if not holders:
         models = list(dict.fromkeys(name for each in sources for name in each.models))
         raise MathbError(f"There is no model {word!r}{did_you_mean(word, models)}; there are {', '.join(models)}.")

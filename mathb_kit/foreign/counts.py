@@ -80,7 +80,7 @@ def counts_from_frame(
         plain = _from_wide(table, plain, where)
     for field in ("n", "c", *(["unscored"] if "unscored" in plain else [])):
         plain[field] = _whole(plain, field, where)
-    plain = plain.assign(unscored=plain.get("unscored", 0), draw=plain.get("draw", "main"))
+    plain = plain.assign(draw=plain.get("draw", "main"))
     plain["model"] = plain["model"].astype(str) if "model" in plain else on
     plain["problem"] = plain["problem"].astype(str)
     _check(plain, where)
@@ -88,11 +88,13 @@ def counts_from_frame(
         {
             "name": plain["model"], "set": on, "model": plain["model"],
             "problem": plain["problem"], "draw": plain["draw"].astype(str),
-            "n": plain["n"], "c": plain["c"], "grader_failed": plain["unscored"],
+            "n": plain["n"], "c": plain["c"],
             "plan": plain["n"].map({n: str(Plan.fixed(n)) for n in plain["n"].unique()}),
             "grader": origin["grader"], "complete": True,
         }
     )  # fmt: skip
+    if "unscored" in plain:
+        outcomes["grader_failed"] = plain["unscored"]
     if "gold" in plain:
         outcomes["gold"] = plain["gold"].astype(str)
     return Samples(on, outcomes.reset_index(drop=True), dict(origin))
@@ -147,11 +149,12 @@ def _whole(plain: pd.DataFrame, field: str, where: str) -> pd.Series:
 
 
 def _check(plain: pd.DataFrame, where: str) -> None:
+    unscored = plain.get("unscored", pd.Series(0, index=plain.index))
     faults = {
         "names no problem; fill it in": plain["problem"].str.strip().isin(["", "nan", "None"]),
         "has no attempts; leave the row out": plain["n"] < 1,
-        "has a negative count; mend the row": (plain["c"] < 0) | (plain["unscored"] < 0),
-        "has more correct attempts than attempts; mend the row": plain["c"] + plain["unscored"] > plain["n"],
+        "has a negative count; mend the row": (plain["c"] < 0) | (unscored < 0),
+        "has more correct attempts than attempts; mend the row": plain["c"] + unscored > plain["n"],
         "is there twice for one model and draw; name a column that tells them apart (--column draw=NAME or model=NAME)":
             plain.duplicated(["model", "draw", "problem"]),
     }  # fmt: skip

@@ -34,6 +34,7 @@ LOGS: dict[str, Callable[[Path, str | None], Attempts]] = {
 """Readers of logs, by the name of the format."""
 
 COUNTS = "counts"
+_NOT_SAMPLING = ("tool", "task", "epochs", "status")  # of what a log tells, what two runs may differ in
 
 
 def import_files(
@@ -76,13 +77,40 @@ def import_files(
     if unused := [key for key, value in about.items() if value]:
         raise MathbError(f"--{unused[0].rstrip('s')} is for counts; {paths[0].name} is a log ({chosen}).")
     logs = [LOGS[chosen](path, model) for path in paths]
-    told = {**logs[0].settings, **(settings or {})}
-    origins = [origin_of(path, chosen, settings=told, **facts) for path in paths]
+    by_model = _settings_by_model(paths, logs)
+    told = logs[0].settings.items()
+    common = {key: value for key, value in told if all(log.settings.get(key) == value for log in logs)}
+    common |= settings or {}
+    origins = [origin_of(path, chosen, settings=common, **facts) for path in paths]
     origin = origins[0] | {"files": [file for each in origins for file in each["files"]]}
+    if own := {name: {k: v for k, v in told.items() if k not in common} for name, told in by_model.items()}:
+        origin |= {"settings_of": own} if any(own.values()) else {}
     attempts = pd.DataFrame([row for log in logs for row in log.rows])
     if attempts.empty:
         raise MathbError(f"{paths[0]} holds no attempts; export it again.")
     return samples_from_attempts(attempts.astype({"text": object, "gold": object}), origin, on or logs[0].on)
+
+
+def _settings_by_model(paths: Sequence[Path], logs: Sequence[Attempts]) -> dict[str, dict[str, Any]]:
+    """How each model was sampled, by what the logs say.
+
+    Raises:
+        MathbError: attempts of one model and draw were sampled in several ways, so that they are not one sample.
+    """
+    seen: dict[tuple[str, str], tuple[Path, Mapping[str, Any]]] = {}
+    by_model: dict[str, dict[str, Any]] = {}
+    for path, log in zip(paths, logs):
+        told = {key: value for key, value in log.settings.items() if key not in _NOT_SAMPLING}
+        for arm in dict.fromkeys((row["model"], row["draw"]) for row in log.rows):
+            first, before = seen.setdefault(arm, (path, told))
+            if differ := [key for key in {**before, **told} if before.get(key) != told.get(key)]:
+                values = [str(each.get(differ[0], "not told")) for each in (before, told)]
+                raise MathbError(
+                    f"{first} and {path} hold attempts of {arm[0]} that were sampled differently ({differ[0]}: "
+                    f"{values[0]} and {values[1]}); import them one by one, the second under another --model name."
+                )
+            by_model.setdefault(arm[0], {}).update(log.settings)
+    return by_model
 
 
 def format_of(path: Path) -> str:

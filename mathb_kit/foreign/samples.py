@@ -8,7 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,13 @@ class Samples:
 
     Attributes:
         on: name of the problem set.
-        outcomes: one row per model, problem and draw: name, set, model, problem, draw, n, c, grader_failed (attempts
-            without a verdict), plan (fixed), grader, complete; gold where it is known. first_correct, tokens and
-            truncated only where the attempts themselves were read: counts do not tell in which order they came.
+        outcomes: one row per model, problem and draw: name, set, model, problem, draw, n, c, plan (fixed), grader,
+            complete; gold and grader_failed (attempts without a verdict) where they are known. first_correct, tokens
+            and truncated only where the attempts themselves were read: counts do not tell in which order they came.
         origin: JSON-ready: format, files (name, sha256, rows), grader, and what is known of source, licence, settings.
         verdicts: one row per attempt, where texts were read: model, problem, draw, index, answer, verdict, rung,
-            their_verdict (the log's own, null where it has none), truncated, tokens.
+            their_verdict (the log's own, null where it has none), truncated, tokens; where our grader decided also
+            first_box and any_box, the verdicts under these policies.
     """
 
     on: str
@@ -74,20 +75,49 @@ class Samples:
                 f"There is no model {model!r}{did_you_mean(model, self.models)} in {self.on}; there are "
                 f"{', '.join(self.models)}."
             )
-        draws = list(dict.fromkeys(rows["draw"]))
+        draws = self.draws(model)
         if draw is None and len(draws) > 1:
             raise MathbError(f"{model} has the draws {', '.join(draws)}; name one, as {model}:{draws[0]}.")
         if draw is not None and draw not in draws:
             raise MathbError(f"{model} has no draw {draw!r}; it has {', '.join(draws)}.")
         return rows if draw is None else rows[rows["draw"] == draw].reset_index(drop=True)
 
+    def draws(self, model: str) -> list[str]:
+        """Names of a model's draws, in order of appearance."""
+        return list(dict.fromkeys(self.outcomes.loc[self.outcomes["model"] == model, "draw"]))
+
+    def as_draw(self, name: str) -> Samples:
+        """The same under another name of their draw, so that runs of one model that come in one by one stay apart.
+
+        Raises:
+            MathbError: there are several draws already.
+        """
+        if len(draws := list(dict.fromkeys(self.outcomes["draw"]))) > 1:
+            raise MathbError(f"{self.on} has the draws {', '.join(draws)} already; leave --draw out.")
+        verdicts = None if self.verdicts is None else self.verdicts.assign(draw=name)
+        return replace(self, outcomes=self.outcomes.assign(draw=name), verdicts=verdicts)
+
+    def attempts(self, model: str, draw: str) -> pd.DataFrame | None:
+        """The rows of `verdicts` of one model and draw, with gold (null: unknown); None where there are only counts."""
+        if self.verdicts is None:
+            return None
+        rows = self.verdicts[(self.verdicts["model"] == model) & (self.verdicts["draw"] == draw)]
+        golds = self.outcomes.drop_duplicates("problem").set_index("problem").get("gold")
+        return rows.assign(gold=None if golds is None else rows["problem"].map(golds))
+
+    def settings(self, model: str) -> dict[str, Any]:
+        """How a model was sampled, as far as anybody said."""
+        return {**self.origin.get("settings", {}), **self.origin.get("settings_of", {}).get(model, {})}
+
     def summary(self) -> pd.DataFrame:
-        """One row per arm: model, draw, problems, n, attempts, correct, solved (problems), without_verdict."""
+        """One row per arm: model, draw, problems, n, attempts, correct, solved (problems); without_verdict, if told."""
         arms = self.outcomes.groupby(["model", "draw"], sort=False)
         table = arms.agg(
             problems=("problem", "size"), least=("n", "min"), most=("n", "max"), attempts=("n", "sum"),
-            correct=("c", "sum"), solved=("c", lambda c: int((c > 0).sum())), without_verdict=("grader_failed", "sum"),
+            correct=("c", "sum"), solved=("c", lambda c: int((c > 0).sum())),
         )  # fmt: skip
+        if "grader_failed" in self.outcomes:
+            table["without_verdict"] = arms["grader_failed"].sum()
         n = [f"{low:,}" if low == high else f"{low:,} to {high:,}" for low, high in zip(table["least"], table["most"])]
         table.insert(1, "n", n)
         return table.drop(columns=["least", "most"]).reset_index()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mathb_kit.csv_files import as_written
 from mathb_kit.errors import MathbError
 from mathb_kit.problems.files import read_rows, refuse_bomb
 from mathb_kit.settings import parse_json_of_others
@@ -24,7 +25,7 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 def read_counts_table(path: Path | str) -> pd.DataFrame:
     """All rows of a CSV (with a header; ``.tsv`` by tabs; ``.gz``), JSON lines or Parquet file.
 
-    Cells of CSV stay texts, "" where empty.
+    Cells of CSV stay texts, "" where empty; the apostrophes of `write_csv` are taken off.
 
     Raises:
         MathbError: no such file, another encoding, another delimiter, rows cut short, no rows.
@@ -68,7 +69,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     other = next((name for sign, name in _DELIMITERS.items() if sign != mark and sign in str(table.columns[0])), None)
     if table.shape[1] == 1 and other:
         raise MathbError(f"{path} separates its columns by {other}; save it with commas, or with tabs as .tsv.")
-    return table
+    return as_written(table)
 
 
 def _unzipped(path: Path) -> io.BytesIO:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.foreign.samples import Samples
-from mathb_kit.grading import EXTRACTOR_VERSION, GRADER_VERSION, Grader, extract
+from mathb_kit.grading import EXTRACTOR_VERSION, GRADER_VERSION, POLICIES, Grader
+from mathb_kit.grading.stored import grade_texts
 from mathb_kit.outcomes import outcomes_from_verdicts
 from mathb_kit.plan import Plan
 from mathb_kit.store import Store
 from mathb_kit.verdicts import Verdict
+
+OTHER_READINGS = POLICIES[1:]
+"""Policies beside the one that decides: what each attempt's verdict would be under them is kept, for its confounds."""
 
 OURS, THEIRS = f"by mathb_kit's grader {GRADER_VERSION}", "as in the log"
 
@@ -61,6 +64,7 @@ def samples_from_attempts(attempts: pd.DataFrame, origin: Mapping[str, Any], on:
         by_problem = verdicts.drop_duplicates("problem").set_index("problem")["gold"]
         outcomes["gold"] = outcomes["problem"].map(by_problem)
     kept = ["model", "problem", "draw", "index", "answer", "verdict", "rung", "their_verdict", "truncated", "tokens"]
+    kept += OTHER_READINGS if ours else []
     facts = {**origin, "grader": grader, "copies": _copies(rows)} | ({"extractor": EXTRACTOR_VERSION} if ours else {})
     return Samples(on, outcomes, facts, verdicts[kept])
 
@@ -86,16 +90,12 @@ def compare_verdicts(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _graded(rows: pd.DataFrame) -> pd.DataFrame:
-    """answer, verdict and rung of every row; a text that is not there has no verdict."""
-    codes, texts = pd.factorize(rows["text"])  # -1 for no text; each distinct text is read once
-    answers = np.empty(len(texts) + 1, dtype=object)
-    answers[:-1] = [extract(text).answer for text in texts]
-    answers[-1] = None
+    """answer, verdict and rung of every row, and its verdicts under the other readings of its text."""
+    plain = rows.drop(columns=["answer"], errors="ignore")
     with Grader(Store()) as grader:
-        graded = grader.grade_answers(rows.drop(columns=["answer"], errors="ignore").assign(answer=answers[codes]))
-    missing = codes == -1
-    graded.loc[missing, "verdict"], graded.loc[missing, "rung"] = str(Verdict.GRADER_FAILED), "no text"
-    return graded
+        graded = grade_texts(plain, grader)
+        others = {policy: grade_texts(plain, grader, policy=policy)["verdict"] for policy in OTHER_READINGS}
+    return graded.assign(**others)
 
 
 def _copies(rows: pd.DataFrame) -> list[str]:

@@ -1,4 +1,4 @@
-"""Verdicts of stored attempts: texts become answers shard by shard, each distinct (gold, answer) is graded once."""
+"""Verdicts of attempts, stored or at hand: texts become answers, each distinct (gold, answer) is graded once."""
 
 from __future__ import annotations
 
@@ -81,6 +81,28 @@ def read_verdicts(draw: StoredDraw, golds: Mapping[str, str], grader: Grader, po
     return grader.grade_answers(answers) if policy != "any_box" else _best(answers, grader)
 
 
+def grade_texts(
+    attempts: pd.DataFrame, grader: Grader, *, policy: str = "last_box", stop: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Attempts with texts at hand (columns gold and text; null: there is none), with answer, verdict and rung.
+
+    A text that is not there has no verdict (``grader_failed``, rung ``no text``); nothing is kept but verdicts.
+
+    Args:
+        attempts: rows with a unique index.
+        grader: grades the answers.
+        policy: which answer counts, as in `read_verdicts`.
+        stop: the model's stop strings.
+    """
+    answers = np.empty(len(attempts), dtype=object)
+    answers[:] = _answers(attempts["text"], stop, policy)
+    asked = attempts.assign(answer=answers)
+    graded = grader.grade_answers(asked) if policy != "any_box" else _best(asked, grader)
+    missing = graded["text"].isna()
+    graded.loc[missing, "verdict"], graded.loc[missing, "rung"] = str(Verdict.GRADER_FAILED), "no text"
+    return graded
+
+
 def _extract_pending(draw: StoredDraw, extractor: str, policy: str) -> None:
     store, model_key, stop = draw.store, draw.model_key, draw.model.sampling.stop
     shards = store.pending_shards(extractor, model_key, draw.name)
@@ -88,14 +110,19 @@ def _extract_pending(draw: StoredDraw, extractor: str, policy: str) -> None:
         return
     with progress(len(shards), f"reading answers ({policy})", "shards") as bar:
         for shard, attempts in store.pending_answers(extractor, model_key, draw.name):
-            # Tiny and sharpened models repeat themselves: each distinct text is read once.
-            codes, texts = pd.factorize(attempts["text"])
-            answers = np.empty(len(texts), dtype=object)
-            answers[:] = [_stored_answer(text, stop, policy) for text in texts]
-            attempts["answer"] = answers[codes]
+            attempts["answer"] = _answers(attempts["text"], stop, policy)
             attempts["truncated"] = attempts["finish"] != "stop"
             store.commit_answers(extractor, model_key, draw.name, shard, attempts)
             bar.update(1)
+
+
+def _answers(texts: pd.Series, stop: Sequence[str], policy: str) -> np.ndarray:
+    """The answer of each text; None where there is no text."""
+    codes, distinct = pd.factorize(texts)  # tiny and sharpened models repeat themselves: each text is read once
+    answers = np.empty(len(distinct) + 1, dtype=object)
+    answers[:-1] = [_stored_answer(text, stop, policy) for text in distinct]
+    answers[-1] = None  # for the code -1: no text
+    return answers[codes]
 
 
 def _stored_answer(text: str, stop: Sequence[str], policy: str) -> str | None:

@@ -12,6 +12,7 @@ import pandas as pd
 from mathb_kit.construction import DRAW, contamination, letters_and_digits
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
+from mathb_kit.judging.confounds import confounds
 from mathb_kit.judging.health import Health, health_of
 from mathb_kit.judging.judgement import Judgement, change_by_problem, judge_on
 from mathb_kit.judging.selection import Selection, made_here, other_base, refuse_one_model, selection_by_column
@@ -101,6 +102,15 @@ class CheckpointJudgement:
     def gains(self) -> pd.DataFrame:
         """Problem by problem, what was truly gained or lost (``gains_by_problem``)."""
         return self.judgement.gains()
+
+    @cached_property
+    def confounds(self) -> dict[str, pd.DataFrame]:
+        """By problem set, what else its difference of pass@k may be made of (``confounds``).
+
+        In the first round of the plan, where every problem has as many attempts whatever their verdicts.
+        """
+        hard = confounds(self.redrawn_attempts, self.tuned_attempts)
+        return {self.on.name: hard} | {name: confounds(*pair) for name, pair in self.saturated.items()}
 
     @cached_property
     def separation(self) -> Separation:

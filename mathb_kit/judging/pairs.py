@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
 from mathb_kit.foreign import Arms, require_comparable
+from mathb_kit.grading.stored import grader_of
+from mathb_kit.judging.confounds import attempts_of, confounds_of_attempts, confounds_of_counts
 from mathb_kit.judging.judgement import Judgement, judge_outcomes, nothing_solved
 from mathb_kit.judging.separation import Separation, separation_of_pair
 from mathb_kit.models import get_model
@@ -28,6 +30,7 @@ from mathb_kit.statistics import (
     proportion_interval,
     redraw_interval,
 )
+from mathb_kit.store import Store
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class PairComparison:
         note: for captions: who sampled and who graded.
         base_outcomes, tuned_outcomes: one draw each, on all problems of the set.
         redrawn: further draws of the base, if there are any.
+        attempts: of both, see `attempts_of`; None where there are only counts.
+        settings: of both, how they were sampled, as far as anybody said.
     """
 
     base: str
@@ -49,6 +54,8 @@ class PairComparison:
     base_outcomes: pd.DataFrame = field(repr=False, compare=False)
     tuned_outcomes: pd.DataFrame = field(repr=False, compare=False)
     redrawn: tuple[pd.DataFrame, ...] = field(default=(), repr=False, compare=False)
+    attempts: tuple[pd.DataFrame, pd.DataFrame] | None = field(default=None, repr=False, compare=False)
+    settings: tuple[Mapping[str, Any], Mapping[str, Any]] = field(default=({}, {}), repr=False, compare=False)
 
     @property
     def n(self) -> int:
@@ -71,6 +78,15 @@ class PairComparison:
     def differences(self) -> pd.DataFrame:
         """pass@k of both and their difference, paired by problem, for powers of two up to `n`."""
         return paired_difference(self.base_outcomes, self.tuned_outcomes, _powers_of_two(self.n))
+
+    @cached_property
+    def confounds(self) -> pd.DataFrame:
+        """What else the difference of pass@k may be made of, at `half` or as far as all problems were attempted
+        (``confounds_of_attempts``; ``confounds_of_counts`` where there are only counts)."""
+        if self.attempts is None:
+            return confounds_of_counts(self.base_outcomes, self.tuned_outcomes, self.half)
+        with grader_of(Store()) as grader:
+            return confounds_of_attempts(*self.attempts, self.half, grade_pairs=grader.grade_pairs)
 
     @cached_property
     def crossing(self) -> dict[str, float]:
@@ -164,11 +180,13 @@ class PairComparison:
         return pd.DataFrame({"base": self.base_outcomes.set_index("problem")["c"], "tuned": tuned})
 
 
-class Caption(TypedDict, total=False):
-    """What sentences and captions say of a comparison's attempts."""
+class MoreOfAComparison(TypedDict, total=False):
+    """What else is known of a comparison's attempts, see `PairComparison`."""
 
     on: str
     note: str
+    attempts: tuple[pd.DataFrame, pd.DataFrame] | None
+    settings: tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
 def compare_pair(
@@ -178,7 +196,7 @@ def compare_pair(
     redrawn: Sequence[pd.DataFrame] = (),
     names: tuple[str, str] | None = None,
     mixed_graders: bool = False,
-    **caption: Unpack[Caption],
+    **more: Unpack[MoreOfAComparison],
 ) -> PairComparison:
     """Check that two arms may be compared, and compare them.
 
@@ -187,13 +205,13 @@ def compare_pair(
             c, plan, grader, perhaps gold.
         redrawn: further draws of the base.
         names: how to call base and tuned model; their ``model`` by default.
-        caption: ``on`` (the set) and ``note``, for sentences and captions.
+        more: ``on`` (the set) and ``note``, for sentences and captions; attempts and settings of both, if known.
         mixed_graders: compare although two graders decided; the note then says so.
 
     Raises:
         MathbError: other problems, golds, graders, models or plans than a comparison can bear.
     """
-    on, note = caption.get("on", "the set"), caption.get("note", "")
+    on, note = more.get("on", "the set"), more.get("note", "")
     for other in (tuned, *redrawn):
         require_comparable(base, other, mixed_graders=mixed_graders)
     for rows in redrawn:
@@ -206,7 +224,20 @@ def compare_pair(
         note = f"{note}; GRADED DIFFERENTLY: {both}"
         base, tuned, *redrawn = (rows.assign(grader=both) for rows in (base, tuned, *redrawn))
     names = names or (str(base["model"].iloc[0]), str(tuned["model"].iloc[0]))
-    return PairComparison(*names, on, note.lstrip("; "), base, tuned, tuple(redrawn))
+    known = more.get("attempts"), more.get("settings", ({}, {}))
+    return PairComparison(*names, on, note.lstrip("; "), base, tuned, tuple(redrawn), *known)
+
+
+def compare_arms(arms: Arms, *, mixed_graders: bool = False) -> list[PairComparison]:
+    """`compare_pair` of the base with each of the tuned models."""
+    pairs = []
+    for number, tuned in enumerate(arms.tuned, 1):
+        attempts = tuple(arms.attempts[place] for place in (0, number))
+        settings = tuple(arms.settings[place] for place in (0, number))
+        known = None if any(rows is None for rows in attempts) else attempts
+        about = {"on": arms.on, "note": arms.note, "attempts": known, "settings": settings}
+        pairs.append(compare_pair(arms.base, tuned, redrawn=arms.redrawn, mixed_graders=mixed_graders, **about))
+    return pairs
 
 
 def arms_of_store(names: Sequence[str], redraws: Sequence[str], on: str, attempts: int) -> Arms:
@@ -223,18 +254,21 @@ def arms_of_store(names: Sequence[str], redraws: Sequence[str], on: str, attempt
     """
     plan, problems = plan_on(on, attempts), load_problems(on)
     models = [get_model(name) for name in names]
-    arms = []
+    arms, evaluations = [], []
     for model, draw in [*((model, "main") for model in models), *((models[0], draw) for draw in redraws)]:
         try:
-            outcomes = evaluate(model, problems, plan, draw=draw, engine=StoredOnly()).outcomes
+            evaluations.append(evaluate(model, problems, plan, draw=draw, engine=StoredOnly()))
         except NotStored:
             raise MathbError(
                 f"The store lacks attempts of {model.name} at {on} under the plan {plan} (draw {draw}); sample them "
                 f"first: mathb evaluate {model.name} --on {on} --attempts {attempts}."
             ) from None
+        outcomes = evaluations[-1].outcomes
         arms.append(outcomes.assign(model=outcomes["name"]))
     note = f"sampled and graded by mathb_kit, grader {arms[0]['grader'].iloc[0]}"
-    return Arms(arms[0], tuple(arms[1 : len(models)]), tuple(arms[len(models) :]), on, note)
+    attempts = tuple(attempts_of(each) for each in evaluations[: len(models)])
+    settings = tuple({"prompt": model.prompt, **vars(model.sampling)} for model in models)
+    return Arms(arms[0], tuple(arms[1 : len(models)]), tuple(arms[len(models) :]), on, note, attempts, settings)
 
 
 def _n_max(outcomes: pd.DataFrame) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mathb_kit.csv_files import as_written, write_csv
 from mathb_kit.evaluation import Evaluation
 from mathb_kit.lab.composition import run_composition
 from mathb_kit.lab.run_folder import read_log, read_recipe
@@ -64,7 +65,7 @@ class Result:
         folder = self.board.folder / "result"
         folder.mkdir(parents=True, exist_ok=True)
         for name in _TABLES:
-            getattr(self, name).to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+            write_csv(getattr(self, name), folder / f"{name}.csv")
         report = {
             "settings": self.board.model_dump(mode="json"), "matched_level": self.matched_level,
             "provenance": provenance(),
@@ -175,7 +176,7 @@ def _with_earlier_rows(new: Result, old: Result | None) -> Result:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    table = pd.read_csv(path, dtype={"model": str, "grader": str})
+    table = as_written(pd.read_csv(path, dtype={"model": str, "grader": str}))
     if "first_correct" in table:
         table["first_correct"] = table["first_correct"].astype("Int64")
     return table

@@ -71,10 +71,11 @@ def plot_differences(
         )
         for axis, value in zip(grid[0], panels):
             rows = table if panel is None else table[table[panel] == value]
-            axis.axvline(0, color="0.5", linewidth=1, zorder=0)
+            apart = 0.3 if rows.duplicated(by).any() else 0  # marks of one row are drawn side by side
+            axis.axvline(0, color="0.5", linewidth=1.2, zorder=0.9)  # above the grid, below the marks
             for number, (k, (label, look)) in enumerate(zip(ks, looks.items())):
                 part = rows[rows["k"] == k].set_index(by).reindex(names)
-                shift = 0.3 * (number - (len(ks) - 1) / 2) / max(1, len(ks) - 1)
+                shift = apart * (number - (len(ks) - 1) / 2) / max(1, len(ks) - 1)
                 heights = [row + shift for row in range(len(names))]
                 axis.hlines(heights, part["low"], part["high"], color=look["color"], linewidth=2.2)
                 axis.plot(

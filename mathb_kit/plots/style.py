@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mathb_kit.csv_files import write_csv
 from mathb_kit.plots.looks import INK, NEUTRAL, PALETTE, look_of
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def save_figure(figure: Figure, data: pd.DataFrame, folder: Path | str, name: st
     with figure_style():
         figure.savefig(folder / f"{name}.png", metadata={"Software": None})
         figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
-    data.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+    write_csv(data, folder / f"{name}.csv", float_format="%.6g")
     if caption:
         (folder / f"{name}.txt").write_text(caption.strip() + "\n", encoding="utf-8")
     return folder / f"{name}.png"

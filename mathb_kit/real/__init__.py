@@ -1,5 +1,6 @@
 """The study of real language models that needs no sampling: public counts of others, judged beside their null."""
 
+from mathb_kit.real.confounds import confounds_of_texts, lineage_with_texts
 from mathb_kit.real.judge import judge_beside_grader, judge_table, judged_completions
 from mathb_kit.real.sources import Source, as_committed, lineages, path_of, real_counts, real_sources
 from mathb_kit.real.tables import (
@@ -22,11 +23,13 @@ __all__ = [
     "Source",
     "as_committed",
     "beyond_frozen",
+    "confounds_of_texts",
     "beyond_held_out",
     "forecasts",
     "judge_beside_grader",
     "judge_table",
     "judged_completions",
+    "lineage_with_texts",
     "lineages",
     "otis_pairs",
     "otis_ranking",

@@ -29,6 +29,7 @@ class Source(Settings):
     licence: str
     grader: str
     settings: dict[str, Any] = {}
+    weights: dict[str, str] = {}
 
     @property
     def note(self) -> str:
@@ -101,5 +102,5 @@ def real_counts(name: str) -> Samples:
         on = "30 GSM8K problems"
     kept = [each for each in table if each not in ("unique_id", "benchmark", "run")]
     facts = origin_of(path, "counts", source=source.who, licence=source.licence, grader=source.grader,
-                      settings=source.settings)  # fmt: skip
+                      settings=source.settings, weights=source.weights)  # fmt: skip
     return counts_from_frame(pd.DataFrame(table[kept]), facts, columns=columns, on=on, where=str(path))

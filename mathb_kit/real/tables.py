@@ -31,13 +31,14 @@ def real_pair() -> PairComparison:
     """Qwen2.5-7B and SimpleRL-Zoo on MATH-500."""
     samples = real_counts("pair")
     base, tuned = samples.models
-    return compare_pair(samples.arm(base), samples.arm(tuned), on=samples.on, note=samples.note)
+    settings = (samples.settings(base), samples.settings(tuned))
+    return compare_pair(samples.arm(base), samples.arm(tuned), on=samples.on, note=samples.note, settings=settings)
 
 
 def pair_curves() -> pd.DataFrame:
     """pass@k of both models of the pair: name, k, estimate, low, high, problems, interval."""
     pair = real_pair()
-    both = pd.concat([pair.base_outcomes, pair.tuned_outcomes])
+    both = pd.concat([pair.tuned_outcomes, pair.base_outcomes])  # in the order, and so the colours, of their Expansion
     return pass_at_k_curve(both, list(pair.differences["k"]), by=["name"])
 
 

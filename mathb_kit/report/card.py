@@ -15,6 +15,7 @@ from mathb_kit.models.showing import asked_table
 from mathb_kit.places import cards_root
 from mathb_kit.plots import plot_pass_at_k, plot_sharpening
 from mathb_kit.provenance import provenance
+from mathb_kit.report.comparison import CONFOUNDS, confounds_table
 from mathb_kit.report.evaluated import health_record
 from mathb_kit.report.html import PageTable, Picture, render
 from mathb_kit.report.records import json_ready
@@ -25,6 +26,7 @@ from mathb_kit.sentences import (
     checkpoint_caveats,
     checkpoint_headline,
     checkpoint_sentences,
+    confounds_sentence,
     health_sentence,
     health_warnings,
     selection_warnings,
@@ -85,6 +87,7 @@ def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
         "gains": json_ready(judged.gains),
         "reached_with_tuning": json_ready(judged.reached_with_tuning()),
         "ordinary_sets": json_ready(judged.ordinary()) if judged.saturated else [],
+        "confounds": {name: json_ready(table) for name, table in judged.confounds.items()},
         "settings": json_ready(judged.settings()),
         "asked": {"base": json_ready(asked_table(judged.base)), "tuned": json_ready(asked_table(judged.tuned))},
         "grader": GRADER_VERSION,
@@ -108,9 +111,12 @@ def card_text(judged: CheckpointJudgement) -> str:
         f"Judged on: {judged.selection.words}{_graders(judged)}; plan: {judged.plan}.",
         *(f"{what}: {health_sentence(health)}" for what, health in _healths(judged).items()),
     ]
+    readings: list[str] = []
+    for name in judged.confounds:
+        readings += ["", f"{CONFOUNDS}, on {name} ({_alike(judged)}):", text_table(_readings(judged, name))]
     settings = f"Settings (--match {judged.pair.match}), and where they come from:"
     return "\n".join(
-        [checkpoint_headline(judged), "", *reached, "", *fine, "", settings, text_table(_settings(judged))]
+        [checkpoint_headline(judged), "", *reached, "", *fine, *readings, "", settings, text_table(_settings(judged))]
     )
 
 
@@ -135,6 +141,18 @@ def _reached_by_part(judged: CheckpointJudgement) -> pd.DataFrame:
         shares = zip(table[who], table[f"{who}_low"], table[f"{who}_high"])
         table[column] = [f"{count} ({100 * low:.1f} to {100 * high:.1f} %)" for count, low, high in shares]
     return table[["part", "problems", *columns.values()]].rename(columns={"part": "reached of"})
+
+
+def _readings(judged: CheckpointJudgement, name: str) -> pd.DataFrame:
+    """`CheckpointJudgement.confounds` of one set under the models' names."""
+    base = f"{judged.base.name}{' re-drawn' if name == judged.on.name else ''}"
+    return confounds_table(judged.confounds[name], base, judged.tuned.name)
+
+
+def _alike(judged: CheckpointJudgement) -> str:
+    """Which attempts the readings are of."""
+    plan = judged.plan
+    return "all attempts" if plan.is_fixed else f"the first {plan.rounds[0]:,} attempts at every problem"
 
 
 def _elicited(judged: CheckpointJudgement) -> pd.DataFrame:
@@ -202,6 +220,10 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
         ),
         settings=PageTable.of(_settings(judged), f"Whose settings: {judged.pair.match}. Beside each value, its origin"),
         health=[f"{what}: {health_sentence(health)}" for what, health in _healths(judged).items()],
+        confounds=[
+            (confounds_sentence(table), PageTable.of(_readings(judged, name), f"On {name}, {_alike(judged)}"))
+            for name, table in judged.confounds.items()
+        ],
         by_problem=PageTable.of(_by_problem(judged), "What tuning changed, one row a problem", sortable=True),
         provenance=json.dumps(record["provenance"], indent=1),
     )  # fmt: skip

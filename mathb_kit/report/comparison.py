@@ -10,19 +10,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.atomic import write_text
-from mathb_kit.judging import PairComparison, confounds_of_counts
+from mathb_kit.judging import PairComparison
+from mathb_kit.judging.confounds import UNKNOWN
 from mathb_kit.places import cards_root
 from mathb_kit.plots.pairs import plot_beside_null
 from mathb_kit.provenance import provenance
 from mathb_kit.report.html import PageTable, Picture, render
 from mathb_kit.report.records import json_ready
 from mathb_kit.report.separation import separation_record, separation_tables, worth_table
-from mathb_kit.sentences import pair_headline, pair_sentences, separation_sentences
+from mathb_kit.report.terminal import text_table
+from mathb_kit.sentences import (
+    confounds_sentence,
+    pair_headline,
+    pair_sentences,
+    separation_sentences,
+    settings_sentence,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+CONFOUNDS = "What else the difference may be made of: the same attempts read otherwise"
 _LONGEST = 150  # characters of a file's name, which names of models may exceed
 
 
@@ -42,8 +51,8 @@ def comparison_text(pair: PairComparison) -> str:
         f"Solved at least once in {pair.n:,} attempts (95 %: Clopper-Pearson):",
         pair.reach.to_string(**shown),
     ]  # fmt: skip
-    readings = confounds_table(pair).to_string(**shown)
-    lines += ["", f"What else a difference at k = {pair.half:,} may be made of:", readings]
+    lines += ["", f"{CONFOUNDS}:", text_table(confounds_table(pair.confounds, pair.base, pair.tuned))]
+    lines += ["", confounds_sentence(pair.confounds), settings_sentence(*pair.settings)]
     if len(named):
         lines += ["", "Newly reached or lost, beyond chance:", _by_problem(named).to_string(**shown)]
     return "\n".join(lines)
@@ -62,7 +71,8 @@ def comparison_record(pair: PairComparison, origin: Mapping[str, Any] | None = N
         "reach": json_ready(pair.reach),
         "foreseen": None if pair.foreseen is None else json_ready(pair.foreseen.to_dict()),
         "redrawn": [json_ready(each.to_frame()) for each in pair.judgements],
-        "confounds": json_ready(confounds_of_counts(pair.base_outcomes, pair.tuned_outcomes, pair.half)),
+        "confounds": json_ready(pair.confounds),
+        "settings": json_ready({"base": dict(pair.settings[0]), "tuned": dict(pair.settings[1])}),
         "gains": json_ready(pair.gains),
         "without_verdict": None if pair.unscored is None else json_ready(pair.unscored),
         "origin": json_ready(dict(origin or {})),
@@ -100,10 +110,8 @@ def write_comparison(
         expansion=Picture.of(plot_beside_null(pair.expansion, base=pair.base, tuned=pair.tuned), caption),
         beside=PageTable.of(beside_null(pair), "Expansion and the frozen base's own, with 95 % intervals"),
         curves=PageTable.of(_differences(pair), f"pass@k; 95 %: {pair.differences['interval'].iloc[0]}"),
-        confounds=PageTable.of(
-            confounds_table(pair),
-            f"The same attempts read otherwise, at k = {pair.half:,}; what is empty needs the texts",
-        ),
+        confounds=PageTable.of(confounds_table(pair.confounds, pair.base, pair.tuned), CONFOUNDS),
+        told=[confounds_sentence(pair.confounds), settings_sentence(*pair.settings)],
         apart=separation_sentences(pair.separation),
         apart_tables=separation_tables(pair.separation),
         reach=PageTable.of(pair.reach, f"Solved at least once in {pair.n:,} attempts, 95 % Clopper-Pearson"),
@@ -121,11 +129,15 @@ def beside_null(pair: PairComparison) -> pd.DataFrame:
     return pair.expansion[columns].rename(columns=lambda name: name.replace("_", " "))
 
 
-def confounds_table(pair: PairComparison) -> pd.DataFrame:
-    """Which readings the outcomes allow, and which they cannot tell (``confounds_of_counts``)."""
-    return confounds_of_counts(pair.base_outcomes, pair.tuned_outcomes, pair.half).rename(
-        columns={"base": pair.base, "tuned": pair.tuned}
-    )
+def confounds_table(confounds: pd.DataFrame, base: str, tuned: str) -> pd.DataFrame:
+    """`PairComparison.confounds` under the models' names; "explains" is what of the difference is gone under a reading.
+
+    The last column says which readings are bounds, and what cannot be told. A model beside itself by name, in two
+    draws, is called base and tuned.
+    """
+    names = {"base": base, "tuned": tuned} if base != tuned else {}
+    remarks = confounds["about"].map(lambda about: about if about == UNKNOWN else "at most" * ("at most" in about))
+    return confounds.drop(columns="about").assign(**{"": remarks}).rename(columns=names)
 
 
 def comparison_latex(pair: PairComparison) -> str:
@@ -173,10 +185,6 @@ def methods(pair: PairComparison) -> str:
         f"{100 * seen.iloc[0]:.2g} % on; smaller ones could not be seen."
         if len(seen) else ""
     )  # fmt: skip
-    order = "" if "first_correct" in pair.base_outcomes else (
-        " Only counts were available, so that truncation, extraction of answers and matched tokens could not be told "
-        "apart."
-    )  # fmt: skip
     return (
         f"{pair.tuned} and {pair.base} were compared on all {counts.sum()} problems of {pair.on}, which neither draw "
         f"selected; plan: {', '.join(plans)} attempts per problem; verdicts: {', '.join(graders)}. Expansion at k <= "
@@ -187,7 +195,8 @@ def methods(pair: PairComparison) -> str:
         f"{pair.gains['test'].iloc[0]}, one-sided, with Benjamini-Hochberg at 5 % over all {len(pair.gains)} problems, "
         f"for gains and losses apart: {gained} gained, {lost} lost; of the {counts['tuned only']} problems that only "
         f"{pair.tuned} solved, {truly_new} are gains by that test, of the {counts['base only']} that only {pair.base} "
-        f"solved, {truly_gone} are losses.{power}{order}"
+        f"solved, {truly_gone} are losses.{power} {confounds_sentence(pair.confounds)} "
+        f"{settings_sentence(*pair.settings)}"
     )
 
 

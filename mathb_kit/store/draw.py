@@ -47,9 +47,14 @@ class StoredDraw:
         """See `Store.done`."""
         return self.store.done(self.model_key, self.name)
 
-    def attempts(self, problems: Collection[str] | None = None, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    def attempts(
+        self,
+        problems: Collection[str] | None = None,
+        columns: Sequence[str] | None = None,
+        first: int | None = None,
+    ) -> pd.DataFrame:
         """See `Store.read_attempts`."""
-        return self.store.read_attempts(self.model_key, self.name, problems, columns)
+        return self.store.read_attempts(self.model_key, self.name, problems, columns, first)
 
     def text_hashes(self, problems: Collection[str] | None = None) -> pd.DataFrame:
         """See `Store.read_text_hashes`."""

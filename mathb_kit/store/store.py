@@ -118,6 +118,7 @@ class Store:
         draw: str,
         problems: Collection[str] | None = None,
         columns: Sequence[str] | None = None,
+        first: int | None = None,
     ) -> pd.DataFrame:
         """Attempts, one row per (problem, index), sorted by both.
 
@@ -126,9 +127,10 @@ class Store:
             draw: name of the draw.
             problems: problem keys to keep; all by default.
             columns: columns to return; all by default. Without ``text`` reading is far cheaper.
+            first: how many of each problem, by index; all by default.
         """
         folder = self._folder("attempts", model_key, draw)
-        return self._read_distinct(folder, ATTEMPTS, problems, columns)
+        return self._read_distinct(folder, ATTEMPTS, problems, columns, index=None if first is None else range(first))
 
     def read_text_hashes(self, model_key: str, draw: str, problems: Collection[str] | None = None) -> pd.DataFrame:
         """Attempts without their texts, which need not fit into memory together.
@@ -294,7 +296,7 @@ class Store:
         schema: pa.Schema,
         columns: Sequence[str],
         shards: Collection[str] | None = None,
-        **among: Collection[str] | None,
+        **among: Collection[Any] | None,
     ) -> pa.Table:
         """Rows of these shards (None: all), oldest first, whose columns in ``among`` hold a given value (None: any)."""
 
@@ -321,12 +323,13 @@ class Store:
         problems: Collection[str] | None = None,
         columns: Sequence[str] | None = None,
         shards: Collection[str] | None = None,
+        index: Collection[int] | None = None,
     ) -> pd.DataFrame:
         columns = list(schema.names if columns is None else columns)
         if unknown := [name for name in columns if name not in schema.names]:
             raise MathbError(f"The store has no column {unknown[0]!r}; choose among {', '.join(schema.names)}.")
         needed = list(dict.fromkeys([*columns, "problem", "index"]))
-        frame = self._read(folder, schema, needed, shards, problem=problems).to_pandas()
+        frame = self._read(folder, schema, needed, shards, problem=problems, index=index).to_pandas()
         # The first of two rows is the older shard's. Attempts and answers both keep that one: an answer is never paired
         # with the other writer's text.
         frame = frame.drop_duplicates(["problem", "index"])

@@ -5,12 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from mathb_kit.cli import app
 from mathb_kit.errors import MathbError
 from mathb_kit.foreign import arms_of, import_files, load_samples, open_samples, read_foreign_counts, require_comparable
 
@@ -61,46 +58,6 @@ def test_an_import_comes_back_as_it_was_kept(tmp_path):
     assert again.origin == samples.origin and len(again.origin["files"][0]["sha256"]) == 64
     assert again.note == "sampled elsewhere: somebody; MIT; verdicts exact match"
     assert str(tmp_path) not in json.dumps(again.origin)
-
-
-DIRTY = {
-    "missing column": ("model,problem,n\na,p1,4\n", "has no column 'c' (how many were correct); it has model, problem"),
-    "n below c": ("problem,n,c\np1,4,5\n", "row 1 (problem 'p1', 5 of 4) has more correct attempts than attempts"),
-    "a problem twice": ("problem,n,c\np1,4,1\np1,4,2\n", "row 2 (problem 'p1', 2 of 4) is there twice"),
-    "empty gold": ("problem,n,c,gold\np1,4,1,\n", "row 1 (problem 'p1', 1 of 4) has an empty gold"),
-    "no number": ("problem,n,c\np1,4,many\n", "row 1: c is 'many', not a whole number"),
-    "another delimiter": ("problem;n;c\np1;4;1\n", "separates its columns by semicolons; save it with commas"),
-    "no rows": ("problem,n,c\n", "has no rows"),
-    "no problem": ("problem,n,c\n,4,1\n", "row 1 (problem '', 1 of 4) names no problem"),
-}
-
-
-@pytest.mark.parametrize("fault", DIRTY)
-def test_a_dirty_file_of_counts_is_refused_in_one_sentence_and_keeps_nothing(fault, tmp_path):
-    text, said = DIRTY[fault]
-    (tmp_path / "dirty.csv").write_text(text)
-    done = CliRunner().invoke(app, ["import", str(tmp_path / "dirty.csv")])
-    assert done.exit_code == 2 and not done.stdout
-    lines = done.stderr.strip().split("\n")
-    assert len(lines) == 1 and said in lines[0] and "dirty.csv" in lines[0], done.stderr
-    assert not (tmp_path / "runs" / "imports").exists()
-
-
-def test_utf_16_and_a_truncated_line_are_refused_in_one_sentence(tmp_path):
-    (tmp_path / "u.csv").write_bytes(CSV.encode("utf-16"))
-    with pytest.raises(MathbError, match=r"u\.csv is in UTF-16; save it as UTF-8"):
-        import_files([tmp_path / "u.csv"])
-    (tmp_path / "t.jsonl").write_text('{"problem": "p1", "n": 4, "c": 1}\n{"problem": "p2", "n": 4')
-    with pytest.raises(MathbError, match=r"t\.jsonl, line 2 is not a JSON object"):
-        import_files([tmp_path / "t.jsonl"])
-
-
-def test_a_million_rows_are_read(tmp_path):
-    rng = np.random.default_rng(0)
-    c = rng.integers(0, 17, 1_000_000)
-    pd.DataFrame({"problem": np.arange(len(c)), "n": 16, "c": c}).to_csv(tmp_path / "big.csv", index=False)
-    samples = read_foreign_counts(tmp_path / "big.csv")
-    assert len(samples.outcomes) == 1_000_000 and samples.outcomes["c"].sum() == c.sum()
 
 
 def test_arms_are_never_compared_in_silence(tmp_path):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 
 import pandas as pd
 import pytest
@@ -119,74 +117,43 @@ def test_logs_that_cannot_be_read_are_refused_in_one_sentence(stored, tmp_path):
         import_files([plain])
 
 
-INSPECT = '''
-import sys, types
-fake = types.ModuleType("tiktoken")  # it would fetch its table of words from the network
-fake.get_encoding = lambda name: types.SimpleNamespace(encode=lambda text, **_: text.split())
-sys.modules["tiktoken"] = fake
-from inspect_ai import Epochs, Task, eval
-from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import GenerateConfig, ModelOutput, get_model
-from inspect_ai.scorer import match
-data = [Sample(id=f"p{i}", input=f"Find ${i}+{i + 1}$.", target=str(2 * i + 1)) for i in range(3)]
-def outputs():
-    for epoch in range(4):
-        for i in range(3):
-            value = 2 * i + 1 if (epoch + i) % 2 == 0 else 99
-            stop = "max_tokens" if (epoch, i) == (3, 2) else "stop"
-            text = f"\\\\boxed{{{value}}}\\n\\nANSWER: {value}"
-            yield ModelOutput.from_content("mockllm/model", text, stop_reason=stop)
-for form in ("eval", "json"):
-    task = Task(dataset=MemoryDataset(data, name="sums"), scorer=match(numeric=True), epochs=Epochs(4, "mean"))
-    (log,) = eval(task, model=get_model("mockllm/model", custom_outputs=list(outputs())), log_dir=sys.argv[1],
-                  log_format=form, display="none", max_samples=1)
-    assert log.status == "success", log.error
-'''
+def test_rewards_of_minus_one_and_one_are_verdicts_and_others_are_none(tmp_path):
+    def verdicts(scores: list) -> list:
+        path = tmp_path / "run" / "3.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        lines = [{"input": "p", "output": r"\boxed{5}", "gts": "5", "score": score, "step": 3} for score in scores]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return import_files([path]).verdicts["their_verdict"].tolist()
+
+    assert verdicts([1.0, -1.0]) == [True, False] and verdicts([-1.0]) == [False]
+    assert verdicts([0.0, 1.0]) == [False, True]
+    assert verdicts([0.5, 1.0, -1.0]) == [None, True, None]  # some other reward: only 1 is what it says
+    assert verdicts(["True", "False", "0.5", "1.0"]) == [True, False, None, True]  # numpy's, written as texts
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not os.environ.get("MATHB_INSPECT_PYTHON"), reason="MATHB_INSPECT_PYTHON names no environment")
-def test_what_inspect_really_writes_is_read(tmp_path):
-    """Its scheduler hands canned outputs to samples in an order of its own: verdicts are compared as a whole."""
-    (tmp_path / "make.py").write_text(INSPECT)
-    subprocess.run([os.environ["MATHB_INSPECT_PYTHON"], tmp_path / "make.py", tmp_path / "logs"], check=True)
-    logs = sorted((tmp_path / "logs").iterdir())
-    assert sorted(path.suffix for path in logs) == [".eval", ".json"]
-    for path in logs:
-        samples = import_files([path])
-        assert samples.on == "sums" and samples.outcomes["n"].tolist() == [4, 4, 4]
-        assert samples.outcomes["truncated"].sum() == 1
-        (row,) = compare_verdicts(samples.verdicts).to_dict("records")
-        assert row["only_ours"] == row["only_theirs"] == row["one_sided"] == 0 and 0 < row["both_correct"] < 12
+def test_an_empty_completion_is_an_attempt_without_an_answer_and_an_error_is_none(stored, tmp_path):
+    _, rows, _ = stored
+    log = inspect_log(rows[:3])
+    for sample in log["samples"]:
+        sample["id"] = "p"
+        sample["target"] = "5"
+    log["samples"][0]["output"]["completion"] = ""
+    log["samples"][1] |= {"error": {"message": "server gone"}, "scores": {}}
+    log["samples"][2]["limit"] = {"type": "token"}
+    (tmp_path / "log.json").write_text(json.dumps(log))
+    samples = import_files([tmp_path / "log.json"])
+    assert samples.verdicts["rung"].tolist()[:2] == ["extraction", "no text"]
+    assert samples.outcomes[["no_answer", "grader_failed"]].iloc[0].tolist()[1] == 1
+    assert samples.verdicts["truncated"].tolist()[2]
 
 
-LM_EVAL = '''task: sums
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: {folder}/sums.jsonl}}}}
-test_split: test
-output_type: generate_until
-doc_to_text: "{{{{problem}}}}\\n"
-doc_to_target: "{{{{answer}}}}"
-generation_kwargs: {{until: ["</s>"], do_sample: true, temperature: 1.0, max_gen_toks: 32}}
-repeats: 3
-filter_list: [{{name: keep, filter: [{{function: take_first_k, k: 3}}]}}]
-metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}]
-'''
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not os.environ.get("MATHB_LM_EVAL_PYTHON"), reason="MATHB_LM_EVAL_PYTHON names no environment")
-def test_what_lm_eval_really_writes_is_read(tmp_path):
-    from mathb_kit.miniature import CHECKPOINTS
-
-    rows = [{"problem": f"Let $a={i}+{i + 1}$. Find $a$.", "answer": str(2 * i + 1)} for i in range(3)]
-    (tmp_path / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (tmp_path / "sums.yaml").write_text(LM_EVAL.format(folder=tmp_path))
-    command = [os.environ["MATHB_LM_EVAL_PYTHON"], "-m", "lm_eval", "--model", "hf", "--model_args",
-               f"pretrained={CHECKPOINTS / 'mini-base-1'}", "--tasks", "sums", "--include_path", tmp_path,
-               "--log_samples", "--output_path", tmp_path / "out", "--device", "cpu"]  # fmt: skip
-    subprocess.run(command, check=True, env=os.environ | {"HF_HUB_OFFLINE": "1"})
-    (path,) = (tmp_path / "out").rglob("samples_*.jsonl")
-    samples = import_files([path])
-    assert samples.outcomes["n"].tolist() == [3, 3, 3] and samples.outcomes["gold"].tolist() == ["1", "3", "5"]
-    assert samples.origin["settings"]["tool"].startswith("lm-eval 0.") and samples.models == ["mini-base-1"]
+@pytest.mark.parametrize(
+    ("folders", "model"),
+    [("details/maker/model/2026-01-01", "maker/model"), ("details/dummy/2026-01-01", "dummy"),
+     ("details/home/me/runs/my-model/2026-01-01", "my-model"), ("elsewhere", "elsewhere")],
+)  # fmt: skip
+def test_the_model_of_lightevals_details_is_in_their_path(folders, model, stored, tmp_path):
+    _, rows, _ = stored
+    folder = tmp_path / folders
+    folder.mkdir(parents=True)
+    assert import_files([WRITERS["lighteval"](rows[:4], folder)]).models == [model]

@@ -19,7 +19,8 @@ PACKAGE = Path(mathb_kit.__file__).parent
 # Lowest first. A module imports from rows above its own and from its own package, never from beside or below.
 LAYERS = [
     ["errors", "verdicts"],
-    ["places", "extras", "children", "settings", "progress", "plan", "atomic", "api_key", "wire", "silence"],
+    ["places", "extras", "children", "settings", "progress", "plan", "atomic", "csv_files", "api_key", "wire",
+     "silence"],
     ["provenance", "miniature", "published", "endpoint"],
     ["problems", "models"],
     ["profiles", "store"],

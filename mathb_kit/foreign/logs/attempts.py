@@ -87,13 +87,23 @@ def _count(value: Any) -> int | None:
     return int(value)
 
 
+_WORDS = {
+    True: ("c", "correct", "true", "yes"),
+    False: ("i", "incorrect", "wrong", "false", "no", "p", "partial", "n", "noanswer", "no_answer"),
+}
+
+
 def yes_or_no(value: Any) -> bool | None:
     """A score as a verdict: 1, True and inspect's "C" are correct, 0, False, "I", "P" and "N" are not.
 
-    Partial credit between 0 and 1 is neither, and nor is anything else.
+    Partial credit between 0 and 1 is neither, and nor is anything else. Numbers and booleans may be written as texts.
     """
     if isinstance(value, str):
-        return {"C": True, "I": False, "P": False, "N": False, "1": True, "0": False}.get(value.strip().upper()[:1])
+        word = value.strip().lower()
+        try:
+            value = float(word)
+        except ValueError:
+            return next((verdict for verdict, words in _WORDS.items() if word in words), None)
     if isinstance(value, bool | int | float) and value in (0, 1):
         return bool(value)
     return None

@@ -21,7 +21,8 @@ _ZSTD = 93  # a method of zip archives that Python reads from 3.14 on; Inspect w
 def read_inspect(path: Path, model: str | None = None) -> Attempts:
     """The samples of one log.
 
-    Their verdict is that of the log's first scorer. A sample that ended with an error has no text.
+    Their verdict is that of the log's first scorer. A sample that ended with an error has no text; one that ended at a
+    limit of the task (tokens, time, messages) was cut short.
 
     Args:
         path: ``.eval`` or ``.json``.
@@ -58,15 +59,17 @@ def read_inspect(path: Path, model: str | None = None) -> Attempts:
 def _row(sample: Mapping[str, Any], model: str) -> dict[str, Any]:
     output = sample.get("output") or {}
     choices = output.get("choices") or [{}]
-    text = None if sample.get("error") else output.get("completion", _said(choices[0].get("message") or {}))
+    there = bool(output.get("choices") or output.get("completion")) and not sample.get("error")
+    text = output.get("completion", _said(choices[0].get("message") or {})) if there else None
+    cut = True if sample.get("limit") else finished(choices[0].get("stop_reason"))
     scores = sample.get("scores") or ({"score": sample["score"]} if sample.get("score") else {})
     first = next(iter(scores.values()), None) or {}
     target = sample.get("target")
     if isinstance(target, list):
         target = target[0] if len(target) == 1 else None
     return attempt(
-        model, sample.get("id"), text or None, target, yes_or_no(first.get("value")),
-        truncated=finished(choices[0].get("stop_reason")), tokens=(output.get("usage") or {}).get("output_tokens"),
+        model, sample.get("id"), text, target, yes_or_no(first.get("value")),
+        truncated=cut, tokens=(output.get("usage") or {}).get("output_tokens"),
     )  # fmt: skip
 
 

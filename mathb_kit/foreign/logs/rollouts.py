@@ -19,33 +19,45 @@ def read_rollouts(path: Path, model: str | None = None) -> Attempts:
     """Rows of verl (input, output, gts, score, step) or of TRL (prompt, completion, one column per reward, step).
 
     A problem is known by the hash of its prompt; each step of training is a draw of its own, for the model changes in
-    between. Their verdict is the reward where it is 0 or 1 (verl: ``acc`` before ``score``; TRL: the first reward).
+    between. Their verdict is the reward where it is 0 or 1, or where all rewards of the file are -1 or 1 (verl: ``acc``
+    before ``score``; TRL: the first reward). TRL writes a gold only where a reward function logs one
+    (``log_extra("gold", [...])``).
 
     Raises:
         MathbError: rows of neither kind.
     """
-    rows, name = [], model or path.parent.name or "model"
+    rows, run = [], _run(path)
     for where, row in read_rows(path, parse_json_of_others):
         with laid_out(where, "verl or TRL"):
-            rows.append(_attempt(where, row, name))
-    return Attempts(path.parent.name or path.stem, rows, {"tool": "rollouts of training"})
+            rows.append(_attempt(where, row, model or run))
+    given = {reward for reward, _ in rows if isinstance(reward, int | float)}
+    signed = -1 in given and given <= {-1, 1}
+    attempts = [{**row, "their_verdict": yes_or_no(0 if signed and reward == -1 else reward)} for reward, row in rows]
+    return Attempts(run, attempts, {"tool": "rollouts of training"})
 
 
-def _attempt(where: str, row: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _run(path: Path) -> str:
+    """The folder that a trainer wrote into; TRL's has one more in it, for completions."""
+    folder = path.resolve().parent
+    return (folder.parent.name if folder.name == "completions" else folder.name) or path.stem
+
+
+def _attempt(where: str, row: Mapping[str, Any], name: str) -> tuple[Any, dict[str, Any]]:
+    """The reward, and the attempt without a verdict."""
     draw = f"step-{row['step']}" if row.get("step") is not None else "main"
     if "input" in row and "output" in row:
         prompt, text, gold = row["input"], row["output"], row.get("gts", row.get("ground_truth"))
-        verdict = yes_or_no(row.get("acc", row.get("score")))
+        reward = row.get("acc", row.get("score"))
     elif "prompt" in row and "completion" in row:
         prompt, text = _said(row["prompt"]), _said(row["completion"])
         gold = next((row[key] for key in ("gold", "answer", "solution") if row.get(key) is not None), None)
         rewards = [row[key] for key in row if key not in _NOT_REWARDS and isinstance(row[key], int | float)]
-        verdict = yes_or_no(rewards[0]) if rewards else None
+        reward = rewards[0] if rewards else None
     else:
         raise MathbError(f"{where} is neither a rollout of verl (input, output) nor of TRL (prompt, completion).")
     if not prompt.strip():  # rows of all such prompts would be one problem's
         raise ValueError("its prompt is empty")
-    return attempt(name, statement_hash(prompt), text, gold_of(gold), verdict, draw=draw)
+    return reward, attempt(name, statement_hash(prompt), text, gold_of(gold), None, draw=draw)
 
 
 def _said(value: Any) -> str:
