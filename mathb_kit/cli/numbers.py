@@ -88,13 +88,13 @@ def grade(
     The same rows come back with verdict, answer and the rung of the ladder that decided. With --json and -o the counts
     are on stdout. With --explain: what was read from the text, by which rule, and which rung decided; a row disagrees
     if it has a field expected, label or correct that the verdict contradicts, or without one if it is not correct.
-    With --judge a model at a server may accept what the ladder left, once it was measured on labelled rows.
+    With --judge a model at a server may accept what the ladder left, once it was measured on labelled rows; it needs
+    --judge-model and --evaluated, and without --ask prints the price.
 
     \b
     Example: mathb grade predictions.jsonl -o graded.jsonl
     Example: mathb grade predictions.jsonl --skip-bad -o graded.jsonl
     Example: mathb grade predictions.jsonl --explain --row 12
-    Example: mathb grade answers.jsonl --judge http://host:8000/v1 --judge-model M --evaluated mine
     """
     if explain or row:
         if output is not None or as_json:

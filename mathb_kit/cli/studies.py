@@ -99,7 +99,7 @@ def course(
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where copies to work in go.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the notebooks of the course, or copy them into a folder of yours.
+    """List the notebooks of the course, or copy them.
 
     Copies go with the pages that they link to; nothing that is there is written over.
 

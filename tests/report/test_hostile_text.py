@@ -22,7 +22,7 @@ from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems import load_problems
 from mathb_kit.problems.problem import Problem, ProblemSet
-from mathb_kit.profiles import Profile, load_profile
+from mathb_kit.profiles import load_profile
 from mathb_kit.report.card import write_card
 from mathb_kit.report.comparison import write_comparison
 from mathb_kit.report.html import Picture, render
@@ -177,8 +177,7 @@ def test_the_page_of_a_run(tmp_path, monkeypatch):
             "tuned": {"mini-rl-1": "mini-base-1"}, "partial": (), "plan": Plan.fixed(40),
         }
     )  # fmt: skip
-    monkeypatch.setattr(Profile, "engine", Hostile(), raising=False)
-    object.__setattr__(study, "engine", Hostile())
+    monkeypatch.setattr("mathb_kit.results.engine_factory", lambda *_, **__: lambda model: Hostile())
     StudyResults(study).evaluations()
     figures = tmp_path / "figures"
     figures.mkdir()

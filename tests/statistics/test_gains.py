@@ -256,7 +256,7 @@ def test_stop_2_blinds_the_test_of_single_problems_and_a_plan_says_so():
 
 
 def test_counts_beyond_what_the_tables_of_the_exact_test_hold_are_refused_in_a_sentence():
-    rows = {"model": "m", "problem": ["p"], "n": 10**8, "plan": f"fixed {10**8}"}
+    rows = {"model": "m", "problem": ["p"], "draw": "main", "n": 10**8, "plan": f"fixed {10**8}"}
     base, tuned = (pd.DataFrame({**rows, "c": [c]}) for c in (0, 5))
     with pytest.raises(MathbError, match="hold up to about 20,000 attempts, not 100,000,000"):
         gains_by_problem(base, tuned, selected_by="")

@@ -141,11 +141,11 @@ def study_of_coins(tmp_path: Path) -> Profile:
             "partial": (), "plan": Plan((16, 32), 2, 16),
         }
     )  # fmt: skip
-    object.__setattr__(study, "engine", CoinEngine(0.08))
     return study
 
 
-def test_the_numbers_are_those_of_the_results_of_a_study(tmp_path):
+def test_the_numbers_are_those_of_the_results_of_a_study(tmp_path, monkeypatch):
+    monkeypatch.setattr("mathb_kit.results.engine_factory", lambda *_, **__: lambda model: CoinEngine(0.08))
     study = study_of_coins(tmp_path)
     results = StudyResults(study)
     results.evaluations()
