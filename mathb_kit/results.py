@@ -6,6 +6,7 @@ The files beside the figures are written for readers; nothing is read back from 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import asdict
 from functools import cached_property
 
 import pandas as pd
@@ -21,6 +22,8 @@ from mathb_kit.judging import (
     change_by_problem,
     expansion_beside_redrawn,
     judge,
+    judge_seeds,
+    redraw_names,
 )
 from mathb_kit.lab.result import mode_shares
 from mathb_kit.plan import Plan
@@ -28,6 +31,7 @@ from mathb_kit.problems import ProblemSet
 from mathb_kit.profiles import Profile
 from mathb_kit.sampling import NotStored, StoredOnly
 from mathb_kit.statistics import (
+    RedrawTest,
     attempts_saved,
     chance_corrected,
     fit_success_rates,
@@ -86,6 +90,19 @@ class StudyResults:
     def _on(self, name: str | None, models: Iterable[str]) -> dict[str, Evaluation]:
         pairs = [(model, name) for model in models if name]
         return {model: each for (model, _), each in self._evaluated(pairs).items()}
+
+    @cached_property
+    def redrawn(self) -> dict[str, list[Evaluation]]:
+        """By base that something was tuned from, its fresh draws on what it left unsolved of the hard set."""
+        draws = {}
+        for base in dict.fromkeys(self.study.tuned.values()):
+            if base not in self.on_hard_set:
+                continue
+            model, chosen = self.study.model(base), self.hard_problems.unsolved_by(base)
+            _, *others = redraw_names("main", self.study.redraws)
+            draws[base] = [self.on_hard_set[base]]
+            draws[base] += [evaluate(model, chosen, self.study.plan, draw=name, engine=self._engine) for name in others]
+        return draws
 
     def _evaluated(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Evaluation]:
         """Evaluations by model and set, each by the study's plan on what the model meets of the set."""
@@ -238,8 +255,8 @@ class StudyResults:
     @cached_property
     def expansion(self) -> pd.DataFrame:
         """Expansion against k of tuned models beside their re-drawn bases (``expansion_beside_redrawn``)."""
-        tried = self.on_hard_set
-        return expansion_beside_redrawn(tried, dict(self._pairs(tried)), self.hard_problems, self.study.ks)
+        tried, ks = self.on_hard_set, self.study.ks
+        return expansion_beside_redrawn(tried, dict(self._pairs(tried)), self.hard_problems, ks, self.redrawn)
 
     @cached_property
     def judgements(self) -> dict[str, Judgement]:
@@ -247,13 +264,34 @@ class StudyResults:
         tried, k = self.on_hard_set, self.k
         if not (pairs := self._pairs(tried)):
             raise NotStored(f"Of {self.study.name} no tuned model and its base are both here on {self.study.hard_set}.")
-        return {name: judge(tried[name], tried[base], self.hard_problems, k) for name, base in pairs}
+        return {name: judge(tried[name], self.redrawn[base], self.hard_problems, k) for name, base in pairs}
 
     @cached_property
     def reach(self) -> pd.DataFrame:
         """Expansion at the largest k of every tuned model, and of the re-drawn bases, with tests."""
         table = pd.concat([each.to_frame() for each in self.judgements.values()], ignore_index=True)
         return table[table["metric"] == "expansion"].drop_duplicates().drop(columns="metric")
+
+    @cached_property
+    def seeds(self) -> dict[str, RedrawTest]:
+        """By recipe, its seeds at once beside the re-drawn base (``judge_seeds``)."""
+        groups = {name: [self.judgements.get(seed) for seed in seeds] for name, seeds in self.study.seeds.items()}
+        return {name: judge_seeds(group) for name, group in groups.items() if all(group)}
+
+    @cached_property
+    def beside_redrawn(self) -> pd.DataFrame:
+        """Tuned minus re-drawn at the largest k, for every tuned model and for the seeds of a recipe at once.
+
+        Returns:
+            tuned, seeds, redraws, of, reached, redrawn (means over draws), difference, low, high, seeds_low,
+            seeds_high, p: see ``RedrawTest``.
+        """
+        tests = {name: each.test for name, each in self.judgements.items()}
+        tests |= {f"{name}, {each.seeds} seeds": each for name, each in self.seeds.items()}
+        table = pd.DataFrame(map(asdict, tests.values())).rename(columns={"tuned": "reached"})
+        table.insert(0, "tuned", list(tests))
+        ends = ["difference", "low", "high", "seeds_low", "seeds_high", "p"]
+        return table[["tuned", "seeds", "redraws", "of", "reached", "redrawn", *ends]]
 
     @cached_property
     def at_least(self) -> pd.DataFrame:

@@ -65,6 +65,9 @@ def evaluate(
             autocompletion=complete_sets,
         ),
     ] = [],
+    redraws: Annotated[
+        int, typer.Option(min=1, metavar="R", help="With --base: fresh draws of it to stand beside MODEL.")
+    ] = 1,
     hard_only: Annotated[bool, typer.Option("--hard-only", help="With --base: leave the ordinary sets out.")] = False,
     draw: DrawName = "main",
     shard: ShardOption = None,
@@ -77,9 +80,9 @@ def evaluate(
 ) -> None:
     """Measure pass@k, or what a model reaches beyond its base.
 
-    Samples and grades by an adaptive plan; what the store has is read. With --base the verdict stands beside a fresh
-    draw of the base, with intervals, and a card is written; flags from --temperature on are then for both models, on
-    top of --match, and --revision is for MODEL alone.
+    Samples and grades by an adaptive plan; what the store has is read. With --base the verdict stands beside fresh
+    draws of the base (4 --redraws see smaller gains than 1), with intervals, and a card is written; flags from
+    --temperature on are then for both models, on top of --match, and --revision is for MODEL alone.
 
     \b
     Example: mathb evaluate mini-base-1 --on mini-aime --attempts 16
@@ -106,8 +109,9 @@ def evaluate(
         names = [] if hard_only else ordinary or ordinary_sets(on)
         with only_result_on_stdout(as_json):
             judged = mb.judging.judge_checkpoint(
-                pair, chosen, plan, ordinary=[_first(each, limit) for each in names], engine_for=make, draw=draw
-            )
+                pair, chosen, plan, ordinary=[_first(each, limit) for each in names], engine_for=make, draw=draw,
+                redraws=redraws,
+            )  # fmt: skip
         page, data = write_card(judged)
         _warn(card_warnings(judged))
         if as_json:
@@ -115,9 +119,10 @@ def evaluate(
         else:
             print(f"{card_text(judged)}\n\nThe card: {page}\nThe same as JSON: {data}")
         return
-    if ordinary or hard_only or match != "vendor":
+    if ordinary or hard_only or match != "vendor" or redraws > 1:
         raise MathbError(
-            "--match, --ordinary and --hard-only are about a model beside its base; give --base, or leave them out."
+            "--match, --ordinary, --redraws and --hard-only are about a model beside its base; give --base, or leave "
+            "them out."
         )
     tried = asked_model(model, **flags)
     problems = mb.sampling.parse_shard(shard).of(chosen) if shard else chosen

@@ -4,6 +4,14 @@ from mathb_kit.judging.checkpoint import CheckpointJudgement, judge_checkpoint, 
 from mathb_kit.judging.confounds import confounds, confounds_of_counts
 from mathb_kit.judging.guessing import PERMUTED, UNIFORM, chance_lines, chance_of
 from mathb_kit.judging.health import Bounds, Health, health_of
-from mathb_kit.judging.judgement import Judgement, change_by_problem, expansion_beside_redrawn, judge, judge_on
+from mathb_kit.judging.judgement import (
+    Judgement,
+    change_by_problem,
+    expansion_beside_redrawn,
+    judge,
+    judge_on,
+    judge_seeds,
+    redraw_names,
+)
 from mathb_kit.judging.pairs import PairComparison, arms_of_store, compare_pair
 from mathb_kit.judging.selection import Selection

@@ -13,7 +13,7 @@ from mathb_kit.construction import DRAW, contamination, letters_and_digits
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
 from mathb_kit.judging.health import Health, health_of
-from mathb_kit.judging.judgement import Judgement, change_by_problem, judge_on
+from mathb_kit.judging.judgement import Judgement, change_by_problem, judge_on, mean_reach, redraw_names
 from mathb_kit.judging.selection import Selection, made_here, other_base, refuse_one_model, selection_by_column
 from mathb_kit.models import Model, Pair, settings_table
 from mathb_kit.plan import Plan
@@ -23,8 +23,6 @@ from mathb_kit.statistics import (
     compare_reach,
     frozen_null,
     paired_difference,
-    proportion_interval,
-    reach,
 )
 from mathb_kit.store import Store
 from mathb_kit.verdicts import Verdict
@@ -42,7 +40,8 @@ class CheckpointJudgement:
         plan: rounds and stop count of every evaluation.
         selection: which attempts of the base chose the problems judged on.
         problems: those: what the base had left unsolved.
-        tuned_attempts, redrawn_attempts: evaluations of the tuned model and of a fresh draw of the base on them.
+        tuned_attempts: evaluation of the tuned model on them.
+        redraws: evaluations of fresh draws of the base on them.
         saturated: by name of an ordinary set, evaluations of base and tuned model on the whole of it.
     """
 
@@ -52,7 +51,7 @@ class CheckpointJudgement:
     selection: Selection
     problems: ProblemSet
     tuned_attempts: Evaluation
-    redrawn_attempts: Evaluation
+    redraws: tuple[Evaluation, ...]
     saturated: Mapping[str, tuple[Evaluation, Evaluation]]
 
     @property
@@ -68,7 +67,7 @@ class CheckpointJudgement:
     @cached_property
     def judgement(self) -> Judgement:
         """Expansion of the tuned model and of the re-drawn base at the plan's last attempt."""
-        return judge_on(self.tuned_attempts, self.redrawn_attempts, self.problems, self.plan.n_max)
+        return judge_on(self.tuned_attempts, self.redraws, self.problems, self.plan.n_max)
 
     @cached_property
     def other_base(self) -> str | None:
@@ -80,8 +79,10 @@ class CheckpointJudgement:
         """By what was evaluated, what became of its attempts besides right and wrong."""
         evaluations = {
             f"{self.tuned.name} on {self.on.name}": self.tuned_attempts,
-            f"{self.base.name}, re-drawn": self.redrawn_attempts,
         }
+        for each in self.redraws:
+            which = f" (draw {each.draw.name})" if len(self.redraws) > 1 else ""
+            evaluations[f"{self.base.name}, re-drawn{which}"] = each
         for name, pair in self.saturated.items():
             evaluations |= {f"{each.model.name} on {name}": each for each in pair}
         return {what: health_of(each) for what, each in evaluations.items()}
@@ -96,16 +97,16 @@ class CheckpointJudgement:
 
         Returns:
             part, problems, tuned, tuned_low, tuned_high, redrawn, redrawn_low, redrawn_high: counts of problems
-            reached, with Clopper-Pearson intervals of their share. The first row is the whole.
+            reached (of several re-draws the mean), with intervals of their share: Clopper-Pearson, for a mean at equal
+            variance. The first row is the whole.
         """
-        k = self.plan.n_max
-        reached = [reach(each.outcomes, k) for each in (self.tuned_attempts, self.redrawn_attempts)]
-        rows = []
+        judgement, rows = self.judgement, []
+        arms = {"tuned": [judgement.comparison], "redrawn": judgement.nulls}
         for part, keys in self._parts():
             row: dict[str, Any] = {"part": part, "problems": len(keys)}
-            for who, solved in zip(("tuned", "redrawn"), reached):
-                low, high = proportion_interval(len(solved & keys), len(keys))
-                row |= {who: len(solved & keys), f"{who}_low": low, f"{who}_high": high}
+            for who, draws in arms.items():
+                count, low, high = mean_reach([each.tuned_reached for each in draws], keys)
+                row |= {who: count, f"{who}_low": low, f"{who}_high": high}
             rows.append(row)
         return pd.DataFrame(rows)
 
@@ -168,7 +169,7 @@ class CheckpointJudgement:
 
     def settings(self) -> pd.DataFrame:
         """Prompt and sampling of both side by side, with the share of truncated attempts (``settings_table``)."""
-        return settings_table(self.pair, self.redrawn_attempts.outcomes, self.tuned_attempts.outcomes)
+        return settings_table(self.pair, self.redraws[0].outcomes, self.tuned_attempts.outcomes)
 
     def _parts(self) -> Iterator[tuple[str, set[str]]]:
         """(name, problem keys) of the whole, of each source, and of what training saw and did not see."""
@@ -216,11 +217,12 @@ def seen_in_training(
     return set(contamination(problems, training).dropped["problem"]), "by statement"
 
 
-class Kept(TypedDict, total=False):
-    """Where the attempts of a judgement are kept."""
+class Drawn(TypedDict, total=False):
+    """Where the attempts of a judgement are kept, and how many fresh draws of the base stand beside the tuned model."""
 
     store: Store | None
     draw: str
+    redraws: int
 
 
 def judge_checkpoint(
@@ -230,7 +232,7 @@ def judge_checkpoint(
     *,
     ordinary: Sequence[ProblemSet] = (),
     engine_for: EngineFactory | None = None,
-    **kept: Unpack[Kept],
+    **drawn: Unpack[Drawn],
 ) -> CheckpointJudgement:
     """Sample, grade and compare; what the store has is read.
 
@@ -245,15 +247,17 @@ def judge_checkpoint(
         plan: rounds and stop count; reach is compared at its last attempt.
         ordinary: sets on which the base does well, to see what was lost.
         engine_for: gives the engine for a model (`mathb_kit.sampling.engine_factory`); the default engine if absent.
-        kept: ``store``, where attempts are kept, and ``draw``, the name of the draws that are compared; not that of the
-            selection.
+        drawn: ``store``, where attempts are kept; ``draw``, the name of the draws that are compared, not that of the
+            selection; ``redraws``, how many fresh draws of the base (``redraw_names``), one by default.
 
     Raises:
         MathbError: both are the same model, nothing is left unsolved by the base, or what sampling and grading report.
     """
     base, tuned = pair.base, pair.tuned
-    store, draw = kept.get("store"), kept.get("draw", "main")
+    store, draw, redraws = drawn.get("store"), drawn.get("draw", "main"), drawn.get("redraws", 1)
     refuse_one_model(pair)
+    if redraws < 1:
+        raise MathbError(f"A tuned model is judged beside at least one fresh draw of its base, not {redraws}.")
     if draw == DRAW:
         raise MathbError(f"The draw {DRAW!r} chooses the problems; compare by a draw of another name.")
 
@@ -275,6 +279,6 @@ def judge_checkpoint(
         )
     return CheckpointJudgement(
         pair, on, plan, selection, chosen,
-        attempts(tuned, chosen), attempts(base, chosen),
+        attempts(tuned, chosen), tuple(attempts(base, chosen, draw=name) for name in redraw_names(draw, redraws)),
         {each.name: (attempts(base, each), attempts(tuned, each)) for each in ordinary},
     )  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+from pydantic import Field
+
 from mathb_kit.errors import MathbError
 from mathb_kit.models import Model, asked, get_model
 from mathb_kit.models.entries import hub_models
@@ -80,6 +82,8 @@ class Profile(Settings):
         pool: candidates that the hard set is sieved from.
         screen: model that drops what it solves in 16 attempts before the sieve.
         hard_set: set derived from what the bases leave unsolved, if the study has one.
+        redraws: fresh draws of every base that something was tuned from, on what it left unsolved of the hard set.
+        seeds: by name of a recipe, the tuned models that differ in nothing but their seed.
         notebooks: notebook names in the order they run.
         engine: what samples.
         commit_figures: whether figures of the whole study go to ``figures/<name>/`` of the checkout.
@@ -102,6 +106,8 @@ class Profile(Settings):
     pool: str | None = None
     screen: str | None = None
     hard_set: str | None = None
+    redraws: Annotated[int, Field(ge=1)] = 1
+    seeds: dict[str, tuple[str, ...]] = {}
     notebooks: tuple[str, ...]
     engine: str = "transformers"
     commit_figures: bool = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ def comparison_record(pair: PairComparison, origin: Mapping[str, Any] | None = N
         "crossing": json_ready(pair.crossing),
         "reach": json_ready(pair.reach),
         "foreseen": None if pair.foreseen is None else json_ready(pair.foreseen.to_dict()),
-        "redrawn": [json_ready(each.to_frame()) for each in pair.judgements],
+        "redrawn": None if pair.judgement is None else json_ready(pair.judgement.to_frame()),
+        "beside_redraws": None if pair.judgement is None else json_ready(asdict(pair.judgement.test)),
         "confounds": json_ready(confounds_of_counts(pair.base_outcomes, pair.tuned_outcomes, pair.half)),
         "gains": json_ready(pair.gains),
         "without_verdict": None if pair.unscored is None else json_ready(pair.unscored),
@@ -151,7 +153,7 @@ def methods(pair: PairComparison) -> str:
     counts = pair.reach.set_index("who")["problems"]
     gained, lost = int(pair.gains["gained"].sum()), int(pair.gains["lost"].sum())
     truly_new, truly_gone = int(pair.newly_reached["gained"].sum()), int(pair.no_longer_reached["lost"].sum())
-    known = "" if pair.judgements else (
+    known = "" if pair.judgement is not None else (
         f" With one draw of the base there is no observed null at k = {pair.n}: counts of newly reached problems there "
         "stand beside a forecast only."
     )  # fmt: skip

@@ -18,6 +18,7 @@ from mathb_kit.sentences.judging import (
     gains_sentence,
     judgement_sentence,
     reach_with_interval,
+    seeds_sentence,
     verdict_sentence,
 )
 from mathb_kit.sentences.pairs import crossing_sentence, pair_headline, pair_sentences

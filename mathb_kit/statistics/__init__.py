@@ -24,7 +24,7 @@ from mathb_kit.statistics.intervals import (
     proportion_interval,
 )
 from mathb_kit.statistics.majority import cover, g_pass_at_k, majority_by_problem, mean_g_pass_at_k, neighbours
-from mathb_kit.statistics.mcnemar import RedrawTest, against_redraw, mcnemar
+from mathb_kit.statistics.mcnemar import mcnemar
 from mathb_kit.statistics.pass_at_k import pass_at_k
 from mathb_kit.statistics.planning import PlanChoice, PlanRequest, candidate_plans, choose_plan
 from mathb_kit.statistics.reach import (
@@ -36,6 +36,7 @@ from mathb_kit.statistics.reach import (
     reach,
     unsolved,
 )
+from mathb_kit.statistics.redraws import RedrawTest, beside_redraws, exchangeable_test
 from mathb_kit.statistics.success_rates import (
     SuccessRates,
     beta_success_rates,

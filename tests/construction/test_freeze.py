@@ -6,7 +6,7 @@ import tomllib
 import pytest
 
 from mathb_kit.construction.construct import funnel_before_models
-from mathb_kit.construction.release import main, mini_construction
+from mathb_kit.construction.release import construction_of, main
 from mathb_kit.lab.make import RECIPES, recipe_names
 from mathb_kit.miniature import CHECKPOINTS
 from mathb_kit.miniature.sets import FOLDER, problem_rows
@@ -45,12 +45,12 @@ def test_the_hard_set_was_sieved_by_the_shipped_bases_and_only_by_bases():
 def test_the_filters_of_today_lead_to_the_candidates_that_the_hard_set_was_screened_from():
     record = json.loads((FOLDER / "mini-math-b.provenance.json").read_text())
     before = [stage for stage in record["funnel"] if stage["stage"] not in ("pre-screen", "sieve")]
-    kept = funnel_before_models(mini_construction()).kept
+    kept = funnel_before_models(construction_of()).kept
     assert len(kept) == before[-1]["kept"]
     assert {row["origin"] for row in problem_rows("mini-math-b")} <= {problem.key for problem in kept}
 
 
 @pytest.mark.slow
 def test_the_hard_set_is_written_again_byte_for_byte(tmp_path):
-    main(tmp_path)
+    main(folder=tmp_path)
     assert (tmp_path / "mini-math-b.jsonl").read_bytes() == (FOLDER / "mini-math-b.jsonl").read_bytes()
