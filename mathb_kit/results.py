@@ -41,6 +41,7 @@ from mathb_kit.statistics import (
     pass_at_k_curve,
     redraw_interval,
 )
+from mathb_kit.statistics.redraw_power import RedrawDesign, power_table
 
 
 class StudyResults:
@@ -292,6 +293,34 @@ class StudyResults:
         table.insert(0, "tuned", list(tests))
         ends = ["difference", "low", "high", "seeds_low", "seeds_high", "p"]
         return table[["tuned", "seeds", "redraws", "of", "reached", "redrawn", *ends]]
+
+    @cached_property
+    def power(self) -> pd.DataFrame:
+        """What the comparison could have seen: the chance that a gain in Expansion shows, were it there.
+
+        Simulated from the success rates that the re-draws show on D (``expansion_power``), so known after the run only;
+        `mathb_kit.statistics.redraw_plan` foresees it from a pilot.
+
+        Returns:
+            base, who, problems, redraws, seeds, k, expansion, power. One line for a single tuned model of each base,
+            one for the seeds of each recipe, and beside several re-draws one for a single re-draw.
+        """
+        frames, seeds = [], {self.judgements[name].base: test for name, test in self.seeds.items()}
+        for base in dict.fromkeys(each.base for each in self.judgements.values()):
+            draws = next(each.redraws for each in self.judgements.values() if each.base == base)
+            rates = fit_success_rates(pd.concat(draws).groupby("problem")[["n", "c"]].sum(), refits=0)
+            sizes = [(1, 1), (len(draws), 1), *([(len(draws), seeds[base].seeds)] if base in seeds else [])]
+            designs = [RedrawDesign(self.k, len(draws[0]), *size) for size in dict.fromkeys(sizes)]
+            table = power_table(rates, designs, [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
+            frames.append(table.assign(base=base))
+        power = pd.concat(frames, ignore_index=True)
+        several = power["base"].nunique() > 1
+        power["who"] = [
+            f"{f'{row.base}: ' if several else ''}{row.problems} problems, {row.redraws} re-draw"
+            f"{'s' if row.redraws > 1 else ''}{f', {row.seeds} seeds' if row.seeds > 1 else ''}"
+            for row in power.itertuples()
+        ]
+        return power[["base", "who", "problems", "redraws", "seeds", "k", "expansion", "power"]]
 
     @cached_property
     def at_least(self) -> pd.DataFrame:

@@ -103,6 +103,16 @@ def seeds_sentence(name: str, test: RedrawTest) -> str:
     )
 
 
+def power_sentences(power: pd.DataFrame) -> list[str]:
+    """What each comparison could have seen: its chances for a gain of a tenth and of a fifth (``StudyResults.power``)."""
+    lines = []
+    for who, rows in power.groupby("who", sort=False):
+        at = rows.set_index("expansion")["power"]
+        shown = [f"{100 * gain:.0f} points in {100 * at[gain]:.0f} %" for gain in (0.05, 0.1, 0.2) if at.notna()[gain]]
+        lines.append(f"Could have been seen with {who}: a gain in Expansion of {', of '.join(shown)} of such studies.")
+    return lines
+
+
 def gains_sentence(table: pd.DataFrame) -> str:
     """How many problems were gained and lost, and what gain would have shown where the base did worst.
 

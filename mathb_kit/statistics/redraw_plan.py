@@ -24,6 +24,36 @@ REDRAWS, SEEDS, STOPS = (1, 2, 4, 9), (1, 3), (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
+class RedrawRequest:
+    """What a comparison beside re-draws is wanted for.
+
+    Attributes:
+        expansion: the gain that it is to show: tuned minus re-drawn share of D.
+        n_max, stop: attempts and stop count of every draw; rounds grow fourfold. The selection has as many attempts.
+        redraws, seeds: how many; ``REDRAWS`` and ``SEEDS`` are compared where it is not said.
+        problems: size of D, where it is given; what it can see is then told as well.
+        tokens_per_attempt: mean length of an attempt.
+    """
+
+    expansion: float
+    n_max: int = 1024
+    stop: int | None = 4
+    redraws: int | None = None
+    seeds: int | None = None
+    problems: int | None = None
+    tokens_per_attempt: float | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """Of every draw."""
+        return Plan(Plan.up_to(self.n_max).rounds[::-1][::2][::-1], self.stop, chunk=Plan.up_to(self.n_max).chunk)
+
+    def design(self) -> RedrawDesign:
+        """The sizes given, one re-draw and one seed where nothing is said."""
+        return RedrawDesign(self.n_max, self.problems or 1, self.redraws or 1, self.seeds or 1)
+
+
+@dataclass(frozen=True)
 class RedrawPlan:
     """Designs that show a gain in Expansion with 80 % power, and what each costs.
 
@@ -47,35 +77,26 @@ class RedrawPlan:
     per_problem: pd.DataFrame
 
 
-def plan_redraws(
-    rates: SuccessRates,
-    expansion: float,
-    plan: Plan = Plan(),
-    *,
-    redraws: Sequence[int] = REDRAWS,
-    seeds: Sequence[int] = SEEDS,
-    tokens_per_attempt: float | None = None,
-) -> RedrawPlan:
+def plan_redraws(rates: SuccessRates, request: RedrawRequest) -> RedrawPlan:
     """How many problems, re-draws and seeds show a gain in Expansion with 80 % power.
 
     Args:
         rates: of the base on the candidates, before any selection.
-        expansion: the gain: tuned minus re-drawn share of D.
-        plan: of every draw; the selection asks for a first success in as many attempts.
-        redraws, seeds: numbers to choose among.
-        tokens_per_attempt: mean length of an attempt.
+        request: the gain, and what is settled already.
 
     Raises:
         MathbError: the base solves every candidate, or a gain that D has no room for.
     """
+    plan, expansion = request.plan, request.expansion
+    redraws = [request.redraws] if request.redraws else REDRAWS
+    seeds = [request.seeds] if request.seeds else SEEDS
     k = plan.n_max
     left = 1 - float(chances_within(rates.rates, [k])[0] @ rates.weights)
     if left < 1e-9:
         raise MathbError(f"The base solves every candidate in {k:,} attempts, so no D is left; take harder candidates.")
     on_d = rates.given(k, 0)
     frozen = float(chances_within(on_d.rates, [k])[0] @ on_d.weights)
-    sieve_plan = replace(Plan.up_to(k, stop=1), chunk=1)
-    per_candidate = Mixture(rates, [k]).forecast(sieve_plan).attempts
+    per_candidate = Mixture(rates, [k]).forecast(Plan.up_to(k, stop=1)).attempts
     per_redraw = Mixture(on_d, [k]).forecast(plan).attempts
     rows = []
     for count in redraws:
@@ -88,7 +109,7 @@ def plan_redraws(
             rows.append((count, number, size, k, power, candidates, *parts, sum(parts)))
     names = ["redraws", "seeds", "problems", "k", "power", "candidates", "sieve", "redrawn", "tuned", "attempts"]
     table = pd.DataFrame(rows, columns=names)
-    table["tokens"] = table["attempts"] * (tokens_per_attempt or np.nan)
+    table["tokens"] = table["attempts"] * (request.tokens_per_attempt or np.nan)
     table = table.sort_values("attempts", kind="stable", ignore_index=True)
     return RedrawPlan(expansion, plan, left, frozen, table, _per_problem(plan, int(table["problems"].iloc[0]), redraws))
 
