@@ -138,6 +138,8 @@ class StudyResults:
     @cached_property
     def chance(self) -> pd.DataFrame:
         """What guessing is worth (``chance_lines``), with a column set: the first base's answers, and uniform."""
+        if not self.study.chance:
+            raise NotStored(f"The study {self.study.name} does not ask what guessing is worth.")
         guesser, fixed = self.study.model(self.study.bases[0]), Plan.fixed(self.study.chance)
         lines = []
         for name in self.study.sets:

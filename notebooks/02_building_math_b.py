@@ -11,8 +11,8 @@
 # **Time** Notebooks 01 to 03 together take 4:51 minutes on two CPU cores, this one the largest part of it, and 0:58
 # once everything is stored (`./reproduce.sh`; [how it was measured](../README.md#two-commands)).
 #
-# **Profile** `mini` (the default), `powered` or `course`: profiles with a pool to build from. The next cell changes it; with
-# `quick` the sieve stops at 256 attempts, so that more problems are left.
+# **Profile** `mini` (the default), `powered` or `course`: profiles with a pool to build from. The next cell changes it;
+# with `quick` the sieve stops at 256 attempts, so that more problems are left.
 
 # %% tags=["parameters"]
 profile: str = "mini"  # which models, sets and plan; see `mathb reproduce --help`

@@ -91,10 +91,10 @@ table.to_csv(folder / "03_reach.csv", index=False, lineterminator="\n", float_fo
 show_table(table)
 
 # %% [markdown]
-# The number to look at is the **difference**: reached by the tuned model minus reached by the re-drawn base, with a 95 %
-# interval for other problems of this kind. Where the base was drawn again several times, an exact test holds the tuned
-# draw against all of them: had tuning changed nothing, it could be exchanged for any. Seeds of one recipe are tested
-# together; the wider interval (`seeds_low`, `seeds_high`) is about other seeds as well.
+# The number to look at is the **difference**: reached by the tuned model minus reached by the re-drawn base, with a
+# 95 % interval for other problems of this kind. Where the base was drawn again several times, an exact test holds the
+# tuned draw against all of them: had tuning changed nothing, it could be exchanged for any. Seeds of one recipe are
+# tested together; the wider interval (`seeds_low`, `seeds_high`) is about other seeds as well.
 #
 # A difference that is not seen may still be there. The right panel says how large it would have had to be: the chance
 # that a gain shows, computed from the success rates that the re-draws have.
@@ -106,7 +106,7 @@ redraws = f"{study.redraws} fresh draws" if study.redraws > 1 else "a fresh draw
 caption = (
     f"Left: problems reached at k = {k:,} minus those that {redraws} of the frozen base reach, as a share of what the "
     f"base left unsolved of {study.hard_set} ({study.note}); thick: 95 %, other problems of this kind (t), thin: other "
-    "seeds too. Right: the chance that a gain in Expansion of that size would have shown (exact test at 5 %, two-sided), "
+    "seeds too. Right: the chance that a gain in Expansion of that size would have shown (exact test, two-sided 5 %), "
     "simulated from the success rates of the re-draws; dashed: 80 %."
 )
 mb.save_figure(figure, beside_redrawn, folder, "03_beside_redrawn", caption)

@@ -185,7 +185,7 @@ def plan(
     tokens_per_attempt: Annotated[float | None, typer.Option(metavar="X", help="Mean length of an attempt.")] = None,
     expansion: Annotated[
         float | None,
-        typer.Option(metavar="X", help="Instead: sizes that show such a gain in Expansion of a tuned model (0.1: a tenth)."),
+        typer.Option(metavar="X", help="Instead: the size that shows such a gain in Expansion (0.1: a tenth)."),
     ] = None,
     redraws: Annotated[
         int | None, typer.Option(min=1, metavar="R", help="With --expansion: fresh draws of the base beside it.")
@@ -220,7 +220,8 @@ def plan(
     if expansion is not None:
         if k or width or budget:
             raise MathbError("--expansion asks for another plan than --k, --width and --budget do; leave those out.")
-        _plan_redraws(rates, RedrawRequest(expansion, n_max, stop, redraws, seeds, problems, tokens_per_attempt), as_json)
+        request = RedrawRequest(expansion, n_max, stop, redraws, seeds, problems, tokens_per_attempt)
+        _plan_redraws(rates, request, as_json)
         return
     if redraws or seeds:
         raise MathbError("--redraws and --seeds are about a gain in Expansion; say which: --expansion 0.1.")

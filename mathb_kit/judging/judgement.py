@@ -73,7 +73,7 @@ class Judgement:
         return table[["tuned", "base", *(column for column in table if column not in ("tuned", "base"))]]
 
     def curves(self, ks: Sequence[int]) -> pd.DataFrame:
-        """Expansion against k of both, that of several re-draws as their mean: who, k, estimate, low, high, interval."""
+        """Expansion against k of both, of several re-draws their mean: who, k, estimate, low, high, interval."""
         keys = list(self.selection["problem"])
         frames = [
             expansion_curve(self.selection, self.tuned_outcomes, ks, keys).assign(who=self.tuned),

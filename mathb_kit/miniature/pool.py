@@ -1,4 +1,4 @@
-"""``mini-pool``: candidates for a harder set, with the dirt that real pools carry; ``mini-pool-large``: six times as many.
+"""``mini-pool``: candidates for a harder set, with the dirt that real pools carry; ``mini-pool-large`` has more.
 
 ``kind`` in each row says what was done to it. It is the ground truth that tests of the filters compare with; a filter
 that read it would be cheating.

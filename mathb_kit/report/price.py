@@ -20,9 +20,9 @@ def price_table(profile: Profile) -> pd.DataFrame:
     """The price of every model of a study.
 
     Returns:
-        One row per model: model, kind, size, problems (over all its sets and draws), attempts (at most: every problem goes on to
-        the plan's end; for the first base with those of the chance line), expected_attempts (the plan stops early,
-        under the declared success rates), tokens_per_attempt, tokens_per_second, tokens, expected_tokens, hours,
+        One row per model: model, kind, size, problems (over all its sets and draws), attempts (at most: every problem
+        goes on to the plan's end; for the first base with those of the chance line), expected_attempts (the plan stops
+        early, under the declared success rates), tokens_per_attempt, tokens_per_second, tokens, expected_tokens, hours,
         expected_hours (of one machine), bytes, expected_bytes. Expected values equal the others where no success rates
         are declared.
 

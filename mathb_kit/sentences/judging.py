@@ -104,7 +104,7 @@ def seeds_sentence(name: str, test: RedrawTest) -> str:
 
 
 def power_sentences(power: pd.DataFrame) -> list[str]:
-    """What each comparison could have seen: its chances for a gain of a tenth and of a fifth (``StudyResults.power``)."""
+    """What each comparison could have seen: its chances for some gains (``StudyResults.power``)."""
     lines = []
     for who, rows in power.groupby("who", sort=False):
         at = rows.set_index("expansion")["power"]

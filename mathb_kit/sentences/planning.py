@@ -95,8 +95,8 @@ def visible_sentence(design: RedrawDesign, frozen: float, gain: float) -> str:
     return (
         f"On {design.problems:,} problems beside {_number(design.redraws, 're-draw')} and with "
         f"{_number(design.seeds, 'seed')}, a gain in Expansion shows with {100 * POWER:.0f} % power from "
-        f"{100 * gain:.1f} points on; a frozen base reaches {100 * frozen:.1f} % of them by trying again. Smaller gains "
-        "may be there and not be seen."
+        f"{100 * gain:.1f} points on; a frozen base reaches {100 * frozen:.1f} % of them by trying again. Smaller "
+        "gains may be there and not be seen."
     )
 
 

@@ -55,11 +55,11 @@ def gains_by_problem(
         selected_by: as for ``mcnemar``.
 
     Returns:
-        One row per problem: problem, base_n, base_c (of all draws together), tuned_n, tuned_c, gain_p, gain_adjusted, gained, loss_p,
-        loss_adjusted, lost, detectable_c, detectable_n, detectable_rate, test. Against the base's outcome on that
-        problem, detectable_c of detectable_n is the lowest observed rate that would be named a gain beside those
-        already named, and detectable_rate the success rate at which this happens with 80 % power (NA and NaN where
-        none would).
+        One row per problem: problem, base_n, base_c (of all draws together), tuned_n, tuned_c, gain_p, gain_adjusted,
+        gained, loss_p, loss_adjusted, lost, detectable_c, detectable_n, detectable_rate, test. Against the base's
+        outcome on that problem, detectable_c of detectable_n is the lowest observed rate that would be named a gain
+        beside those already named, and detectable_rate the success rate at which this happens with 80 % power (NA and
+        NaN where none would).
 
     Raises:
         MathbError: a problem missing in one arm, an impossible outcome, or a base draw that selected the problems.

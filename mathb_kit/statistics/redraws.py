@@ -190,7 +190,7 @@ def difference_beside(
 
 @lru_cache(maxsize=4096)
 def _sum_of_hypergeometrics(total: int, problems: int, seeds: int, draws: int) -> tuple[np.ndarray, int]:
-    """Chances of the tuned draws' total at so many problems, each reached by ``total`` of ``draws``; its least value."""
+    """Chances of the tuned total at so many problems, each reached by ``total`` of ``draws``; its least value."""
     from scipy.stats import hypergeom
 
     least = max(0, total - (draws - seeds))

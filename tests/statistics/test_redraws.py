@@ -86,14 +86,15 @@ def sampled(rates: np.ndarray, rng: np.random.Generator, model: str, draw: str) 
         c[going] += rng.binomial(end - n[going], rates[going])
         n[going] = end
         going &= c < PLAN.stop
-    frame = pd.DataFrame({"problem": [f"p{i}" for i in range(len(rates))], "model": model, "draw": draw, "n": n, "c": c})
+    frame = pd.DataFrame({"problem": [f"p{i}" for i in range(len(rates))], "n": n, "c": c})
+    frame = frame.assign(model=model, draw=draw)
     first = pd.array(n, dtype="Int64")
     first[c == 0] = pd.NA
     return frame.assign(first_correct=first, plan=str(PLAN))
 
 
 def whole_design(candidates: int, redraws: int, seeds: int, share: float, rng: np.random.Generator) -> tuple[int, bool]:
-    """Candidates, a selection by one draw, re-draws, tuned draws, and the judgement: size of D, and whether it shows."""
+    """Candidates, a selection by one draw, re-draws, tuned draws, the judgement: size of D, and whether it shows."""
     spread = beta_success_rates(0.3, 4, 0.2)
     rates = rng.choice(spread.rates, candidates, p=spread.weights)
     chosen = np.flatnonzero(rng.binomial(PLAN.n_max, rates) == 0)
