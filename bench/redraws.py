@@ -7,9 +7,9 @@ asked for; then come R re-draws of the frozen base and S tuned draws, all of the
 first part the tuned model is the frozen base itself: "called expanding" must not exceed 5 % (2.5 % is what a two-sided
 test allows it on this side). "McNemar" is the same with the first re-draw alone. In the second part tuning makes a
 share of D solvable: the share of runs in which it shows stands beside ``expansion_power``. Then the intervals of tuned
-minus re-drawn: how often they contain the truth. For problems as a sample that is the mean over the world; seeds, where there
-are three, differ from one another in how many problems they gain. Ten minutes on one core; ``bench/redraws.txt`` is
-what it prints.
+minus re-drawn: how often they contain the truth. For problems as a sample that is the mean over the world; seeds, where
+there are three, differ from one another in how many problems they gain. Ten minutes on one core; ``bench/redraws.txt``
+is what it prints.
 """
 
 from __future__ import annotations

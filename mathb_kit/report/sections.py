@@ -175,7 +175,7 @@ def cost(study: Profile, evaluations: Evaluations, notebooks: Sequence[Path]) ->
     more = [f"the sieve of {study.pool}"] if study.pool else []
     more += [f"{study.redraws - 1} further draws of a base on {study.hard_set}"] if study.redraws > 1 else []
     more += ["the draw for chance"] if study.pool and study.chance else []
-    beside = f"; {' and '.join(more)} come on top" if more else ""
+    beside = f"; {' and '.join(more)} {'come' if len(more) > 1 else 'comes'} on top" if more else ""
     caption = f"Times fewer: than {study.plan.n_max:,} attempts at every problem ({study.note})"
     return {
         "note": f"{table['attempts'].sum():,} attempts and {table['tokens'].sum():,} sampled tokens stand behind this "
