@@ -259,7 +259,7 @@ def test_stop_2_blinds_the_test_of_single_problems_and_a_plan_says_so():
 
 
 def test_draws_of_the_base_add_up_to_a_test_that_keeps_its_level_and_sees_more():
-    plan = Plan((4, 16), stop=2)
+    plan = Plan((4, 16), stop=2, chunk=4)
     single = chances(plan, 0.3)
     base = repeated(plan, 2)
     ends = sorted({(a[0] + b[0], a[1] + b[1]) for a in single for b in single})
@@ -280,7 +280,7 @@ def test_draws_of_the_base_add_up_to_a_test_that_keeps_its_level_and_sees_more()
 
 
 def test_the_way_for_many_pairs_gives_the_same_p_as_putting_all_in_order(monkeypatch):
-    plan, base = Plan((4, 16), stop=2), repeated(Plan((4, 16), stop=2), 3)
+    plan, base = Plan((4, 16), stop=2, chunk=4), repeated(Plan((4, 16), stop=2, chunk=4), 3)
     arguments = (base, np.array([48, 48, 36]), np.array([0, 2, 3]), plan, np.array([16, 4, 16]), np.array([2, 3, 5]))
     ordered = one_sided_p(*arguments)
     monkeypatch.setattr(two_sample, "_MANY", 0)
@@ -289,6 +289,7 @@ def test_the_way_for_many_pairs_gives_the_same_p_as_putting_all_in_order(monkeyp
 
 
 def test_draws_by_different_plans_are_not_added_up():
-    draws = [outcomes([(16, 1)], Plan((4, 16), stop=2), draw="a"), outcomes([(16, 0)], Plan.fixed(16), draw="b")]
+    plan = Plan((4, 16), stop=2, chunk=4)
+    draws = [outcomes([(16, 1)], plan, draw="a"), outcomes([(16, 0)], Plan.fixed(16), draw="b")]
     with pytest.raises(MathbError, match="must have one plan"):
-        gains_by_problem(draws, outcomes([(16, 3)], Plan((4, 16), stop=2), "tuned"), selected_by="")
+        gains_by_problem(draws, outcomes([(16, 3)], plan, "tuned"), selected_by="")
