@@ -64,6 +64,11 @@ class CheckpointJudgement:
         """The tuned model."""
         return self.pair.tuned
 
+    @property
+    def redrawn_attempts(self) -> Evaluation:
+        """The first fresh draw of the base."""
+        return self.redraws[0]
+
     @cached_property
     def judgement(self) -> Judgement:
         """Expansion of the tuned model and of the re-drawn base at the plan's last attempt."""
