@@ -26,7 +26,7 @@ from mathb_kit.statistics import (
     reach_at_least,
 )
 from mathb_kit.statistics.arms import SELECTION, rows_on
-from mathb_kit.statistics.intervals import MEAN, mean_interval_of
+from mathb_kit.statistics.intervals import MEAN, clopper_pearson, mean_interval_of
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,10 @@ def mean_reach(reached: Sequence[Collection[str]], problems: Collection[str]) ->
     if len(draws) == 1:
         count = int(draws.sum())
         return count, *proportion_interval(count, len(problems))
-    return float(draws.sum() / len(draws)), *mean_interval_of(draws.mean(axis=0))
+    shares = draws.mean(axis=0)
+    if len(shares) == 1:  # no spread to see: as of one toss
+        return float(shares[0]), *(float(end) for end in clopper_pearson(shares[0], 1))
+    return float(shares.sum()), *mean_interval_of(shares)
 
 
 def expansion_beside_redrawn(

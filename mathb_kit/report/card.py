@@ -158,7 +158,7 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
             f"Expansion against the attempts allowed, of {tuned} and of {_fresh(judged)} of {base}, on {on}"
             f"{f' ({synthetic})' if synthetic else ''}. Bands: 95 % {curves['interval'].iloc[0]}.",
         ),
-        parts=PageTable.of(parts, "Problems reached, with 95 % Clopper-Pearson intervals of their share"),
+        parts=PageTable.of(parts, "Problems reached, with 95 % intervals of their share"),
         reached=_reached(judged),
         ordinary=_ordinary(judged) if judged.saturated else None,
         sharpening=Picture.of(plot_sharpening(judged.changes(), panel="name"), marks) if judged.saturated else None,
