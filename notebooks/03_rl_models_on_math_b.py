@@ -102,9 +102,9 @@ show_table(table)
 # %%
 beside_redrawn, power = results.beside_redrawn, results.power
 figure = mb.plots.plot_beside_redrawn(beside_redrawn, power, title=f"Beyond a frozen base? ({study.name})")
-redraws = f"{study.redraws} fresh draws" if study.redraws > 1 else "a fresh draw"
+redraws = f"the mean of {study.redraws} fresh draws" if study.redraws > 1 else "a fresh draw"
 caption = (
-    f"Left: problems reached at k = {k:,} minus those that {redraws} of the frozen base reach, as a share of what the "
+    f"Left: problems reached at k = {k:,} minus those that the frozen base reaches ({redraws}), as a share of what the "
     f"base left unsolved of {study.hard_set} ({study.note}); thick: 95 %, other problems of this kind (t), thin: other "
     "seeds too. Right: the chance that a gain in Expansion of that size would have shown (exact test, two-sided 5 %), "
     "simulated from the success rates of the re-draws; dashed: 80 %."

@@ -24,10 +24,11 @@ def plot_beside_redrawn(table: pd.DataFrame, power: pd.DataFrame, *, title: str 
 
     with figure_style():
         figure, (left, right) = plt.subplots(
-            1, 2, figsize=(WIDTH, max(3.4, 0.42 * len(table) + 1.5)), width_ratios=(1.25, 1), layout="constrained"
+            1, 2, figsize=(WIDTH, max(3.7, 0.42 * len(table) + 1.8)), width_ratios=(1.25, 1), layout="constrained"
         )
         _rows(left, table)
         plot_power(power, ax=right)
+        figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=2 if len(table) > 3 else 1)
         title_of(figure, title)
     return figure
 
@@ -43,7 +44,8 @@ def plot_power(power: pd.DataFrame, *, title: str = "", ax: Axes | None = None) 
     import matplotlib.pyplot as plt
 
     with figure_style():
-        if ax is None:
+        alone = ax is None
+        if alone:
             figure, ax = plt.subplots(figsize=(0.7 * WIDTH, 3.6), layout="constrained")
             title_of(figure, title)
         ax.axhline(0.8, color="0.5", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
@@ -55,7 +57,8 @@ def plot_power(power: pd.DataFrame, *, title: str = "", ax: Axes | None = None) 
         ax.set(xlabel="gain in Expansion, were it there", ylabel="chance that it shows", ylim=(-0.02, 1.02))
         ax.grid(axis="y")
         ax.set_axisbelow(True)
-        ax.legend(loc="lower right")
+        if alone:
+            ax.legend(loc="lower right")
     return ax.figure
 
 
@@ -75,4 +78,4 @@ def _rows(axis: Axes, table: pd.DataFrame) -> None:
     percent_axis(axis)
     axis.grid(axis="x")
     axis.set_axisbelow(True)
-    axis.set_xlabel("reached: tuned minus re-drawn (of the base's unsolved)")
+    axis.set_xlabel("reached, tuned minus re-drawn")

@@ -67,8 +67,8 @@ def guessing_sentence() -> str:
     own = chance.loc[("its answers against other golds", 256)]
     ends = f"{percent(own['estimate'])} % ({percent(own['low'])} to {percent(own['high'])})"
     return (
-        f"uniform guessing among numbers as long as the golds would solve {100 * uniform:.0f} % with 1,024 attempts, and "
-        f"its own answers, held against the golds of other problems, score {ends} with 256"
+        f"uniform guessing among numbers as long as the golds would solve {100 * uniform:.0f} % with 1,024 attempts, "
+        f"and its own answers, held against the golds of other problems, score {ends} with 256"
     )
 
 
