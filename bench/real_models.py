@@ -4,7 +4,7 @@
 
 Every side gets the same chat prompts and settings, at top_p 1 and 0.95, temperature 1 and no top-k, in the
 checkpoint's own dtype; each runs in a process of its own, one after the other, so that peak memory is its own. Naive
-``generate`` runs batches of 32, 128 and 512 prompts. vLLM runs where ``MATHB_VLLM_PYTHON`` or this interpreter has it;
+``generate`` runs one batch of 32, one of 128 and one of 512 prompts. vLLM runs where ``MATHB_VLLM_PYTHON`` or this interpreter has it;
 a llama.cpp server is timed where ``--llama-url`` says that one runs (its weights may be quantized, which is faster).
 Loading and starting are not timed. A token counts if it was sampled up to and including the end token. ``cpu`` is this
 process's processor time, where all the work is in it: on a busy machine compare by it.
@@ -74,24 +74,21 @@ def naive(model: Model, options: argparse.Namespace, batch: int) -> Callable[[],
 
     engine, settings = TransformersEngine(model), model.sampling
     tokenizer = engine.tokenizer
-    turns = [chunk.prompt for chunk in chunks(model, options) for _ in range(chunk.size)]
-    prompts = [tokenizer.decode(engine.encode(turn)) for turn in turns]
+    prompts = [tokenizer.decode(engine.encode(model.render(statement))) for statement in STATEMENTS[: options.problems]]
+    inputs = tokenizer(
+        [prompts[row % len(prompts)] for row in range(batch)],
+        return_tensors="pt", padding=True, add_special_tokens=False,
+    )  # fmt: skip
 
     def run() -> int:
-        tokens = 0
-        for first in range(0, len(prompts), batch):
-            inputs = tokenizer(
-                prompts[first : first + batch], return_tensors="pt", padding=True, add_special_tokens=False
-            )
-            with torch.inference_mode():
-                out = engine.network.generate(
-                    input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], do_sample=True, top_k=0,
-                    top_p=settings.top_p, temperature=1.0, max_new_tokens=settings.max_tokens,
-                    pad_token_id=tokenizer.pad_token_id,
-                )[:, inputs["input_ids"].shape[1] :]  # fmt: skip
-            ended = torch.isin(out, torch.tensor(engine._ends))
-            tokens += int((ended.cumsum(1) - ended.long() == 0).sum())  # up to and including the first end token
-        return tokens
+        with torch.inference_mode():
+            out = engine.network.generate(
+                input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], do_sample=True, top_k=0,
+                top_p=settings.top_p, temperature=1.0, max_new_tokens=settings.max_tokens,
+                pad_token_id=tokenizer.pad_token_id,
+            )[:, inputs["input_ids"].shape[1] :]  # fmt: skip
+        ended = torch.isin(out, torch.tensor(engine._ends))
+        return int((ended.cumsum(1) - ended.long() == 0).sum())  # up to and including the first end token
 
     return run
 
@@ -140,10 +137,18 @@ def measure(side: str, top_p: float, options: argparse.Namespace) -> None:
     tokens = run()
     seconds, spent = time.perf_counter() - started, _cpu_seconds() - spent
     inside = side not in ("vllm", "llama.cpp")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 if inside else None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024 + _children_peak_megabytes()
     result = {"side": side, "top_p": top_p, "tokens": tokens, "seconds": seconds}
-    result |= {"cpu": spent if inside else None, "peak MB": peak}
+    result |= {"cpu": spent if inside else None, "peak MB": peak if side != "llama.cpp" else None}
     print("RESULT " + json.dumps(result), flush=True)
+
+
+def _children_peak_megabytes() -> int:
+    """vLLM works in a child: the largest memory that each running child has held."""
+    import psutil
+
+    status = (Path(f"/proc/{child.pid}/status").read_text() for child in psutil.Process().children(recursive=True))
+    return sum(int(text.split("VmHWM:")[1].split()[0]) // 1024 for text in status if "VmHWM:" in text)
 
 
 def _cpu_seconds() -> float:

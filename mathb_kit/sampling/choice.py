@@ -16,7 +16,7 @@ from mathb_kit.models.model import Sampling
 _SMALL_VOCABULARY = 4096  # up to this the plain way is the fastest
 _BLOCK = 32
 # Blocks that are looked at for what the filters keep: rows that need more go on to the next, the last to a full sort.
-_CANDIDATE_BLOCKS = (16, 128)
+_CANDIDATE_BLOCKS = (8, 32, 128, 512)
 
 
 @dataclass

@@ -35,8 +35,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Attempts per batch, if they fit into memory and unless the caller says otherwise.
 _BATCH = 512
-_BATCH_PER_THREAD = 128
-_SMALL_BATCH = 256  # keeps a miniature's cache near the processor
+_CPU_BATCH = 256  # more gain little there, and a miniature's cache stays near the processor
 _LEAST_BATCH = 32  # below this two batches side by side are no faster than one
 
 
@@ -75,8 +74,7 @@ class TransformersEngine:
 
     Args:
         model: what to load and how to sample from it.
-        batch_rows: attempts per batch; by default 512, on the CPU 128, as far as they fit into memory, and 256 for
-            small Llamas.
+        batch_rows: attempts per batch; by default 512, on the CPU 256, as far as they fit into memory.
         device: ``cpu``, ``cuda``, ...; a GPU if there is one unless said otherwise.
         loaded: (network, tokenizer) already in memory, e.g. a policy in training; else both are loaded.
         strict: every chunk is a batch of its own under torch's deterministic algorithms, which stay on in this process
@@ -179,7 +177,7 @@ class TransformersEngine:
 
     def _batches(self, chunks: Iterable[Chunk], workers: int, shared: bool, small: bool) -> Iterator[Batch]:
         """Chunks of the same or of similarly long prompts side by side; batches hang on the chunks alone."""
-        most = self.batch_rows or (_SMALL_BATCH if small else _BATCH_PER_THREAD if self.device == "cpu" else _BATCH)
+        most = self.batch_rows or (_CPU_BATCH if small or self.device == "cpu" else _BATCH)
         pieces = (whole(chunk, self.encode(chunk.prompt)) for chunk in chunks)
         while window := take_rows(pieces, 8 * most):
             window.sort(key=lambda piece: (len(piece.prompt), piece.prompt))
