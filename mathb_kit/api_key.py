@@ -12,6 +12,8 @@ from mathb_kit.errors import MathbError
 KEY_VARIABLE = "MATHB_API_KEY"
 
 _PIECE = 6  # characters in a row that nobody shares with a key by chance
+# What an address may give away: a name before its host, and values that it calls a key.
+_IN_ADDRESS = re.compile(r"(?i)(?<=://)[^/@\s'\"]+(?=@)|([?&][\w-]*(?:key|token|secret|password|auth)[\w-]*=)[^&\s'\"]+")
 _SHORTENED = re.compile(r"(\S*?)(?:\*{2,}|\.{2,}|…)+(\S*)")
 _END = 2  # characters of a key beside its asterisks
 
@@ -44,6 +46,15 @@ def without_key(text: str) -> str:
         struck[match.start() : match.end(1)] = b"\1" * len(match[1])
     text = re.sub("\0+", "***", "".join("\0" if gone else character for character, gone in zip(text, struck)))
     return _SHORTENED.sub(lambda match: "***" if _is_left_of(key, match[1], match[2]) else match[0], text)
+
+
+def without_secrets(text: str) -> str:
+    """The text of a report that will be sent to others: `without_key`, and without what addresses give away."""
+    text = _IN_ADDRESS.sub(lambda match: f"{match[1] or ''}***", text)
+    try:
+        return without_key(text)
+    except MathbError:  # no key that a server could have seen
+        return text.replace(os.environ[KEY_VARIABLE].strip(), "***")
 
 
 def _is_left_of(key: str, before: str, after: str) -> bool:

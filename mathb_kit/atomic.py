@@ -40,13 +40,30 @@ def whole_file(path: Path, remedy: str) -> Iterator[BinaryIO]:
         raise MathbError(f"Cannot write {path} ({error.strerror or error}); {remedy}") from error
 
 
+def write_text(path: Path, text: str) -> None:
+    """A text in UTF-8 that appears whole or not at all; half pairs of surrogates, which UTF-8 lacks, become ``?``.
+
+    Raises:
+        MathbError: as `whole_file`.
+    """
+    target, content = Path(os.path.realpath(path)), text.encode("utf-8", "replace")  # a link stays one
+    if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
+        target.write_bytes(content)
+        return
+    with whole_file(target, "free space there or name another place.") as stream:
+        stream.write(content)
+
+
 def _sync_folder(folder: Path) -> None:
-    # The rename itself must survive a power cut, not only the file's content.
-    descriptor = os.open(folder, os.O_RDONLY)
+    """See that the rename itself survives a power cut, where disk and permissions let folders be opened and synced."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network disks know no such thing of folders
+        if error.errno in (errno.EIO, errno.ENOSPC, errno.EDQUOT):  # others say that this disk does not do it
             raise
     finally:
         os.close(descriptor)

@@ -310,8 +310,13 @@ def _gave_up(failure: object, *how: str) -> GaveUp:
 
 
 def _base_address(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0  # reading it checks the port
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):  # e.g. an open bracket of IPv6
+        whole = False
+    if not whole or "@" in parts.netloc or parts.query:
         raise MathbError(
             f"An endpoint needs an address like http://localhost:8000/v1; a key goes into {KEY_VARIABLE}, never into "
             "the address."

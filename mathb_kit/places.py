@@ -20,7 +20,7 @@ def runs_root() -> Path:
     Raises:
         MathbError: it is a file.
     """
-    root = Path(os.environ.get("MATHB_RUNS") or (checkout() or Path.cwd()) / "runs").expanduser()
+    root = Path(os.path.expanduser(os.environ.get("MATHB_RUNS") or (checkout() or Path.cwd()) / "runs"))
     if root.is_file():
         raise MathbError(f"{root}, where runs go, is a file; point MATHB_RUNS to a folder, or unset it.")
     return root
@@ -63,7 +63,7 @@ def verifiers_root() -> Path:
 
 def models_root() -> Path:
     """Where fetched and unpacked models lie: ``MATHB_MODEL_DIR``, else ``models`` in the runs folder."""
-    return Path(os.environ.get("MATHB_MODEL_DIR") or runs_root() / "models").expanduser()
+    return Path(os.path.expanduser(os.environ.get("MATHB_MODEL_DIR") or runs_root() / "models"))
 
 
 def run_root(study: str) -> Path:

@@ -7,8 +7,9 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -92,20 +93,53 @@ def parse_json(text: str | bytes) -> Any:
     def refuse(constant: str) -> Any:
         raise ValueError(f"{constant} is not a value of JSON")
 
+    def finite(digits: str) -> float:
+        return number if isfinite(number := float(digits)) else refuse(digits)
+
     try:
-        return json.loads(text if isinstance(text, str) else text.decode(), parse_constant=refuse)
+        return json.loads(
+            text if isinstance(text, str) else text.decode(), parse_constant=refuse, parse_float=finite
+        )
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
 
-def read_json(path: Path, remedy: str = "fetch or write it anew") -> dict[str, Any]:
+def parse_json_of_others(content: bytes) -> Any:
+    """What JSON of other tools says: NaN and infinities, which some write, are None, texts are `well_formed`.
+
+    Raises:
+        ValueError: as `parse_json`.
+    """
+
+    def finite(digits: str) -> float | None:
+        return number if isfinite(number := float(digits)) else None
+
+    try:
+        value = json.loads(content.decode(), parse_constant=lambda constant: None, parse_float=finite)
+        return well_formed(value) if b"\\ud" in content.lower() else value
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def well_formed(value: Any) -> Any:
+    """A text, or what JSON holds, with U+FFFD for half a pair of surrogates, which has no form in UTF-8."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {well_formed(key): well_formed(each) for key, each in value.items()}
+    return [well_formed(each) for each in value] if isinstance(value, list) else value
+
+
+def read_json(
+    path: Path, remedy: str = "fetch or write it anew", parse: Callable[[bytes], Any] = parse_json
+) -> dict[str, Any]:
     """The object in a JSON file.
 
     Raises:
         MathbError: the file cannot be read, or something else is in it.
     """
     try:
-        table = parse_json(_content(path))
+        table = parse(_content(path))
     except ValueError as error:
         raise MathbError(f"{path} is not JSON ({_why(error)}); {remedy}.") from error
     if not isinstance(table, dict):

@@ -305,7 +305,9 @@ def test_addresses():
     assert Endpoint("http://localhost:8000").url == "http://localhost:8000/v1"
     assert Endpoint("https://example.org/api/v2/").url == "https://example.org/api/v2"
     for bad in ("localhost:8000", "file:///etc/passwd", "http://", "http://user:secret@example.org/v1",
-                "https://example.org/v1?api_key=secret", "https://example.org/v1/?key=secret#x"):  # fmt: skip
+                "https://example.org/v1?api_key=secret", "https://example.org/v1/?key=secret#x",
+                "http://[::1", "http://host:99999/v1", "http://host:0", "http://host:port",
+                "http://\ud800/v1"):  # fmt: skip
         with pytest.raises(MathbError, match="needs an address like .* a key goes into MATHB_API_KEY") as error:
             Endpoint(bad)
         assert "secret" not in str(error.value)

@@ -17,7 +17,9 @@ from typing import Annotated, Any
 import typer
 
 import mathb_kit as mb
+from mathb_kit.api_key import without_secrets
 from mathb_kit.cli.complete import engine_names, model_names, one_of, set_names
+from mathb_kit.cli.showing import Shown, harmless
 from mathb_kit.errors import MathbError
 
 # In the order of the help. A verb names its panel.
@@ -42,9 +44,8 @@ Environment:
   MATHB_PROGRESS  bar, plain (lines) or off; else what fits the place
 """
 
-_NOT_USABLE = (
-    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP,
-)  # fmt: skip
+_NO_MEMORY = "mathb: the memory of this machine did not do; ask for less at once, or use a larger one."
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # typer shows its usage errors on four lines; its base class of them has no public name.
 _UsageError = typer.BadParameter.__base__
@@ -64,6 +65,7 @@ class _Verbs(typer.core.TyperGroup):
                 formatter.write_dl(rows)
 
     def main(self, *args: Any, **extra: Any) -> Any:
+        sys.stdout = Shown.of(sys.stdout)  # to the end of the process: what a thread prints then is no result, either
         with _ended_in_order():
             return super().main(*args, **extra)
 
@@ -95,13 +97,15 @@ def _one_sentence(ctx: Any) -> Iterator[None]:
     except (typer.Exit, typer.Abort, _UsageError.__base__, BrokenPipeError):
         raise
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in _FULL:
             _end(
                 f"mathb: no space left on the disk{f' of {error.filename}' if error.filename else ''}; free some, or "
                 "point MATHB_RUNS to another disk, and run the same command again: what was finished is kept.",
                 2,
             )
-        if error.errno not in _NOT_USABLE:
+        if error.errno == errno.ENOMEM:
+            _end(_NO_MEMORY, 2)
+        if not error.errno or not error.filename:  # no fault of a file's
             _end(_report(error), 1)
         _end(
             f"mathb: {error.filename} cannot be used ({os.strerror(error.errno)}); name another path, or point "
@@ -109,7 +113,7 @@ def _one_sentence(ctx: Any) -> Iterator[None]:
             2,
         )
     except MemoryError:
-        _end("mathb: the memory of this machine did not do; ask for less at once, or use a larger one.", 2)
+        _end(_NO_MEMORY, 2)
     except Exception as error:  # the one place that takes all: what nobody foresaw is a fault of ours
         _end(_report(error), 1)
 
@@ -117,12 +121,12 @@ def _one_sentence(ctx: Any) -> Iterator[None]:
 def _report(error: Exception) -> str:
     """Two lines about what nobody foresaw; all that is known of it is in a file."""
     details = f"mathb {mb.__version__}, Python {sys.version}, {sys.platform}\n{sys.argv}\n\n"
-    details += "".join(traceback.format_exception(error))
+    details = without_secrets(details + "".join(traceback.format_exception(error)))
     with tempfile.NamedTemporaryFile(
         "w", prefix="mathb-report-", suffix=".txt", encoding="utf-8", errors="backslashreplace", delete=False
     ) as file:
         file.write(details)
-    said = " ".join(str(error).split())
+    said = without_secrets(" ".join(str(error).split()))
     said = f"{type(error).__name__}: {said[:200]}{'…' if len(said) > 200 else ''}".rstrip(": ")
     return (
         f"mathb: a fault that nobody foresaw ({said}); what was finished is kept.\n"
@@ -152,7 +156,8 @@ def _ended_in_order() -> Iterator[None]:
 
 def _end(message: str, status: int) -> None:
     # A word of 3,000 letters, which somebody's file or shell made, would hide the rest of the sentence.
-    print(re.sub(r"\S{400,}", lambda word: f"{word[0][:200]}…{word[0][-80:]}", message), file=sys.stderr)
+    message = re.sub(r"\S{400,}", lambda word: f"{word[0][:200]}…{word[0][-80:]}", message)
+    print(harmless(message), file=sys.stderr)
     raise typer.Exit(status)
 
 
@@ -168,13 +173,20 @@ app = typer.Typer(
 
 
 @contextmanager
-def only_result_on_stdout(as_json: bool) -> Iterator[None]:
-    """With ``--json``, what libraries print meanwhile (Ray forwards its workers' output) goes to stderr."""
-    if as_json:
+def only_result_on_stdout() -> Iterator[None]:
+    """What libraries and their children print meanwhile goes to stderr; the result is printed afterwards."""
+    if not (sys.stdout and sys.stderr):  # closed by who called; there is nothing to keep apart
+        yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
         with redirect_stdout(sys.stderr):
             yield
-    else:
-        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for scripts.")]

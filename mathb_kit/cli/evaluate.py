@@ -107,7 +107,7 @@ def evaluate(
         pair = matched(mb.get_model(base), mb.get_model(model, revision=revision), match)
         pair = Pair(*(asked_as_given(each, **flags) for each in pair[:2]), match)
         names = [] if hard_only else ordinary or ordinary_sets(on)
-        with only_result_on_stdout(as_json):
+        with only_result_on_stdout():
             judged = mb.judging.judge_checkpoint(
                 pair, chosen, plan, ordinary=[_first(each, limit) for each in names], engine_for=make, draw=draw,
                 redraws=redraws,
@@ -132,7 +132,7 @@ def evaluate(
         return
     from mathb_kit.report.evaluated import Evaluated
 
-    with only_result_on_stdout(as_json):
+    with only_result_on_stdout():
         evaluation = mb.evaluate(tried, problems, plan, engine=make, draw=draw)
     parts = [*([f"{chosen.note} problems"] if chosen.note else []), *([f"shard {shard}"] if shard else [])]
     said = Evaluated(evaluation, f"{on} ({', '.join(parts)})" if parts else on)
@@ -182,7 +182,7 @@ def sample(
             return
         if prices:
             raise MathbError("--prices are for a --dry-run; add it, or leave them out.")
-        with only_result_on_stdout(as_json):
+        with only_result_on_stdout():
             report = drawn.sample(sampler, chosen, attempts)
     if as_json:
         print(to_json(vars(report) | {"store": drawn.store.root}))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import mathb_kit as mb
+from mathb_kit.atomic import write_text
 from mathb_kit.cli.app import JUDGE, Json, app, complete_sets
 from mathb_kit.cli.complete import import_names, one_of
 from mathb_kit.errors import MathbError
@@ -57,15 +58,13 @@ def import_(
     Example: mathb import counts.csv --grader "math-verify 0.5"
     Example: mathb import completions.jsonl --name my-run
     """
-    from mathb_kit.foreign import import_files, remarks
-    from mathb_kit.foreign.tables import stem_of
+    from mathb_kit.foreign import import_files, import_name, remarks
 
-    origin = _pairs(settings, "--setting")
+    kept_as, origin = import_name(name, files), _pairs(settings, "--setting")
     samples = import_files(
         files, form=form, columns=_pairs(columns, "--column"), where=_pairs(where, "--where"), grader=grader,
         on=set_name, model=model, source=source, licence=licence, settings=origin,
     )  # fmt: skip
-    kept_as = name or stem_of(files[0])
     folder = samples.save(kept_as)
     table = samples.summary()
     if as_json:
@@ -146,7 +145,7 @@ def compare(
     ]
     origin = {"sources": [dict(each.origin) for each in sources]}
     if report:
-        report.write_text("\n".join(map(shown.comparison_latex, pairs)), encoding="utf-8")
+        write_text(report, "\n".join(map(shown.comparison_latex, pairs)))
     cards = [shown.write_comparison(pair, origin=origin) for pair in pairs]
     if as_json:
         records = [shown.comparison_record(pair, origin) | {"card": page} for pair, (page, _) in zip(pairs, cards)]

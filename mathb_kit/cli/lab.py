@@ -44,13 +44,13 @@ def lab_train(
     prompts: Annotated[int, typer.Option(min=1, metavar="N", help="Problems per step.")] = 16,
     group: Annotated[int, typer.Option(min=2, metavar="N", help="Attempts per problem.")] = 8,
     updates: Annotated[
-        int | None, typer.Option(metavar="N", help="Optimiser steps per batch; else the objective's own.")
+        int | None, typer.Option(min=1, metavar="N", help="Optimiser steps per batch; else the objective's own.")
     ] = None,
     learning_rate: Annotated[float | None, typer.Option(metavar="X", help="3e-4 for tiny models, else 1e-6.")] = None,
     validate: Annotated[
         int, typer.Option(metavar="N", help="Try every tenth problem, held out, every so many steps.")
     ] = 0,
-    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Processor threads.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, metavar="N", help="Processor threads.")] = None,
     as_json: Json = False,
 ) -> None:
     """Train a model; the result is an ordinary checkpoint.
@@ -67,7 +67,7 @@ def lab_train(
         import torch
 
         torch.set_num_threads(threads)
-    with only_result_on_stdout(as_json):
+    with only_result_on_stdout():
         folder = train(
             objective, base, steps=steps, tokens=tokens, on=on, to=to, seed=seed, prompts=prompts, group=group,
             updates=updates, learning_rate=learning_rate, validate=validate,

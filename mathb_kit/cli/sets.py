@@ -89,7 +89,7 @@ def construct(
         return
     if to is None:
         raise MathbError("Give --to FOLDER, where the set goes, or --plan to see what it would cost.")
-    with only_result_on_stdout(as_json):
+    with only_result_on_stdout():
         result = construct(settings, to)
     if as_json:
         print(to_json({"set": to, "funnel": result.funnel.to_frame(), "retested": result.retested}))

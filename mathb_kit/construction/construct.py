@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import PositiveInt
 
 from mathb_kit.construction.agreement import Rule, refuse_evaluated, sample_solutions, verified, verified_by_solutions
 from mathb_kit.construction.dataset_card import About
@@ -63,19 +64,19 @@ class Construction(Settings):
     repair: bool = True
     exact_answers: bool = False
     solutions: tuple[str, ...] = ()
-    candidates: int | None = None
+    candidates: PositiveInt | None = None
     rater: str | None = None
-    ratings: int = 6
+    ratings: PositiveInt = 6
     least_difficulty: float | None = None
     screen: str | None = None
-    screen_attempts: int = 16
+    screen_attempts: PositiveInt = 16
     verifiers: tuple[str, ...] = ()
-    verifier_attempts: int = 2
+    verifier_attempts: PositiveInt = 2
     verifier_rule: Rule = "any"
     models: tuple[str, ...]
     bases: tuple[str, ...] = ()
-    attempts: int = 1024
-    retest_attempts: int | None = None
+    attempts: PositiveInt = 1024
+    retest_attempts: PositiveInt | None = None
     engine: str = "transformers"
     servers: dict[str, str] = {}
     licence: str = "other"
@@ -172,6 +173,8 @@ def construct(
     Raises:
         MathbError: a model that must not verify, a stage that leaves nothing, or what the stages report.
     """
+    if folder is not None and Path(folder).exists() and not Path(folder).is_dir():  # said before hours of sampling
+        raise MathbError(f"{folder}, where the set goes, is a file; name a folder.")
     engine_for = engine_for or construction.engine_for
     models, screen, verifiers = _models(construction)
     options: dict[str, Any] = {"store": store or Store()}

@@ -7,7 +7,14 @@ it. Counts stand as they are; texts are graded by this project's grader, and the
 from mathb_kit.foreign.arms import Arms, arms_of, open_samples
 from mathb_kit.foreign.counts import counts_from_frame, read_foreign_counts
 from mathb_kit.foreign.reading import format_of, import_files
-from mathb_kit.foreign.samples import ELSEWHERE, Samples, imported_names, load_samples, require_comparable
+from mathb_kit.foreign.samples import (
+    ELSEWHERE,
+    Samples,
+    import_name,
+    imported_names,
+    load_samples,
+    require_comparable,
+)
 from mathb_kit.foreign.tables import read_counts_table
 from mathb_kit.foreign.texts import compare_verdicts, remarks, samples_from_attempts
 
@@ -20,6 +27,7 @@ __all__ = [
     "counts_from_frame",
     "format_of",
     "import_files",
+    "import_name",
     "imported_names",
     "load_samples",
     "open_samples",

@@ -13,7 +13,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.foreign.samples import Samples, origin_of
 from mathb_kit.foreign.tables import read_counts_table, stem_of
 from mathb_kit.plan import Plan
-from mathb_kit.settings import did_you_mean
+from mathb_kit.settings import did_you_mean, shortened
 
 FIELDS = ("model", "draw", "problem", "n", "c", "unscored", "gold")
 """What a column can mean. ``unscored``: attempts among n without a verdict, not among c."""
@@ -26,6 +26,7 @@ _SYNONYMS = {
     "unscored": ("grader_failed", "no_verdict"),
     "gold": ("answer", "target"),
 }
+_MOST = 10**8  # attempts at a problem, beyond all that anybody made
 _WIDE = re.compile(r"c_(.+)")
 
 
@@ -136,10 +137,11 @@ def _from_wide(table: pd.DataFrame, plain: pd.DataFrame, where: str) -> pd.DataF
 
 def _whole(plain: pd.DataFrame, field: str, where: str) -> pd.Series:
     numbers = pd.to_numeric(plain[field], errors="coerce")
-    if (bad := numbers.isna() | (numbers % 1 != 0)).any():
+    if (bad := numbers.isna() | (numbers % 1 != 0) | (numbers.abs() > _MOST)).any():
         row = plain[bad].iloc[0]
         raise MathbError(
-            f"{where}, row {row['row']}: {field} is {str(row[field])!r}, not a whole number; mend the row."
+            f"{where}, row {row['row']}: {field} is {shortened(str(row[field]))}, not a whole number of attempts up to "
+            f"{_MOST:,}; mend the row."
         )
     return numbers.astype("int64")
 
@@ -160,5 +162,5 @@ def _check(plain: pd.DataFrame, where: str) -> None:
     for fault, rows in faults.items():
         if rows.any():
             row = plain[rows].iloc[0]
-            said = f"problem {row['problem']!r}, {row['c']} of {row['n']}"
+            said = f"problem {shortened(row['problem'])}, {row['c']} of {row['n']}"
             raise MathbError(f"{where}, row {row['row']} ({said}) {fault}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from mathb_kit.foreign.samples import Samples, origin_of
 from mathb_kit.foreign.tables import refuse_utf_16
 from mathb_kit.foreign.texts import samples_from_attempts
 from mathb_kit.problems.files import read_rows
-from mathb_kit.settings import did_you_mean
+from mathb_kit.settings import did_you_mean, parse_json_of_others
 
 LOGS: dict[str, Callable[[Path, str | None], Attempts]] = {
     "inspect": read_inspect,
@@ -102,7 +101,7 @@ def format_of(path: Path) -> str:
         return _kind_of_json(path)
     if not path.name.endswith((".jsonl", ".jsonl.zst", ".parquet")):
         return COUNTS  # CSV in its spellings; what it is not, its reader says
-    first = next((row for _, row in read_rows(path)), None)
+    first = next((row for _, row in read_rows(path, parse_json_of_others)), None)
     if first is None:
         raise MathbError(f"{path} has no rows; export it again.")
     return _kind_of_row(first)
@@ -121,7 +120,7 @@ def _kind_of_row(row: Mapping[str, Any]) -> str:
 
 def _kind_of_json(path: Path) -> str:
     try:
-        whole = json.loads(path.read_bytes())
+        whole = parse_json_of_others(path.read_bytes())
     except ValueError as error:
         raise MathbError(f"{path} is no whole JSON file ({error}); copy it again.") from error
     if isinstance(whole, dict) and ("eval" in whole or "samples" in whole):

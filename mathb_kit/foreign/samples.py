@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-from collections.abc import Mapping
+import time
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from mathb_kit.atomic import whole_file
 from mathb_kit.errors import MathbError
+from mathb_kit.foreign.tables import stem_of
 from mathb_kit.outcomes import KEY
 from mathb_kit.places import imports_root
 from mathb_kit.plan import Plan
-from mathb_kit.settings import did_you_mean
+from mathb_kit.settings import did_you_mean, parse_json_of_others, read_json, shortened
 
 ELSEWHERE = "sampled elsewhere"
+_RECORD = "origin.json"
+_OLD = {"outcomes.parquet", "verdicts.parquet"}  # tables of records that name none
+_AGAIN = "delete its folder and import it again"
+_REMEDY = "free space there or let MATHB_RUNS name another disk."
+_DAY = 86_400.0  # no import is written for longer
 
 
 @dataclass(frozen=True)
@@ -83,49 +93,87 @@ class Samples:
         return table.drop(columns=["least", "most"]).reset_index()
 
     def save(self, name: str) -> Path:
-        """Keep it under a name, replacing what was there; returns the folder."""
-        folder = imports_root() / _checked(name)
-        folder.mkdir(parents=True, exist_ok=True)
+        """Keep it under a name, replacing what was there; returns the folder.
+
+        The record names the tables that belong to it and is written last: whoever reads, writes or is killed meanwhile,
+        there is one import under the name, whole.
+        """
+        folder = imports_root() / import_name(name)
+        record, own = folder / _RECORD, uuid.uuid4().hex[:12]
+        tables = {}
         for stem, frame in (("outcomes", self.outcomes), ("verdicts", self.verdicts)):
-            path = folder / f"{stem}.parquet"
-            if frame is None:
-                path.unlink(missing_ok=True)
-                continue
-            with whole_file(path, "free space there or let MATHB_RUNS name another disk.") as stream:
-                frame.to_parquet(stream, index=False)
-        record = json.dumps({"on": self.on, "origin": self.origin}, indent=1, default=str)
-        with whole_file(folder / "origin.json", "free space there or let MATHB_RUNS name another disk.") as stream:
-            stream.write(record.encode())
+            if frame is not None:
+                content = frame.to_parquet(index=False)
+                tables[stem] = {"file": f"{stem}-{own}.parquet", "sha256": hashlib.sha256(content).hexdigest()}
+                with whole_file(folder / tables[stem]["file"], _REMEDY) as stream:
+                    stream.write(content)
+        replaced = _files(read_json(record, _AGAIN)) if record.is_file() else set()
+        content = json.dumps({"on": self.on, "tables": tables, "origin": self.origin}, default=str)
+        content = json.dumps(parse_json_of_others(content.encode()), indent=1)  # no NaN, which JSON does not know
+        with whole_file(record, _REMEDY) as stream:
+            stream.write(content.encode())
+        _tidy(folder, replaced, {table["file"] for table in tables.values()})
         return folder
+
+
+def _files(record: Mapping[str, Any]) -> set[str]:
+    """The tables that a record names."""
+    return {table["file"] for table in record["tables"].values()} if "tables" in record else _OLD
+
+
+def _tidy(folder: Path, replaced: set[str], kept: set[str]) -> None:
+    """Remove the tables of the record that was replaced, and what killed imports left; another's new ones stay."""
+    for file in [*folder.glob("*.parquet"), *folder.glob(".*.tmp")]:
+        try:
+            if file.name not in kept and (file.name in replaced or time.time() - file.stat().st_mtime > _DAY):
+                file.unlink()
+        except FileNotFoundError:
+            continue
 
 
 def imported_names() -> list[str]:
     """Names under which samples were kept."""
     root = imports_root()
-    return sorted(path.parent.name for path in root.glob("*/origin.json")) if root.is_dir() else []
+    return sorted(path.parent.name for path in root.glob(f"*/{_RECORD}")) if root.is_dir() else []
 
 
 def load_samples(name: str) -> Samples:
     """What was kept under a name.
 
     Raises:
-        MathbError: nothing was.
+        MathbError: nothing was, or it is damaged.
     """
-    folder = imports_root() / _checked(name)
-    if not (folder / "origin.json").is_file():
+    record = imports_root() / import_name(name) / _RECORD
+    if not record.is_file():
         there = imported_names()
         raise MathbError(
             f"Nothing was imported as {name!r}{did_you_mean(name, there)}; "
             f"{'there are ' + ', '.join(there) if there else 'mathb import FILE --name NAME brings it in'}."
         )
-    record = json.loads((folder / "origin.json").read_text(encoding="utf-8"))
-    verdicts = folder / "verdicts.parquet"
-    return Samples(
-        record["on"],
-        pd.read_parquet(folder / "outcomes.parquet"),
-        record["origin"],
-        pd.read_parquet(verdicts) if verdicts.is_file() else None,
-    )
+    for last_try in (*[False] * 20, True):
+        content = read_json(record, _AGAIN)
+        try:
+            return _read(record.parent, content)
+        except FileNotFoundError as error:  # perhaps another import replaced it between the two readings
+            if last_try or read_json(record, _AGAIN) == content:
+                raise MathbError(f"The import {name!r} lacks one of its tables ({error}); {_AGAIN}.") from error
+        except (OSError, AttributeError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            raise MathbError(f"The import {name!r} in {record.parent} is damaged ({error}); {_AGAIN}.") from error
+    raise AssertionError("the last try returns or raises")
+
+
+def _read(folder: Path, record: Mapping[str, Any]) -> Samples:
+    frames = {}
+    if "tables" in record:
+        for stem, table in record["tables"].items():
+            content = (folder / table["file"]).read_bytes()
+            if hashlib.sha256(content).hexdigest() != table["sha256"]:
+                raise ValueError(f"{table['file']} has another hash")
+            frames[stem] = pd.read_parquet(io.BytesIO(content))
+    else:
+        frames = {file.partition(".")[0]: pd.read_parquet(folder / file) for file in _OLD if (folder / file).is_file()}
+    origin = dict(record["origin"])
+    return Samples(record["on"], frames["outcomes"], origin | {"grader": origin["grader"]}, frames.get("verdicts"))
 
 
 def origin_of(path: Path, form: str, **facts: Any) -> dict[str, Any]:
@@ -179,7 +227,13 @@ def require_comparable(base: pd.DataFrame, tuned: pd.DataFrame, *, mixed_graders
         )
 
 
-def _checked(name: str) -> str:
-    if not name or name.startswith(".") or any(mark in name for mark in "/\\\0"):
-        raise MathbError(f"{name!r} cannot name an import; use letters, digits, dashes and dots.")
+def import_name(name: str | None, files: Sequence[Path] = ()) -> str:
+    """The name of an import, by default the first file's without its suffixes.
+
+    Raises:
+        MathbError: it cannot be a folder's.
+    """
+    name = stem_of(files[0]) if name is None else name
+    if not 0 < len(name.encode("utf-8", "replace")) <= 200 or name[0] == "." or "/" in name or not name.isprintable():
+        raise MathbError(f"{shortened(name)} cannot name an import; use letters, digits, dashes and dots (--name).")
     return name

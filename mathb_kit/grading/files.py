@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -221,10 +222,10 @@ def fields(row: dict[str, Any], where: str) -> tuple[str, str, str]:
 
 
 def _check_output(path: Path, output: Path) -> None:
-    same = output.resolve() == path.resolve() or (path.exists() and output.exists() and output.samefile(path))
-    if same:
+    both_there = path.exists() and output.exists()
+    if os.path.realpath(output) == os.path.realpath(path) or (both_there and output.samefile(path)):
         raise MathbError(f"The output {output} is the input file itself; give another name.")
-    if output.is_dir() or not output.resolve().parent.is_dir():
+    if output.is_dir() or not Path(os.path.realpath(output)).parent.is_dir():
         raise MathbError(f"The output {output} is a folder or lies in none; give a file in a folder that exists.")
 
 
@@ -236,7 +237,7 @@ def _written(output: str | Path | None) -> Iterator[TextIO]:
         return
     import zstandard
 
-    target = Path(output).resolve()  # through a symbolic link, so that the link stays
+    target = Path(os.path.realpath(output))  # through a symbolic link, so that the link stays
     if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
         with target.open("w") as stream:
             yield stream

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +38,7 @@ def grader_of(store: Store) -> Iterator[Grader]:
     Reading the verdicts of a study anew for each of its evaluations took longer than anything else about them. The
     workers end with the last user, and a store whose folder is gone is forgotten.
     """
-    root = store.root.resolve()
+    root = Path(os.path.realpath(store.root))  # which `resolve` refuses where links go round
     with _LOCK:
         if not root.is_dir():
             _GRADERS.pop(root, None)

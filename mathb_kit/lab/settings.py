@@ -55,9 +55,10 @@ class TrainingSettings:
                 raise MathbError(f"{name} is {value}; it must be at least 1.")
         if self.group < 2 and not supervised:
             raise MathbError(f"group is {self.group}; attempts are judged against each other, so give at least 2.")
-        if self.validate < 0 or (self.learning_rate is not None and not self.learning_rate > 0):
-            name = "validate" if self.validate < 0 else "learning_rate"
-            raise MathbError(f"{name} is {getattr(self, name)}; it must be positive.")
+        if self.validate < 0:
+            raise MathbError(f"validate is {self.validate}; it must be positive.")
+        if self.learning_rate is not None and not 0 < self.learning_rate <= 1:
+            raise MathbError(f"learning_rate is {self.learning_rate}; it must be positive and at most 1.")
         rest, held_out = split_problems(problems) if self.validate else (list(problems), [])
         asked = self.prompts * (self.group if supervised else 1)
         if asked > len(rest):

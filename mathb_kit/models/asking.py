@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypedDict, Unpack
 
 from mathb_kit.errors import MathbError
 from mathb_kit.models.defaults import DTYPES, style
-from mathb_kit.models.model import Model
+from mathb_kit.models.model import RANGES, Model
 
 
 class Asking(TypedDict, total=False):
@@ -27,16 +26,6 @@ class Asking(TypedDict, total=False):
     dtype: str | None  # floating point type of the weights at run time
 
 
-# What a number must be, in code and in words.
-_RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
-    "temperature": (lambda x: x >= 0, "0 or more"),
-    "top_p": (lambda x: 0 < x <= 1, "above 0 and at most 1"),
-    "top_k": (lambda x: x >= 0 and x == int(x), "a whole number, 0 (off) or more"),
-    "min_p": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
-    "max_tokens": (lambda x: x >= 1 and x == int(x), "a whole number, 1 or more"),
-}
-
-
 def asked(model: Model, **settings: Unpack[Asking]) -> Model:
     """The same checkpoint under other settings (hence another key), e.g. ``asked(model, temperature=1.0)``.
 
@@ -50,8 +39,6 @@ def asked(model: Model, **settings: Unpack[Asking]) -> Model:
         changes["prompt"] = style("base")["prompt"]
         sampling["stop"] = tuple(style("base")["sampling"]["stop"])
     if prompt is not None:
-        if "{problem}" not in prompt:
-            raise MathbError(f"The prompt {prompt!r} has no {{problem}}, where the statement goes; add it.")
         changes["user" if model.prompt == "chat" and not plain else "prompt"] = prompt
     for name in ("system", "thinking"):
         if (value := settings.get(name)) is not None:
@@ -60,7 +47,7 @@ def asked(model: Model, **settings: Unpack[Asking]) -> Model:
                     f"Model {model.name!r} is asked by a plain prompt, which has no {name} turn; leave --{name} out."
                 )
             changes[name] = value
-    for name, (fits, range_) in _RANGES.items():
+    for name, (fits, range_) in RANGES.items():
         if (value := settings.get(name)) is None:
             continue
         if not math.isfinite(value) or not fits(value):

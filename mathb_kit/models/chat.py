@@ -11,6 +11,7 @@ from mathb_kit.models.facts import folder_facts
 from mathb_kit.models.gguf import gguf_tokenizer
 from mathb_kit.models.model import Model
 from mathb_kit.models.templates import render_chat
+from mathb_kit.settings import shortened
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -32,8 +33,19 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, model: Model, text: str) -> l
     """Token ids of the whole prompt: of ``text`` itself, or in a chat template up to where the model goes on.
 
     Raises:
-        MathbError: a chat is asked for and there is no template, or one that fails.
+        MathbError: a chat is asked for and there is no template, or one that fails; or a prompt that leaves no room in
+            the model's context.
     """
+    ids = _ids(tokenizer, model, text)
+    if model.context is not None and len(ids) >= model.context:
+        raise MathbError(
+            f"The prompt {shortened(text)} has {len(ids):,} tokens, and the context of {model.name} holds "
+            f"{model.context:,} with the completion; leave such problems out."
+        )
+    return ids
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, model: Model, text: str) -> list[int]:
     if model.prompt != "chat":
         ids = tokenizer(text)["input_ids"]
         begin = tokenizer.bos_token_id

@@ -62,7 +62,10 @@ def derived_usage(facts: Facts) -> tuple[dict[str, Any], dict[str, str]]:
         limit = room
         origins["max_tokens"] = f"derived ({facts.files['context']}: the context of {facts.context:,} beside a prompt)"
     stop = () if facts.template else tuple(base["sampling"]["stop"])
-    usage["sampling"] = Sampling(**{**sampling, "max_tokens": limit, "stop": stop})
+    try:
+        usage["sampling"] = Sampling(**{**sampling, "max_tokens": limit, "stop": stop})
+    except MathbError as error:
+        raise MathbError(f"{file} of {facts.name} cannot be sampled by: {error}") from None
 
     dtype = facts.dtype or "float32"
     if dtype not in DTYPES:

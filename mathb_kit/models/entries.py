@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.models.model import Sampling
-from mathb_kit.settings import Name, Settings, check_name, only_fields_of, read_toml
+from mathb_kit.settings import Name, Settings, check_name, only_fields_of, read_toml, shortened
 
 
 class Usage(Settings):
@@ -97,7 +97,7 @@ def _tables(files: tuple[Path, ...]) -> dict[str, tuple[str, dict[str, Any]]]:
         if not path.is_file():
             raise MathbError(f"MATHB_MODELS names {path}, which is not a file; correct it or unset it.")
         read = read_toml(path)
-        styles |= read.pop("styles", {})
+        styles |= _checked_styles(read.pop("styles", {}), path)
         for name, table in read.items():
             try:
                 for part in name.split("/"):  # a hub id may be registered under itself
@@ -109,13 +109,29 @@ def _tables(files: tuple[Path, ...]) -> dict[str, tuple[str, dict[str, Any]]]:
     return tables
 
 
+def _checked_styles(styles: Any, path: Path) -> dict[str, dict[str, Any]]:
+    for name, style in {"": styles, **styles}.items() if isinstance(styles, dict) else {"": styles}.items():
+        where = f"{path.name} [styles{'.' * bool(name)}{name}]"
+        if not isinstance(style, dict):
+            raise MathbError(f"{where} must be a table, not {shortened(style)}.")
+        _check_tables(style, where)
+    return styles
+
+
+def _check_tables(table: dict[str, Any], where: str) -> None:
+    for key in ("sampling", "facts"):
+        if not isinstance(table.get(key, {}), dict):
+            raise MathbError(f"{where}: {key!r} must be a table, not {shortened(table[key])}.")
+
+
 def _with_style(table: Any, styles: dict[str, dict[str, Any]], where: str) -> Any:
     """The table on top of the style that it names; single sampling settings may differ from the style's."""
     if not isinstance(table, dict) or "style" not in table:
         return table
     own = {key: value for key, value in table.items() if key != "style"}
-    if table["style"] not in styles:
-        raise MathbError(f"{where} names the style {table['style']!r}; there are {', '.join(styles)}.")
+    if not isinstance(table["style"], str) or table["style"] not in styles:
+        raise MathbError(f"{where} names the style {shortened(table['style'])}; there are {', '.join(styles)}.")
+    _check_tables(own, where)
     style = styles[table["style"]]
     sampling = {**style.get("sampling", {}), **own.get("sampling", {})}
     return {**style, **own, "sampling": sampling, "facts": {**style.get("facts", {}), **own.get("facts", {})}}

@@ -106,7 +106,7 @@ def _template(folder: Path, tokenizer: dict[str, Any]) -> tuple[str | None, str]
 
 
 def _ids(value: Any) -> set[int]:
-    return {each for each in (value if isinstance(value, list) else [value]) if isinstance(each, int)}
+    return {each for each in (value if isinstance(value, list) else [value]) if isinstance(each, int) and each >= 0}
 
 
 def _end_of(folder: Path, tokenizer: dict[str, Any]) -> int | None:

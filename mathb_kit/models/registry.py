@@ -64,7 +64,7 @@ def get_model(
         MathbError: no such model, a hub that cannot be reached, or a checkpoint whose files are faulty.
     """
     text = os.fspath(name_or_path)
-    folder = Path(text).expanduser()
+    folder = Path(os.path.expanduser(text))
     known = _registered(text)
     if revision is not None:
         if known and not known[0].is_local:
@@ -101,7 +101,7 @@ def _commit(source: str, revision: str) -> str:
 def as_registered(name_or_path: str | os.PathLike[str]) -> Model:
     """Like `get_model`, but an unpinned model stays unpinned: nothing is asked of hub or cache."""
     text = os.fspath(name_or_path)
-    folder = Path(text).expanduser()
+    folder = Path(os.path.expanduser(text))
     if known := _registered(text):
         return known[0]
     if not folder.exists() and _HUB_ID.fullmatch(text):
@@ -117,7 +117,7 @@ def _registered(text: str) -> tuple[Model, dict[str, Any]] | None:
         if len(names) > 1:
             raise MathbError(f"{text} is registered at several revisions; name one of {', '.join(names)}.")
         name, entry = names[0], entries[names[0]]
-        path = Path(entry.hub).expanduser()
+        path = Path(os.path.expanduser(entry.hub))
         if entry.package and text == name and (models_root() / entry.package.file).is_file():
             path = models_root() / entry.package.file
         source = str(path) if path.exists() else entry.hub

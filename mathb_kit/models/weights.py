@@ -16,6 +16,8 @@ from mathb_kit.settings import parse_json, read_json
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+# What transformers raises at odd files: a configuration is checked by arithmetic with what stands in it.
+_UNREADABLE = (OSError, ValueError, ImportError, LookupError, TypeError, AttributeError, ArithmeticError)
 # One of these is there where a tokenizer is.
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "*.tiktoken", "tekken.json", "spiece.model")
 
@@ -42,6 +44,7 @@ def load_checkpoint(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerB
         MathbError: files that are missing, damaged or not to be trusted, or a hub that cannot be reached.
     """
     import torch
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
@@ -60,7 +63,7 @@ def load_checkpoint(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerB
             )
             if model.adapter:
                 network = _merged(network, Path(model.adapter))
-    except (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError) as error:
+    except (*_UNREADABLE, RuntimeError, SafetensorError, StrictDataclassError) as error:
         raise _not_loaded(model, "", error) from error
     _check_finite(model, network)
     if model.ends:
@@ -74,6 +77,7 @@ def load_tokenizer(model: Model) -> PreTrainedTokenizerBase:
     Raises:
         MathbError: there is none, or the hub cannot be reached.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoTokenizer
     from transformers.utils import cached_file
 
@@ -88,7 +92,7 @@ def load_tokenizer(model: Model) -> PreTrainedTokenizerBase:
         settings = cached_file(
             place, "tokenizer_config.json", revision=model.revision, _raise_exceptions_for_missing_entries=False
         )
-    except (OSError, ValueError, ImportError, KeyError) as error:
+    except (*_UNREADABLE, StrictDataclassError) as error:
         raise _not_loaded(model, "the tokenizer of ", error) from error
     # transformers passes over this setting where there is a tokenizer.json, and the begin token would be lost.
     asked = settings and read_json(Path(settings)).get("add_bos_token")
@@ -107,7 +111,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         MathbError: they are not; the sentence names the file.
     """
-    files = sorted(folder.glob("*.safetensors"))
+    files = sorted(filter(Path.is_file, folder.glob("*.safetensors")))
     if not files:
         raise no_safe_weights(folder)
     for file in files:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -204,6 +205,8 @@ def _text(row: dict[str, Any], field: str, where: str, may_be_empty: bool = Fals
         if may_be_empty:
             return ""
         raise MathbError(f"{where} has no {field!r}; fill it in or drop the row.")
+    if isinstance(value, float) and not math.isfinite(value):  # JSON's 1e999, Parquet's NaN and infinity
+        raise MathbError(f"{where}: {field!r} is {value}, no number; fill it in or drop the row.")
     if not isinstance(value, str | float):
         raise MathbError(f"{where}: {field!r} must be text or a number, not {type(value).__name__}.")
     return str(value)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from mathb_kit.errors import MathbError
 from mathb_kit.models import Model, asked, get_model
 from mathb_kit.models.entries import hub_models
+from mathb_kit.models.model import check_ranges
 from mathb_kit.plan import Plan
 from mathb_kit.problems import ProblemSet, load_problems
 from mathb_kit.profiles.rehearsal import Rehearsal
-from mathb_kit.settings import Name, Settings, did_you_mean, only_fields_of, read_toml
+from mathb_kit.settings import Name, Settings, did_you_mean, only_fields_of, read_toml, shortened
 
 
 class StudyCost(Settings):
@@ -50,6 +51,11 @@ class Asked(Settings):
     prompt: str | None = None
     dtype: str | None = None
 
+    @model_validator(mode="after")
+    def _in_range(self) -> Asked:
+        check_ranges(self.model_dump(exclude_none=True))
+        return self
+
 
 class Published(Settings):
     """What a paper says its sampling cost: ``hours`` on ``on`` for ``attempts`` at each problem by each model."""
@@ -60,6 +66,9 @@ class Published(Settings):
     models: int
     problems: int
     attempts: int
+
+
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Profile(Settings):
@@ -94,19 +103,19 @@ class Profile(Settings):
 
     name: Name
     about: str
-    bases: tuple[str, ...]
-    sets: tuple[str, ...]
+    bases: Names
+    sets: Names
     plan: Annotated[Plan, only_fields_of(Plan)]
-    ks: tuple[int, ...]
-    limit: dict[str, int] = {}
+    ks: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    limit: dict[str, PositiveInt] = {}
     asked: dict[str, Asked] = {}
     tuned: dict[str, str] = {}
     partial: tuple[str, ...] = ()
-    chance: int = 256
+    chance: NonNegativeInt = 256
     pool: str | None = None
     screen: str | None = None
     hard_set: str | None = None
-    redraws: Annotated[int, Field(ge=1)] = 1
+    redraws: PositiveInt = 1
     seeds: dict[str, tuple[str, ...]] = {}
     notebooks: tuple[str, ...]
     engine: str = "transformers"
@@ -183,6 +192,8 @@ def load_profile(name: str, quick: bool = False, rehearse: bool = False) -> Prof
         raise MathbError(f"There is no profile {name!r}{did_you_mean(name, names)}; there are {', '.join(names)}.")
     table = _read(path)
     variants = {"quick": table.pop("quick", None), "rehearse": table.pop("rehearse", None)}
+    if odd := next((name for name, changes in variants.items() if not isinstance(changes, dict | None)), None):
+        raise MathbError(f"{path}: {odd!r} must be a table, not {shortened(variants[odd])}.")
     profile = Profile.parse({"name": path.stem, **table}, str(path))
     if quick and rehearse:
         raise MathbError("A rehearsal is quick already; leave out --quick or --rehearse.")
@@ -209,15 +220,19 @@ def load_profile(name: str, quick: bool = False, rehearse: bool = False) -> Prof
     return Profile.parse({**table, **shrunk, **acted}, where)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, *children: Path) -> dict[str, Any]:
+    """The tables of a profile, on top of those of the profile that it extends."""
     table = read_toml(path)
     if "extends" not in table:
         return table
-    name = f"{table.pop('extends')}.toml"
-    parent = next((p for p in (path.with_name(name), Path(__file__).with_name(name)) if p.is_file()), None)
+    name = str(table.pop("extends"))
+    candidates = (folder / f"{name}.toml" for folder in (path.parent, Path(__file__).parent))
+    parent = next((each for each in candidates if "/" not in name and each.is_file()), None)
     if parent is None:
         raise MathbError(
-            f"{path} extends {name.removesuffix('.toml')!r}; there is no such profile beside it, and the shipped ones "
-            f"are {', '.join(profile_names())}."
+            f"{path} extends {shortened(name)}; there is no such profile beside it, and the shipped ones are "
+            f"{', '.join(profile_names())}."
         )
-    return _read(parent) | table
+    if parent in (path, *children):
+        raise MathbError(f"{path} extends {name!r}, which extends {path.stem!r} again; leave one of the two out.")
+    return _read(parent, path, *children) | table

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mathb_kit.atomic import write_text
 from mathb_kit.grading import GRADER_VERSION
 from mathb_kit.judging import CheckpointJudgement
 from mathb_kit.miniature import shipped_sets
@@ -46,13 +47,12 @@ def write_card(judged: CheckpointJudgement, folder: Path | None = None) -> tuple
         Paths of the page and of the JSON file, ``<tuned>-over-<base>-on-<set>``.
     """
     folder = folder or cards_root()
-    folder.mkdir(parents=True, exist_ok=True)
     names = (judged.tuned.name, judged.base.name, judged.on.name)
     stem = "{}-over-{}-on-{}".format(*(name.replace("/", "--") for name in names))
     record = card_record(judged)
     data, page = folder / f"{stem}.json", folder / f"{stem}.html"
-    data.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
-    page.write_text(_page(judged, record), encoding="utf-8")
+    write_text(data, json.dumps(record, indent=1, default=str) + "\n")
+    write_text(page, _page(judged, record))
     return page, data
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mathb_kit.atomic import write_text
 from mathb_kit.judging import PairComparison, confounds_of_counts
 from mathb_kit.places import cards_root
 from mathb_kit.plots.pairs import plot_beside_null
@@ -19,6 +21,9 @@ from mathb_kit.sentences import pair_headline, pair_sentences
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_LONGEST = 150  # characters of a file's name, which names of models may exceed
 
 
 def comparison_text(pair: PairComparison) -> str:
@@ -74,11 +79,12 @@ def write_comparison(
         origin: of the samples, for the JSON.
     """
     folder = folder or cards_root()
-    folder.mkdir(parents=True, exist_ok=True)
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{pair.tuned}-beside-{pair.base}-on-{pair.on}")
+    if len(stem) > _LONGEST:
+        stem = f"{stem[:_LONGEST]}-{hashlib.sha256(stem.encode()).hexdigest()[:12]}"
     record = comparison_record(pair, origin)
     data, page = folder / f"{stem}.json", folder / f"{stem}.html"
-    data.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
+    write_text(data, json.dumps(record, indent=1, default=str) + "\n")
     named = pair.gains.sort_values(["gain_p", "loss_p"], kind="stable")
     caption = (
         f"Of the problems that k attempts of {pair.base} miss: the share that k attempts of {pair.tuned} reach, and k "
@@ -100,7 +106,7 @@ def write_comparison(
         by_problem=PageTable.of(_by_problem(named), "Every problem, the clearest gains first", sortable=True),
         provenance=json.dumps({"origin": record["origin"], "here": record["provenance"]}, indent=1, default=str),
     )
-    page.write_text(text, encoding="utf-8")
+    write_text(page, text)
     return page, data
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,10 @@ def _is_cut(file: Path) -> bool:
     try:
         choices = json.loads(gzip.decompress(file.read_bytes()))["choices"]
         return any(_reason(choice) == "cut" for choice in choices)
-    except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RecursionError, BadReply):
-        return False  # damaged or unreadable: the engine asks again by itself
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError):
+        return False  # damaged: the engine asks again by itself
+    except (TypeError, LookupError, AttributeError, BadReply):
+        return False  # of an older version that kept what is now refused: likewise
 
 
 def _unfit(field: str, value: Any) -> BadReply:

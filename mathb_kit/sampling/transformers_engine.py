@@ -102,6 +102,10 @@ class TransformersEngine:
             _DETERMINISTIC.begin()
             self._end_strict = weakref.finalize(self, _DETERMINISTIC.end)
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError, ImportError, NotImplementedError) as error:
+            raise MathbError(f"torch has no device {self.device!r} here ({str(error).splitlines()[0]}).") from error
         self.model = model
         self.batch_rows = batch_rows
         self.network, self.tokenizer = loaded or load_checkpoint(model)

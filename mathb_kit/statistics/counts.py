@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.problems.files import read_rows
+from mathb_kit.settings import parse_json_of_others
 from mathb_kit.statistics.intervals import MEAN, mean_interval, raise_ends
 from mathb_kit.statistics.pass_at_k import pass_at_k
 
@@ -27,9 +29,11 @@ def read_counts(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise MathbError(f"There is no file {path}; correct the path.")
     try:
-        rows = pd.read_csv(path) if path.suffix == ".csv" else pd.DataFrame([row for _, row in read_rows(path)])
+        rows = pd.read_csv(path) if path.suffix == ".csv" else pd.DataFrame(_plain(path))
     except ValueError as error:  # pandas' parser errors, broken UTF-8
         raise MathbError(f"{path} is not a CSV file with a header ({error}).") from error
+    if not isinstance(rows.index, pd.RangeIndex):  # pandas takes what the header does not name for an index
+        raise MathbError(f"{path} has rows with more cells than its header has columns; save it anew.")
     for column in ("n", "c"):
         if column not in rows:
             raise MathbError(f"{path} has no column {column!r}; each row needs n (attempts) and c (correct ones).")
@@ -39,6 +43,10 @@ def read_counts(path: str | Path) -> pd.DataFrame:
             raise MathbError(f"{path}, row {at + 1}: {column!r} is {rows[column].iloc[at]}, not a whole number.")
         rows[column] = numbers.astype("int64")
     return rows
+
+
+def _plain(path: Path) -> list[dict[str, Any]]:
+    return [row for _, row in read_rows(path, parse_json_of_others)]
 
 
 def mean_pass_at_k(path: str | Path, ks: Sequence[int]) -> pd.DataFrame:

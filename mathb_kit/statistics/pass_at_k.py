@@ -7,6 +7,9 @@ from numpy.typing import ArrayLike
 
 from mathb_kit.errors import MathbError
 
+_CERTAIN = 40  # 1 - exp(-40) is 1 in double precision
+_BLOCK = 2**22  # factors at a time
+
 
 def pass_at_k(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> float | np.ndarray:
     """Unbiased estimate of the chance that at least one of k attempts is correct, at fixed n.
@@ -53,9 +56,15 @@ def _one_minus_ratio(n: int, c: int, k: int) -> float:
     are about 10^7 and would leave nine digits.
     """
     short, long = min(c, k), max(c, k)
+    if short * (long / n) > _CERTAIN:  # every term is below -long / n
+        return 1.0
     if short == 1:  # pass@1 is the accuracy to the last digit
         return long / n
-    return -float(np.expm1(np.log1p(-long / np.arange(n - short + 1.0, n + 1.0)).sum()))
+    total = 0.0
+    for start in range(0, short, _BLOCK):  # bounds the memory
+        stop = min(start + _BLOCK, short)
+        total += np.log1p(-long / np.arange(n - short + start + 1.0, n - short + stop + 1.0)).sum()
+    return -float(np.expm1(total))
 
 
 def _whole(name: str, value: ArrayLike) -> np.ndarray:

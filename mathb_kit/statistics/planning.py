@@ -34,6 +34,7 @@ from mathb_kit.statistics.success_rates import SuccessRates
 FIRST_ROUNDS = (4, 8, 16, 32, 64)
 GROWTHS = (2, 4)
 STOPS = range(1, 9)
+_MOST = 10**6  # attempts at a problem, beyond which end points are too many to walk through
 TIE = 1.01  # widths closer than this count as equal
 
 
@@ -118,6 +119,8 @@ def choose_plan(
     if target_width is not None and budget is not None:
         raise MathbError("Give a width or a budget, not both: the plan is either the cheapest or the narrowest.")
     n_max, problems, ks, question = request.n_max, request.problems, request.ks, request.question
+    if n_max > _MOST:
+        raise MathbError(f"Plans of up to {_MOST:,} attempts can be compared, not of {n_max:,}; ask for fewer.")
     plans, mixture = candidate_plans(n_max, max(ks)), Mixture(rates, ks)
     forecasts = [mixture.forecast(plan) for plan in plans]
     attempts = problems * np.array([forecast.attempts for forecast in forecasts])

@@ -38,6 +38,7 @@ LIKELIHOOD_RATIO = "exact likelihood-ratio test under the plans"
 
 _NEGLIGIBLE = 1e-14  # end points that are rarer for every p are left out; their total is added to each p-value
 _ROUNDED_UP = 1 + 1e-6  # more than single precision rounds off
+_CELLS = 2**28  # of one table at fixed n: a gigabyte
 _STEP = 0.05  # grid step over the common rate, in standard deviations of its estimate
 _MANY = 400_000  # pairs of end points, above which not all of them are put in order
 _SUMMED_UP = 1 + 1e-3  # more than sums of thousands of terms lose in single precision
@@ -215,6 +216,10 @@ def _bounds_at_fixed_n(base_plan: Plan, tuned_plan: Plan) -> tuple[np.ndarray, n
     n = 1,024 they take 12 MB each, and a p-value in need of them a hundredth of a second.
     """
     grid = rate_grid(base_plan.n_max + tuned_plan.n_max)
+    if (n := max(base_plan.n_max, tuned_plan.n_max)) * len(grid) > _CELLS:
+        raise MathbError(
+            f"The exact tests of single problems hold up to about 20,000 attempts, not {n:,}; leave attempts out."
+        )
     base = np.empty((len(grid) - 1, base_plan.n_max + 1), dtype=np.float32)
     beyond = np.zeros((len(grid) - 1, tuned_plan.n_max + 2), dtype=np.float32)
     for rows in np.array_split(np.arange(len(grid) - 1), len(grid) // 64 + 1):  # bounds the memory

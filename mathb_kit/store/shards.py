@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ import pyarrow.parquet as pq
 
 from mathb_kit.atomic import whole_file
 from mathb_kit.errors import MathbError
+from mathb_kit.settings import well_formed
 
 
 class ShardGone(MathbError):
@@ -169,13 +171,25 @@ def _check_place(path: Path, metadata: pq.FileMetaData) -> None:
 @contextmanager
 def _opened(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
     with _naming(path):
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
+            raise ValueError("no regular file")
         with path.open("rb") as stream:
             _, footer = _footer(stream)
             hashes = _HASHES.search(footer)
             if hashes and hashes[1] != _footer_hash(footer):
                 raise ValueError("a footer with another hash")
         with pq.ParquetFile(path, page_checksum_verification=True, **options) as file:
+            _check_size(path, file.metadata)
             yield file
+
+
+def _check_size(path: Path, metadata: pq.FileMetaData) -> None:
+    size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    if size > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+        raise MathbError(
+            f"The shard {path} says that it unpacks to {size / 2**30:,.0f} GiB, more than this machine's memory; read "
+            "it on a larger one, or delete this file and run again."
+        )
 
 
 def _footer(stream: BinaryIO) -> tuple[int, bytes]:
@@ -246,11 +260,7 @@ def as_array(values: Sequence[Any], field: pa.Field) -> pa.Array | pa.ChunkedArr
     try:
         array = pa.array(values, field.type, from_pandas=True)
     except UnicodeEncodeError:
-        array = pa.array([_well_formed(v) for v in values], field.type, from_pandas=True)
+        array = pa.array([well_formed(v) for v in values], field.type, from_pandas=True)
     if array.null_count and not field.nullable:
         raise MathbError(f"The column {field.name!r} has {array.null_count} empty values; every row must have one.")
     return array
-
-
-def _well_formed(value: Any) -> Any:
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value

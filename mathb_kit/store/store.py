@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 
 from mathb_kit.errors import MathbError
 from mathb_kit.places import store_root
-from mathb_kit.settings import check_name, read_json
+from mathb_kit.settings import check_name, parse_json_of_others, read_json
 from mathb_kit.store.packs import Place, by_file, read_places, sources, with_shards
 from mathb_kit.store.shards import (
     ShardGone,
@@ -66,6 +66,9 @@ ANSWERS = _schema(
     optional=("answer",),
 )
 GRADES = _schema(gold=pa.string(), answer=pa.string(), verdict=pa.string(), rung=pa.string(), optional=("rung",))
+
+
+_WRITTEN_AGAIN = "delete it, the next run writes it again"
 
 
 class Store:
@@ -265,7 +268,10 @@ class Store:
         """The descriptions on record, by model key."""
         descriptions = {}
         for path in sorted(self._folder("models").glob("*.json")):
-            descriptions[path.stem] = read_json(path, "delete it, the next run writes it again")
+            description = read_json(path, _WRITTEN_AGAIN, parse_json_of_others)
+            if not isinstance(description.get("name"), str | None):
+                raise MathbError(f"{path} names a model by what is no text; {_WRITTEN_AGAIN}.")
+            descriptions[path.stem] = description
         return descriptions
 
     # Helpers

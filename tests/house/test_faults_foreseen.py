@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -76,6 +77,25 @@ def test_what_nobody_foresaw_is_two_lines_and_a_file(monkeypatch, error):
     report.unlink()
 
 
+def test_a_report_holds_no_secret_of_the_environment_or_of_an_address(monkeypatch):
+    key = "sk-veryveryverysecret"
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError(f"asked http://me:pass@host/v1?api_key=another1&x=1 with {key[:12]}… and {key}")
+
+    monkeypatch.setenv("MATHB_API_KEY", key)
+    monkeypatch.setattr(sys, "argv", ["mathb", "-E", "url=https://me:pass@host/v1?my-token=another2&x=1"])
+    monkeypatch.setattr("mathb_kit.load_problems", fail)
+    for form in (key, "é" + key):  # the second is no key that a header may hold
+        monkeypatch.setenv("MATHB_API_KEY", form)
+        result = CliRunner().invoke(app, ["problems", "mini-math"])
+        report = Path(result.stderr.partition(" is in ")[2].partition(";")[0])
+        for text in (report.read_text(), result.stderr):
+            assert not [secret for secret in ("me:pass", "another", form) if secret in text], text
+            assert "ZeroDivisionError" in text and "x=1" in text or text is result.stderr
+        report.unlink()
+
+
 def test_sigterm_ends_a_command_in_order(tmp_path):
     """It says so, commits what is finished, and leaves no temporary folder of a kernel."""
     (tmp_path / "slow.py").write_text('# %% tags=["parameters"]\nx = 1\n\n# %%\nimport time; time.sleep(600)\n')
@@ -121,7 +141,10 @@ def test_formulas_end_where_they_did():
         assert with_maths(latex).count("<math") == count, latex
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "NaN", "[Infinity]", "{", "", b"\xff", "9" * 5000])
+NO_JSON = ["[" * 100_000, "NaN", "[Infinity]", "[1e999]", '{"a": -1e400}', "{", "", b"\xff", "9" * 5000]
+
+
+@pytest.mark.parametrize("text", NO_JSON)
 def test_json_that_means_nothing_is_refused_by_the_one_reader(tmp_path, text):
     with pytest.raises(ValueError):
         parse_json(text)
@@ -153,3 +176,62 @@ def test_a_log_of_training_holds_no_nan(tmp_path):
     (tmp_path / "run" / "log.jsonl").write_bytes(b"\xff\n")
     with pytest.raises(MathbError, match="log.jsonl is damaged"):
         read_log(tmp_path / "run")
+
+
+LINKS = {
+    "round": "round", "nowhere": "gone/away", "home": "~nobody-of-this-name/x", "proc": "/proc/x", "long": "r" * 3000
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", ["counts", "evaluate", "import"])
+@pytest.mark.parametrize("where", LINKS)
+def test_a_runs_folder_that_cannot_be_is_one_sentence(tmp_path, monkeypatch, where, verb):
+    """A link to itself, one to nowhere, the home of nobody, a system's folder, a name too long."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.jsonl").write_text('{"problem": "1+1", "answer": "2", "n": 4, "c": 1}\n')
+    if where in ("round", "nowhere"):
+        (tmp_path / where).symlink_to(LINKS[where])
+    monkeypatch.setenv("MATHB_RUNS", str(tmp_path / where) if where in ("round", "nowhere") else LINKS[where])
+    words = {"counts": ["store", "counts"], "import": ["import", "x.jsonl"],
+             "evaluate": ["evaluate", "mini-base-1", "--on", "x.jsonl", "--attempts", "2"]}  # fmt: skip
+    result = CliRunner().invoke(app, words[verb])
+    assert result.exit_code in (0, 2), result.output
+    assert result.exit_code or verb == "counts" or where in ("nowhere", "home")  # those are folders that can be made
+    if result.exit_code:
+        (line,) = [line for line in result.stderr.splitlines() if line.startswith("mathb: ")]
+        assert result.stdout == "" and len(line) < 600
+
+
+PROFILES = {
+    'extends = "own"': "own.toml extends 'own', which extends 'own' again",
+    'extends = "other"': "extends 'own', which extends 'other' again",
+    'extends = "/etc/x"': "extends '/etc/x'; there is no such profile",
+    'extends = 5': "extends '5'; there is no such profile",
+    "bases = []": "'bases'.*at least 1 item",
+    "sets = []": "'sets'.*at least 1 item",
+    "ks = [0]": "'ks.0' is 0",
+    "limit = {mini-math = -1}": "'limit.mini-math' is -1",
+    "asked = {all = {temperature = nan}}": "temperature is nan; it must be 0 or more",
+    "asked = {all = {max_tokens = -5}}": "max_tokens is -5; it must be a whole number",
+    "quick = 5": "'quick' must be a table, not 5",
+    "chance = -1": "'chance' is -1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", PROFILES)
+def test_an_odd_profile_is_one_sentence_before_it_is_priced(tmp_path, line):
+    file = tmp_path / "own.toml"
+    file.write_text(line if line.startswith("extends") else f'extends = "mini"\n{line}\n')
+    (tmp_path / "other.toml").write_text('extends = "own"')
+    result = CliRunner().invoke(app, ["reproduce", str(file), "--plan"])
+    assert (result.exit_code, result.stdout) == (2, ""), result.output
+    (sentence,) = result.stderr.splitlines()
+    assert re.search(PROFILES[line], sentence) and ".toml" in sentence, sentence
+
+
+@pytest.mark.parametrize("number", ["attempts", "candidates", "ratings", "screen_attempts", "retest_attempts"])
+def test_a_construction_of_less_than_one_attempt_is_refused(tmp_path, number):
+    file = tmp_path / "set.toml"
+    file.write_text(f'name = "x"\npool = ["mini-pool"]\nmodels = ["mini-base-1"]\n{number} = -5\n')
+    result = CliRunner().invoke(app, ["construct", str(file), "--plan"])
+    assert (result.exit_code, result.stdout) == (2, "") and f"{number!r} is -5" in result.stderr, result.output

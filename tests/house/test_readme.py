@@ -112,8 +112,8 @@ def test_the_powered_study_on_the_page_of_results_and_in_the_readme_is_that_of_t
         f"{chance_of_seeing('powered', 0.05, of, 4)}",
         f"with one re-draw in {chance_of_seeing('powered', 0.1, of, 1)} and "
         f"{chance_of_seeing('powered', 0.05, of, 1)}",
-        f"a gain of 10 points would show in {chance_of_seeing('mini', 0.1, 26, 1)} of such studies and one of 20 points "
-        f"in {chance_of_seeing('mini', 0.2, 26, 1)}; on the 15 of mini-base-2 in "
+        f"a gain of 10 points would show in {chance_of_seeing('mini', 0.1, 26, 1)} of such studies and one of 20 "
+        f"points in {chance_of_seeing('mini', 0.2, 26, 1)}; on the 15 of mini-base-2 in "
         f"{chance_of_seeing('mini', 0.1, 15, 1)} and {chance_of_seeing('mini', 0.2, 15, 1)}",
     ):  # fmt: skip
         assert said in page, said

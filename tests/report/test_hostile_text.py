@@ -15,13 +15,15 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from mathb_kit.evaluation import evaluate
-from mathb_kit.judging import judge_checkpoint
+from mathb_kit.foreign import counts_from_frame
+from mathb_kit.judging import compare_pair, judge_checkpoint
 from mathb_kit.models import matched
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem, ProblemSet
 from mathb_kit.profiles import Profile, load_profile
 from mathb_kit.report.card import write_card
+from mathb_kit.report.comparison import write_comparison
 from mathb_kit.report.html import Picture, render
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import write_page
@@ -201,6 +203,18 @@ def test_the_card_of_a_checkpoint(tmp_path):
     )  # fmt: skip
     page, _ = write_card(judged, tmp_path / "cards")
     assert_harmless(page.read_text(encoding="utf-8"), PLAIN[:1])
+
+
+def test_the_page_of_a_comparison(tmp_path):
+    base, tuned, *names = PLAIN
+    rows = [(model, name, 16, (i * k) % 17) for model, k in ((base, 3), (tuned, 5)) for i, name in enumerate(names)]
+    table = pd.DataFrame(rows, columns=["model", "problem", "n", "c"])
+    origin = {"grader": PAYLOADS[0], "source": PAYLOADS[2], "licence": PAYLOADS[3], "files": [{"name": PAYLOADS[4]}]}
+    samples = counts_from_frame(table, origin, on=PAYLOADS[5])
+    pair = compare_pair(samples.arm(base), samples.arm(tuned), on=samples.on, note=samples.note)
+    page, _ = write_comparison(pair, tmp_path / "cards", samples.origin)
+    assert page.parent == tmp_path / "cards"
+    assert_harmless(page.read_text(encoding="utf-8"), [base, tuned, *names[:5], PAYLOADS[3], PAYLOADS[5]])
 
 
 def test_the_static_forms_of_the_widgets(tmp_path):

@@ -293,3 +293,10 @@ def test_draws_by_different_plans_are_not_added_up():
     draws = [outcomes([(16, 1)], plan, draw="a"), outcomes([(16, 0)], Plan.fixed(16), draw="b")]
     with pytest.raises(MathbError, match="must have one plan"):
         gains_by_problem(draws, outcomes([(16, 3)], plan, "tuned"), selected_by="")
+
+
+def test_counts_beyond_what_the_tables_of_the_exact_test_hold_are_refused_in_a_sentence():
+    rows = {"model": "m", "problem": ["p"], "n": 10**8, "plan": f"fixed {10**8}"}
+    base, tuned = (pd.DataFrame({**rows, "c": [c]}) for c in (0, 5))
+    with pytest.raises(MathbError, match="hold up to about 20,000 attempts, not 100,000,000"):
+        gains_by_problem(base, tuned, selected_by="")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from itertools import count
 from pathlib import Path
 
 import pandas as pd
@@ -17,9 +19,11 @@ from engines import CoinEngine
 from paths import import_path
 
 from mathb_kit.draw import Draw
+from mathb_kit.foreign import import_files, imported_names, load_samples
 from mathb_kit.grading import Grader
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
+from mathb_kit.problems import load_problems
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling import driver
 from mathb_kit.store import Store
@@ -49,28 +53,71 @@ def content(root: Path) -> set[tuple]:
     return {tuple(row) for row in rows.itertuples(index=False)}
 
 
+def bring_in(root: str) -> None:
+    """Import one of two files after the other under one name, for ever."""
+    first = int("mine" in imported_names() and load_samples("mine").outcomes["c"].iloc[0] > 0)  # the other one
+    print("ready", flush=True)
+    for number in count(first):
+        import_files([Path(root) / f"{number % 2}.jsonl"]).save("mine")
+
+
+def learn(root: str) -> Path:
+    """Train for a few steps, each of which is kept."""
+    from mathb_kit.lab import run_folder
+    from mathb_kit.lab.run import train
+
+    run_folder._SAVING_SHARE = float("inf")
+    easy = [problem for problem in load_problems("mini-train") if problem.meta["level"] == 1]
+    print("ready", flush=True)
+    return train("rloo", on=easy, to=Path(root) / "lab", prompts=2, group=2, max_tokens=24, steps=12)
+
+
+def imports(root: Path) -> list[pd.DataFrame]:
+    """Write the two files; outcomes of each."""
+    for number in range(2):
+        row = {"gold": "5", "completions": [rf"\boxed{{{5 - number}}}", r"\boxed{7}"]}
+        (root / f"{number}.jsonl").write_text("".join(json.dumps(row | {"id": f"p{i}"}) + "\n" for i in range(50)))
+    return [import_files([root / f"{number}.jsonl"]).outcomes for number in range(2)]
+
+
 @pytest.mark.slow
-def test_fifty_kills_over_sampling_grading_and_packing_lose_nothing_and_double_nothing(tmp_path):
+def test_fifty_kills_over_sampling_grading_packing_importing_and_training_lose_nothing_and_double_nothing(
+    tmp_path, monkeypatch
+):
     root, chance, seen = tmp_path / "killed", random.Random(11), set()
-    environment = os.environ | {"PYTHONPATH": import_path(__file__)}
-    killed = 0
-    for _ in range(50):
-        command = [sys.executable, "-c", f"from test_kills import work; work({str(root)!r}, 0.005)"]
+    root.mkdir()
+    monkeypatch.setenv("MATHB_RUNS", str(root / "runs"))
+    environment = os.environ | {"PYTHONPATH": import_path(__file__), "OMP_NUM_THREADS": "1"}
+    versions, killed, found, kept = imports(root), Counter(), Counter(), []
+    jobs = ["work"] * 30 + ["bring_in"] * 12 + ["learn"] * 8
+    chance.shuffle(jobs)
+    for job in jobs:
+        arguments = {"work": f"{str(root / 'store')!r}, 0.005"}.get(job, repr(str(root)))
+        command = [sys.executable, "-c", f"from test_kills import {job}; {job}({arguments})"]
         child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True)
         assert child.stdout.readline() == b"ready\n"
-        time.sleep(chance.expovariate(5.0))
+        time.sleep(chance.expovariate(5.0 if job == "work" else 1.0))
         child.kill()
         child.communicate()
-        killed += child.returncode == -signal.SIGKILL
-        now = content(root)
+        killed[job] += child.returncode == -signal.SIGKILL
+        now = content(root / "store")
         assert seen <= now, "a committed attempt was lost or changed"
         seen = now
-    assert killed > 20  # the rest had nothing left to do
-    verdicts = work(str(root))
-    whole = work(str(tmp_path / "whole"))
+        if "mine" in imported_names():
+            outcomes = load_samples("mine").outcomes
+            number = int(outcomes["c"].iloc[0] == 0)
+            pd.testing.assert_frame_equal(outcomes, versions[number], check_dtype=False)
+            found[number] += 1
+        kept.append((root / "lab" / "state.pt").is_file() or (root / "lab" / "recipe.json").is_file())
+        assert kept == sorted(kept), "a state that was kept was lost"
+    assert killed["work"] > 10 and killed["bring_in"] == 12 and killed["learn"] > 2  # the rest had nothing left to do
+    assert found[0] and found[1] and kept[-1]
+    verdicts, whole = work(str(root / "store")), work(str(tmp_path / "whole"))
     pd.testing.assert_frame_equal(verdicts, whole)
-    assert content(root) == content(tmp_path / "whole") and len(content(root)) == 20 * 80
+    assert content(root / "store") == content(tmp_path / "whole") and len(content(root / "store")) == 20 * 80
     assert not [file for file in root.rglob("*.parquet") if file.stat().st_size == 0]
-    digest = hashlib.sha256(repr(sorted(content(root))).encode()).hexdigest()
-    compact(Store(root))
-    assert hashlib.sha256(repr(sorted(content(root))).encode()).hexdigest() == digest
+    weights = [(learn(str(folder)) / "model.safetensors").read_bytes() for folder in (root, tmp_path / "whole")]
+    assert weights[0] == weights[1]
+    before = content(root / "store")
+    compact(Store(root / "store"))
+    assert content(root / "store") == before

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -185,6 +187,32 @@ def test_a_link_to_nothing_is_named_and_nobody_waits_for_it(tmp_path):
             call()
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_named_and_nobody_waits_for_it(tmp_path, make):
+    store = Store(tmp_path / "store")
+    store.commit_attempts("m", "main", rows("p", 0))
+    odd = store.root / "attempts/m/main" / shards.new_shard_name(store.root / "attempts/m/main")
+    make(odd)
+    for call in (lambda: list(store.pending_answers("f", "m", "main")), lambda: store.done("m", "main"),
+                 *reading(store.root)[:2]):  # fmt: skip
+        with pytest.raises(MathbError, match=f"{odd.name} is damaged or was not written by mathb_kit"):
+            call()
+
+
+def test_an_odd_record_of_a_model_is_one_sentence_or_its_name(tmp_path):
+    store = Store(tmp_path / "store")
+    store.commit_attempts("m", "main", rows("p", 0))
+    assert counts(store)["name"].isna().all()  # killed before the record was written
+    (store.root / "models").mkdir()
+    record = store.root / "models" / "m.json"
+    record.write_text('{"name": "half \\ud800"}')
+    assert counts(store)["name"].tolist() == ["half \ufffd"]
+    for content in ('{"name": {"a": 1}}', "[1]", "{", "[" * 100_000, ""):
+        record.write_text(content)
+        with pytest.raises(MathbError, match="m.json .*; delete it, the next run writes it again"):
+            counts(store)
+
+
 def test_of_two_writers_the_earlier_wins_though_the_clock_was_set_back(tmp_path, monkeypatch):
     store = Store(tmp_path)
     store.commit_attempts("m", "main", rows("p", 0, text="early"))
@@ -201,15 +229,27 @@ def test_of_two_writers_the_earlier_wins_though_the_clock_was_set_back(tmp_path,
     assert store.read_attempts("m", "main")["text"].str.startswith("early").all()
 
 
-def test_a_disk_that_cannot_sync_folders_is_written_to_all_the_same(tmp_path, monkeypatch):
-    real = os.fsync
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EPERM, errno.ENOSYS])
+@pytest.mark.parametrize("call", ["fsync", "open"])
+def test_a_disk_that_cannot_sync_folders_is_written_to_all_the_same(tmp_path, monkeypatch, call, number):
+    real = getattr(os, call)
 
-    def refuse_folders(descriptor: int) -> None:
-        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
-            raise OSError(22, "Invalid argument")
-        real(descriptor)
+    def refuse_folders(what: int | str, *arguments: int) -> Any:
+        if os.path.isdir(f"/proc/self/fd/{what}" if call == "fsync" else what):
+            raise OSError(number, os.strerror(number))
+        return real(what, *arguments)
 
-    monkeypatch.setattr(os, "fsync", refuse_folders)
+    store = Store(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refuse_folders)
+        store.commit_attempts("m", "main", rows("p", 0))
+    assert len(store.read_attempts("m", "main")) == 40
+
+
+def test_a_shard_that_says_it_is_larger_than_the_memory_is_not_read(tmp_path, monkeypatch):
     store = Store(tmp_path)
     store.commit_attempts("m", "main", rows("p", 0))
-    assert len(store.read_attempts("m", "main")) == 40
+    monkeypatch.setattr(os, "sysconf", lambda name: 1)
+    for call in (lambda: store.done("m", "main"), *reading(tmp_path)[:2]):
+        with pytest.raises(MathbError, match=r"The shard .*parquet says that it unpacks to .*more than this machine"):
+            call()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
+
+from mathb_kit.errors import MathbError
+from mathb_kit.settings import shortened
 
 COLUMNS = ("model", "problem", "draw", "text", "gold", "their_verdict", "truncated", "tokens")
 
@@ -36,10 +40,51 @@ class MoreOfAnAttempt(TypedDict, total=False):
 def attempt(
     model: str, problem: Any, text: str | None, gold: Any, their_verdict: bool | None, **more: Unpack[MoreOfAnAttempt]
 ) -> dict[str, Any]:
-    """One row of `Attempts`."""
+    """One row of `Attempts`.
+
+    Raises:
+        ValueError: a value that nothing could be made of, see `laid_out`.
+    """
     row = {"draw": "main", "truncated": None, "tokens": None, **more}
-    values = (model, str(problem), row["draw"], text, gold, their_verdict, row["truncated"], row["tokens"])
+    if not isinstance(model, str):
+        raise ValueError(f"its model is {shortened(model)}, no name")
+    if problem is None or not str(problem).strip():
+        raise ValueError("it names no problem")
+    if not (text is None or isinstance(text, str)):
+        raise ValueError(f"its completion is {shortened(text)}, no text")
+    if not (gold is None or isinstance(gold, str | int | float)):
+        raise ValueError(f"its gold is {shortened(gold)}, neither a text nor a number")
+    truncated, tokens = _flag(row["truncated"]), _count(row["tokens"])
+    values = (model, str(problem), row["draw"], text, gold, their_verdict, truncated, tokens)
     return dict(zip(COLUMNS, values))
+
+
+@contextmanager
+def laid_out(where: str, tool: str) -> Iterator[None]:
+    """While a row is read: one that is not as its tool writes it is a MathbError that names the row."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise MathbError(
+            f"{where} is not as {tool} writes it ({reason.splitlines()[0][:200]}); export it again, or drop the row."
+        ) from error
+
+
+def _flag(value: Any) -> bool | None:
+    if value is None or value != value:
+        return None
+    if value not in (0, 1):
+        raise ValueError(f"truncated is {shortened(value)}, neither true nor false")
+    return bool(value)
+
+
+def _count(value: Any) -> int | None:
+    if value is None or value != value:
+        return None
+    if not isinstance(value, int | float) or value % 1 or not 0 <= value < 2**31:
+        raise ValueError(f"tokens is {shortened(value)}, no number of tokens")
+    return int(value)
 
 
 def yes_or_no(value: Any) -> bool | None:
