@@ -74,7 +74,7 @@ make_environment() {
   install "torch==$(sed -n 's/^torch==//p' constraints.txt)"
   # The rest and this package, editable; built with the setuptools that constraints.txt names, not a fresh one.  2 min
   install setuptools
-  install --no-build-isolation -e ".[test]"
+  install --no-build-isolation -e ".[notebooks,test]"
   rm .venv/mathb-installing
   echo "$stamp" > .venv/mathb-ready
 }

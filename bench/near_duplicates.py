@@ -1,6 +1,7 @@
 """Near duplicates and contamination of the real pools: time, memory, recall, false flags, and rapidfuzz on all pairs.
 
     python bench/near_duplicates.py [--rapidfuzz 1500]      MATHB_DATA_DIR names the local copies; a minute or two
+    python bench/near_duplicates.py --embedder FOLDER [--judge MODEL [--server URL]]       beside DeepMath's method
 
 Pool: DAPO-Math-17K and DeepScaleR, 29,575 rows. Benchmarks: MATH-500, the MATH test set, AIME 2024 and 2025, AMC 23,
 5,600 problems. The search reads every statement, finds all pairs within the pool and all of pool and benchmarks. CPU
@@ -9,6 +10,12 @@ seconds are of this one process.
 rapidfuzz (normalised indel similarity of at least 0.9, the check in DeepMath-103K's appendix) compares all pairs of a
 random part of the pool, and its time is extrapolated by the number of pairs: no one waits for all of them. It is no
 dependency of ours: pip install rapidfuzz.
+
+With an embedding model the rules stand beside DeepMath-103K's method instead: the five nearest benchmark problems by
+cosine, then a judge of each pair, if one is named. Sources: the 30 other wordings of AIME 2025, which are looked for
+among the 600 problems of MATH-500, AIME and AMC; the labelled pairs of near_duplicate_pairs_dev.jsonl; and real pairs
+that were read one by one (tests/near_duplicate_labels.toml), of which the rules were made, so that their column
+flatters them there.
 """
 
 from __future__ import annotations
@@ -19,12 +26,19 @@ import random
 import resource
 import sys
 import time
+import tomllib
 from pathlib import Path
 
-from mathb_kit import MathbError, load_problems
-from mathb_kit.construction import letters_and_digits, similar_pairs
+import numpy as np
+import pandas as pd
+
+from mathb_kit import MathbError, get_model, load_problems
+from mathb_kit.construction import embedder, letters_and_digits, nearest, pair_judge, similar_pairs
+from mathb_kit.construction.embedding import Embed
+from mathb_kit.construction.judged import NEIGHBOURS, PairJudge
 from mathb_kit.problems import Problem
 from mathb_kit.problems.files import read_rows
+from mathb_kit.sampling import get_engine
 
 POOLS = ("dapo-math-17k", "deepscaler")
 BENCHMARKS = ("math-500", "aime-2024", "aime-2025", "amc-23")
@@ -33,6 +47,10 @@ BENCHMARKS = ("math-500", "aime-2024", "aime-2025", "amc-23")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rapidfuzz", type=int, default=1500, help="statements that rapidfuzz compares (0: none)")
+    parser.add_argument("--embedder", metavar="FOLDER", help="stand beside embeddings by this model instead")
+    parser.add_argument("--judge", metavar="MODEL", help="with --embedder: a model that judges pairs")
+    parser.add_argument("--server", metavar="URL", help="with --judge: where it is served")
+    parser.add_argument("--most", type=int, default=1000, help="with --judge: so many pairs of each kind, at random")
     arguments = parser.parse_args()
     folder = os.environ.get("MATHB_DATA_DIR")
     if not folder:
@@ -41,6 +59,15 @@ def main() -> None:
     standing = [problem for name in BENCHMARKS for problem in load_problems(name)]
     rows = read_rows(Path(folder) / "math_test_5000.jsonl.zst")
     standing += [Problem("math-test", str(row["idx"]), row["problem"], "") for _, row in rows]
+    if arguments.embedder:
+        judge = None
+        if arguments.judge:
+            model = get_model(arguments.judge)
+            engine = get_engine(model, "server", url=arguments.server) if arguments.server else None
+            judge = pair_judge(model, engine=engine)
+        named = [problem for problem in standing if problem.set in BENCHMARKS]
+        beside_embeddings(Path(folder), [*pool, *standing], named, embedder(arguments.embedder), judge, arguments.most)
+        return
     texts, theirs = [p.statement for p in pool], [p.statement for p in standing]
 
     wall, cpu = time.perf_counter(), time.process_time()
@@ -71,6 +98,61 @@ def main() -> None:
     print(f"false flags of AIME 2024 and 2025 against {POOLS[0]}: {flags}")
     if arguments.rapidfuzz:
         compare_all_pairs(texts, theirs, arguments.rapidfuzz, cpu, [(r["problem"], r["problem_alt"]) for r in rows])
+
+
+def beside_embeddings(
+    folder: Path,
+    every: list[Problem],
+    standing: list[Problem],
+    embed: Embed,
+    judge: PairJudge | None,
+    most: int,
+) -> None:
+    """Rules, cosines and judge on the same pairs: who finds what."""
+    rows = [row for _, row in read_rows(folder / "aime25.jsonl")]
+    wordings = [Problem("aime-2025", row["id"], row["problem_alt"], "") for row in rows]
+    started = time.process_time()
+    near = nearest(wordings, standing, embed)
+    print(f"{len(wordings) + len(standing):,} statements embedded in {time.process_time() - started:.0f} CPU s")
+    pairs, at = [], {(p.set, p.id): number for number, p in enumerate(standing)}
+    for wording, found in zip(wordings, near):
+        twin, cosines = at["aime-2025", wording.id], dict(found)
+        for j in dict.fromkeys([twin, *cosines]):
+            kind = "AIME 2025 reworded" if j == twin else "its other neighbours"
+            pairs.append((kind, wording.statement, standing[j].statement, j == twin, j in cosines))
+    for _, row in read_rows(folder / "near_duplicate_pairs_dev.jsonl"):
+        pairs.append(("dev pairs", row["a"], row["b"], row["same"], True))
+    labels = tomllib.loads((Path(__file__).parents[1] / "tests" / "near_duplicate_labels.toml").read_text())
+    text = {f"{p.set}/{p.id}": p.statement for p in every}
+    for name, some in {**labels["read"], **labels["different"]}.items():
+        pairs += [("real pairs, read", text[a], text[b], name.endswith("_same"), True) for a, b in some]
+    table = pd.DataFrame(pairs, columns=["pairs", "one", "other", "same", "in_reach"])
+    if judge:
+        kinds = table.groupby(["pairs", "same"], sort=False)
+        table = pd.concat([each.sample(min(len(each), most), random_state=0) for _, each in kinds], ignore_index=True)
+    vectors = {text: vector for text, vector in _vectors(embed, [*table["one"], *table["other"]])}
+    table["cosine"] = [float(vectors[a] @ vectors[b]) for a, b in zip(table["one"], table["other"])]
+    table["rules"] = [any(True for _ in similar_pairs([a], [b])) for a, b in zip(table["one"], table["other"])]
+    if judge:
+        table["judge"] = judge(list(zip(table["one"], table["other"])))
+        table["embedding and judge"] = table["judge"] & table["in_reach"]
+    for cut in (0.98, 0.9, 0.8):
+        table[f"cosine {cut:.2f}"] = table["cosine"] >= cut
+    methods = [name for name in table if table[name].dtype == bool and name not in ("same", "in_reach", "judge")]
+    print(f"\npairs called one problem; in_reach: among the {NEIGHBOURS} nearest of {len(standing):,}")
+    called = table.groupby(["pairs", "same"], sort=False)[["in_reach", *methods]].sum()
+    called.insert(0, "of", table.groupby(["pairs", "same"], sort=False).size())
+    print(called.to_string())
+    print("\nof pairs that are one problem, found by the one and missed by the other")
+    same = table[table["same"]]
+    for other in methods[1:]:
+        only = [int((same[a] & ~same[b]).sum()) for a, b in (("rules", other), (other, "rules"))]
+        print(f"  rules but not {other}: {only[0]}; {other} but not rules: {only[1]}; of {len(same)}")
+
+
+def _vectors(embed: Embed, texts: list[str]) -> list[tuple[str, np.ndarray]]:
+    distinct = list(dict.fromkeys(texts))
+    return list(zip(distinct, embed(distinct)))
 
 
 def compare_all_pairs(

@@ -4,10 +4,10 @@
 
 Every side gets the same chat prompts and settings, at top_p 1 and 0.95, temperature 1 and no top-k, in the
 checkpoint's own dtype; each runs in a process of its own, one after the other, so that peak memory is its own. Naive
-``generate`` runs one batch of 32, one of 128 and one of 512 prompts. vLLM runs where ``MATHB_VLLM_PYTHON`` or this interpreter has it;
-a llama.cpp server is timed where ``--llama-url`` says that one runs (its weights may be quantized, which is faster).
-Loading and starting are not timed. A token counts if it was sampled up to and including the end token. ``cpu`` is this
-process's processor time, where all the work is in it: on a busy machine compare by it.
+``generate`` runs one batch of 32, one of 128 and one of 512 prompts. vLLM runs where ``MATHB_VLLM_PYTHON`` or this
+interpreter has it; a llama.cpp server is timed where ``--llama-url`` says that one runs (its weights may be
+quantized, which is faster). Loading and starting are not timed. A token counts if it was sampled up to and including
+the end token. ``cpu`` is this process's processor time, where all the work is in it: on a busy machine compare by it.
 """
 
 from __future__ import annotations

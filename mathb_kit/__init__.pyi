@@ -36,6 +36,8 @@ from .problems import (
 from .profiles import load_profile as load_profile
 from .statistics import (
     estimate_pass_at_k as estimate_pass_at_k,
+    g_pass_at_k as g_pass_at_k,
+    maj_at_k as maj_at_k,
     pass_at_k as pass_at_k,
     pass_at_k_curve as pass_at_k_curve,
 )

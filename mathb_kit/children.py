@@ -188,7 +188,12 @@ def python_child(function: str, *arguments: str) -> tuple[list[str], dict[str, s
     return command, {"PYTHONHASHSEED": "0", **libraries}, "/"
 
 
-def answer_lines(answer: Callable[[Any], Any], memory: int, seconds: Callable[[Any], float]) -> None:
+def answer_lines(
+    answer: Callable[[Any], Any],
+    memory: int,
+    seconds: Callable[[Any], float],
+    processor: Callable[[Any], float] | None = None,
+) -> None:
     """The life of such a child: one JSON line in, one out, until the parent closes the pipe.
 
     Nothing but these lines leaves it: it has no standard streams and writes no files. Should its parent be gone, nobody
@@ -198,6 +203,8 @@ def answer_lines(answer: Callable[[Any], Any], memory: int, seconds: Callable[[A
         answer: what to say to a message.
         memory: bytes of address space; a child that wants more dies.
         seconds: the time that a message may take.
+        processor: the seconds of processor time that it may take; SIGPROF ends the child then. However busy the
+            machine is, what takes too long here is the same.
     """
     output = os.fdopen(os.dup(1), "w")
     output.write('{"ready": true}\n')
@@ -210,15 +217,18 @@ def answer_lines(answer: Callable[[Any], Any], memory: int, seconds: Callable[[A
         hard = resource.getrlimit(limit)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (value, value))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for clock in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(clock, signal.SIG_DFL)
     for line in sys.stdin:
         message = json.loads(line)
         signal.setitimer(signal.ITIMER_REAL, seconds(message) + 1.0)
+        signal.setitimer(signal.ITIMER_PROF, processor(message) if processor else 0.0)
         try:
             reply = answer(message)
         except MemoryError:  # what is left of the memory may not do for the next message
             os._exit(1)
         signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
         output.write(json.dumps(reply) + "\n")
         output.flush()
 

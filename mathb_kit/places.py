@@ -1,4 +1,4 @@
-"""Where things lie: the checkout, and the folder of everything that runs leave behind."""
+"""Where things lie: the checkout, the notebooks, and the folder of everything that runs leave behind."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ def checkout() -> Path | None:
     """Root of the repository this package runs from, or None where it is installed without one."""
     root = Path(__file__).resolve().parents[1]
     return root if (root / "pyproject.toml").is_file() or (root / ".git").exists() else None
+
+
+def beside_package() -> Path:
+    """Where ``notebooks``, ``docs`` and ``constraints.txt`` lie: the checkout, or an installed package with copies."""
+    return checkout() or Path(__file__).parent
 
 
 def runs_root() -> Path:

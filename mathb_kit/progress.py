@@ -83,6 +83,15 @@ def without_weight_bars() -> Iterator[None]:
     """Without transformers' own bars over the tensors of a checkpoint; the hub's bars over downloads stay."""
     from transformers.utils import logging
 
+    if not hasattr(logging, "set_tqdm_hook"):  # transformers 5.0 has one switch for all bars
+        shown = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            if shown:
+                logging.enable_progress_bar()
+        return
     before = logging.set_tqdm_hook(lambda _, args, kwargs: logging.EmptyTqdm(*args, **kwargs))
     try:
         yield

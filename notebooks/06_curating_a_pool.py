@@ -251,6 +251,12 @@ if os.environ.get("MATHB_DATA_DIR"):
     )
 
 # %% [markdown]
+# These rules need no model. DeepMath-103K asked one: of each candidate the five nearest benchmark problems by embedding
+# were shown to a judge, and posts of a forum were rewritten into problems with one answer. Both can be had
+# (`embedder` and `contamination_judge`, `rewriter` and `gold_solver` in the file that `mathb construct FILE --plan`
+# prices first), and `bench/near_duplicates.py --embedder FOLDER` says what rules and embeddings find and miss.
+
+# %% [markdown]
 # Broken LaTeX that can be mended without guessing is mended before the funnel; a mended problem is another problem and
 # says so.
 

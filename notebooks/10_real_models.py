@@ -28,6 +28,7 @@ from mathb_kit.sentences import crossing_sentence, pair_sentences, percent, you_
 from mathb_kit.sentences.real import (
     beyond_sentence,
     forecast_sentence,
+    held_out_sentence,
     ranking_sentence,
     replay_sentence,
     top_end_sentence,
@@ -218,6 +219,17 @@ print(caption)
 
 # %%
 you_should_see(forecast_sentence(forecasts))
+
+# %% [markdown]
+# `pass_at_k_beyond` does not pick one distribution: it keeps every zero-inflated Beta that explains the first attempts,
+# tries itself on still fewer of them, and flags what not to rely on (`mathb passk counts.csv --beyond 10000`).
+
+# %%
+held_out = real.beyond_held_out()
+write(held_out, "10_pythia_beyond")
+
+# %%
+you_should_see(held_out_sentence(held_out))
 
 # %% [markdown]
 # ## Too small to tell

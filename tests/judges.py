@@ -10,7 +10,13 @@ def judge(gold: str, answer: str) -> tuple[bool, str]:
     """Does what the answer says, else compares spellings."""
     if answer == "hang":
         while True:
-            time.sleep(0.01)
+            pass
+    if answer.startswith("work"):
+        until = time.process_time() + 0.3
+        while time.process_time() < until:
+            pass
+    if answer.startswith("wait"):
+        time.sleep(600)
     if answer == "die":
         os._exit(3)
     if answer == "raise":
@@ -20,3 +26,7 @@ def judge(gold: str, answer: str) -> tuple[bool, str]:
         while True:
             hoard.append(bytearray(1 << 26))
     return gold == answer, "spelling"
+
+
+def equal(gold: str, answer: str) -> tuple[bool, str]:
+    return True, "by decree"

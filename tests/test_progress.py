@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,8 @@ from mathb_kit import progress as progress_module
 from mathb_kit.errors import MathbError
 from mathb_kit.progress import progress
 from mathb_kit.provenance import provenance
+
+CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 class Clock:
@@ -211,3 +214,12 @@ def test_provenance_is_json_in_utc_and_names_versions_without_importing_them():
     assert record["packages"]["numpy"] == numpy.__version__
     code = "import sys; from mathb_kit.provenance import provenance; provenance(); print('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_provenance_says_in_a_sentence_which_versions_are_not_those_of_the_committed_figures(monkeypatch):
+    pins = dict(re.findall(r"^([a-z-]+)==(.+)$", (CHECKOUT / "constraints.txt").read_text(), re.M))
+    monkeypatch.setattr("mathb_kit.provenance._PACKAGES", ("torch", "numpy"))
+    monkeypatch.setattr("mathb_kit.provenance.metadata.version", {"torch": "2.6.0", "numpy": pins["numpy"]}.get)
+    assert provenance()["differs"].startswith(f"Made with torch 2.6.0 instead of {pins['torch']}: attempts may differ")
+    monkeypatch.setattr("mathb_kit.provenance.metadata.version", lambda name: f"{pins[name]}+cpu")
+    assert "differs" not in provenance()

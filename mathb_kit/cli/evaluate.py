@@ -68,6 +68,13 @@ def evaluate(
     redraws: Annotated[
         int, typer.Option(min=1, metavar="R", help="With --base: fresh draws of it to stand beside MODEL.")
     ] = 1,
+    elicit: Annotated[
+        list[str],
+        typer.Option(
+            metavar="HOW",
+            help="With --base: the base also asked as the tuned model (tuned), or at a temperature; may be repeated.",
+        ),
+    ] = [],
     hard_only: Annotated[bool, typer.Option("--hard-only", help="With --base: leave the ordinary sets out.")] = False,
     draw: DrawName = "main",
     shard: ShardOption = None,
@@ -106,12 +113,14 @@ def evaluate(
         revision = flags.pop("revision")
         pair = matched(mb.get_model(base), mb.get_model(model, revision=revision), match)
         pair = Pair(*(asked_as_given(each, **flags) for each in pair[:2]), match)
+        arms = mb.judging.elicited_models(pair, elicit)
         names = [] if hard_only else ordinary or ordinary_sets(on)
         with only_result_on_stdout():
             judged = mb.judging.judge_checkpoint(
                 pair, chosen, plan, ordinary=[_first(each, limit) for each in names], engine_for=make, draw=draw,
                 redraws=redraws,
             )  # fmt: skip
+            judged = mb.judging.elicit(judged, arms, engine_for=make, draw=draw)
         page, data = write_card(judged)
         _warn(card_warnings(judged))
         if as_json:
@@ -119,10 +128,10 @@ def evaluate(
         else:
             print(f"{card_text(judged)}\n\nThe card: {page}\nThe same as JSON: {data}")
         return
-    if ordinary or hard_only or match != "vendor" or redraws > 1:
+    if ordinary or hard_only or elicit or match != "vendor" or redraws > 1:
         raise MathbError(
-            "--match, --ordinary, --redraws and --hard-only are about a model beside its base; give --base, or leave "
-            "them out."
+            "--match, --ordinary, --redraws, --elicit and --hard-only are about a model beside its base; give --base, "
+            "or leave them out."
         )
     tried = asked_model(model, **flags)
     problems = mb.sampling.parse_shard(shard).of(chosen) if shard else chosen

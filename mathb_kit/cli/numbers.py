@@ -73,7 +73,16 @@ def grade(
     evaluated: Annotated[
         list[str], typer.Option(metavar="NAME", help="With --judge: who wrote the predictions; may be repeated.")
     ] = [],
-    ask: Annotated[bool, typer.Option("--ask", help="With --judge: ask it, and mark what it accepts.")] = False,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --judge: rows with expected true or false; its errors are counted."),
+    ] = None,
+    most_false: Annotated[
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="With --ask: refuse a judge that errs more often.")
+    ] = 0.05,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="With --judge and --labelled: measure it, then mark what it accepts.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Grade a file of predictions.
@@ -81,11 +90,13 @@ def grade(
     The same rows come back with verdict, answer and the rung of the ladder that decided. With --json and -o the counts
     are on stdout. With --explain: what was read from the text, by which rule, and which rung decided; a row disagrees
     if it has a field expected, label or correct that the verdict contradicts, or without one if it is not correct.
+    With --judge a model at a server may accept what the ladder left, once it was measured on labelled rows.
 
     \b
     Example: mathb grade predictions.jsonl -o graded.jsonl
     Example: mathb grade predictions.jsonl --skip-bad -o graded.jsonl
     Example: mathb grade predictions.jsonl --explain --row 12
+    Example: mathb grade answers.jsonl --judge http://host:8000/v1 --judge-model M --evaluated mine
     """
     if explain or row:
         if output is not None or as_json:
@@ -96,17 +107,26 @@ def grade(
         return
     if as_json and output is None:
         raise MathbError("--json prints the counts; give -o FILE for the graded rows.")
-    chosen = _judge(judge, judge_model, evaluated) if judge or judge_model or ask or evaluated else None
-    if chosen and not ask:
-        from mathb_kit.grading.files import judging_cost
+    asks_for_judge = judge or judge_model or ask or evaluated or labelled
+    chosen = _judge(judge, judge_model, evaluated) if asks_for_judge else None
+    if chosen:
+        from mathb_kit.grading.files import judging_cost, labelled_pairs
 
-        cost = judging_cost(file, chosen, skip_bad=skip_bad)
+        labels = labelled_pairs(labelled) if labelled else None
+    if chosen and not ask:
+        cost = judging_cost(file, chosen, labelled=labels, skip_bad=skip_bad)
         price = (
             f"{cost.pairs:,} pairs for the judge: {cost.requests:,} requests, about {cost.prompt_tokens:,} tokens in"
             f" and {cost.completion_tokens:,} out. Nothing was asked; add --ask."
         )
         print(to_json(cost._asdict()) if as_json else price)
         return
+    if chosen:
+        if labels is None:
+            raise MathbError("--ask needs --labelled FILE: what a judge accepts means nothing before it was measured.")
+        errors = chosen.measure(labels)
+        print(f"The judge {errors}.", file=sys.stderr)
+        errors.refuse_above(most_false)
     counts = mb.grade_file(file, output, skip_bad=skip_bad, conventions=convention, judge=chosen)
     summary = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.items())
     print(to_json(counts)) if as_json else print(summary, file=sys.stderr)
@@ -120,23 +140,40 @@ def passk(
     n: Annotated[int | None, typer.Option("--n", metavar="N", help="Attempts, where there is no file.")] = None,
     c: Annotated[int | None, typer.Option("--c", metavar="C", help="Correct ones among them.")] = None,
     k: Annotated[list[int], typer.Option("--k", metavar="K", help="Attempts allowed; may be repeated.")] = [1],
+    more: Annotated[
+        bool, typer.Option("--more", help="With a file: pass^k, G-Pass@k, avg@N, Bayes@N and Cover beside pass@k.")
+    ] = False,
+    beyond: Annotated[
+        list[int], typer.Option(metavar="K", help="With a file: forecast for more attempts than were made.")
+    ] = [],
     as_json: Json = False,
 ) -> None:
     """pass@k from counts.
 
     The unbiased estimate of Chen et al. (2021) at n attempts with c correct ones; with a file its mean over problems
-    and an interval.
+    and an interval. --beyond forecasts the share solved if sampling went on, up to 100 times the attempts made, and
+    says in a column flag where it is not to be relied on.
 
     \b
     Example: mathb passk --n 1024 --c 3 --k 1 --k 64
-    Example: mathb passk counts.csv --k 8
+    Example: mathb passk counts.csv --k 8 --more
+    Example: mathb passk counts.csv --beyond 256
     """
-    from mathb_kit.statistics.counts import mean_pass_at_k
+    from mathb_kit.statistics.counts import counts_as_outcomes, mean_pass_at_k
 
     if file:
-        table = mean_pass_at_k(file, k)
+        if more and beyond:
+            raise MathbError("--more is about the attempts made, --beyond about others; ask for one of them.")
+        if beyond:
+            table = mb.statistics.pass_at_k_beyond(counts_as_outcomes(file), beyond)
+        elif more:
+            table = mb.statistics.neighbours(counts_as_outcomes(file), None, k)
+        else:
+            table = mean_pass_at_k(file, k)
         print(to_json(table) if as_json else table.to_string(index=False))
         return
+    if more or beyond:
+        raise MathbError("--more and --beyond are about a set of problems; give a file with n and c of each.")
     if n is None or c is None:
         raise MathbError("Give --n and --c, or a file with these columns.")
     values = {allowed: float(mb.pass_at_k(n, c, allowed)) for allowed in k}

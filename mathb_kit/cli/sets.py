@@ -79,7 +79,8 @@ def construct(
     Example: mathb construct my-set.toml --plan
     Example: mathb construct my-set.toml --to my-set
     """
-    from mathb_kit.construction.construct import attempts_at_most, construct, load_construction
+    from mathb_kit.construction.construct import attempts_at_most, construct
+    from mathb_kit.construction.construction import load_construction
 
     settings = load_construction(file)
     if plan:

@@ -1,7 +1,8 @@
-"""The verb that redraws a whole study."""
+"""Verbs about the study as a whole: redraw it, take its course along."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -53,7 +54,11 @@ def reproduce(
     from mathb_kit.report import calibration
     from mathb_kit.report import calls as other
     from mathb_kit.report import reproduce as study
+    from mathb_kit.report.notebooks import need_notebooks
     from mathb_kit.report.price import price_record
+
+    if not plan:
+        need_notebooks()  # before anything is fetched, trained or sampled
 
     if profile in ("verifiers", "scoreboard"):
         if calibrate or from_scratch or rehearse:
@@ -87,3 +92,27 @@ def reproduce(
     if calibrate:
         chosen = calibration.calibrated(chosen, calibration.calibrate(chosen))
     print(to_json(price_record(chosen)) if as_json else study.price(chosen))
+
+
+@app.command(rich_help_panel=REPRODUCE)
+def course(
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where copies to work in go.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the notebooks of the course, or copy them into a folder of yours.
+
+    Copies go with the pages that they link to; nothing that is there is written over.
+
+    \b
+    Example: mathb course
+    Example: mathb course --to my-course
+    """
+    from mathb_kit.report.course import copy_course, course_notebooks
+
+    if to is None:
+        table = course_notebooks()
+        print(to_json(table) if as_json else "\n".join(f"{name:36} {title}" for name, title in table.values))
+        return
+    copies = copy_course(to)
+    text = f"{len(copies)} notebooks in {to}; open them with: jupyter lab {to}"
+    print(to_json({"notebooks": copies}) if as_json else text)

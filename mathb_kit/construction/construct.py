@@ -8,7 +8,6 @@ are kept in the store, so that a run which was stopped goes on where it was, and
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,94 +15,26 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import PositiveInt
 
-from mathb_kit.construction.agreement import Rule, refuse_evaluated, sample_solutions, verified, verified_by_solutions
+from mathb_kit.construction.agreement import refuse_evaluated, sample_solutions, verified, verified_by_solutions
+from mathb_kit.construction.construction import Construction
 from mathb_kit.construction.dataset_card import About
 from mathb_kit.construction.dataset_repository import export_dataset
 from mathb_kit.construction.difficulty import rate_difficulty, rated_at_least
+from mathb_kit.construction.embedding import embedder
 from mathb_kit.construction.filters import Filtered, Funnel, drop_with_reason
+from mathb_kit.construction.judged import judged_contamination, pair_judge
 from mathb_kit.construction.pipeline import stages_before_sampling
 from mathb_kit.construction.repair import Repaired, repair
 from mathb_kit.construction.retest import retest
+from mathb_kit.construction.rewriting import Rewritten, rewrite
 from mathb_kit.construction.sieve import DRAW, Sieve, prescreen, sieve
 from mathb_kit.errors import MathbError
 from mathb_kit.models import Model, get_model
 from mathb_kit.plan import Plan
 from mathb_kit.problems import Problem, load_problems
-from mathb_kit.sampling import CommittingEngine, Engine, EngineFactory, get_engine
-from mathb_kit.settings import Name, Settings, read_toml
+from mathb_kit.sampling import EngineFactory
 from mathb_kit.store import Store
-
-
-class Construction(Settings):
-    """What is made of which pool, and how.
-
-    Attributes:
-        name: of the new set; names its files.
-        pool: sets or files with the candidates.
-        benchmarks: sets or files whose problems must not be in the result.
-        repair: put back the backslashes of LaTeX commands that lost them; what stays broken is dropped.
-        exact_answers: check golds with the exact evaluator, which reads the miniature's statements only.
-        solutions: columns of the pool with solutions by an independent model; all must agree with the gold.
-        candidates: at most so many go on to the models, chosen at random.
-        rater: model that rates difficulty, ``ratings`` times a problem; ``least_difficulty`` drops what it rates lower.
-        screen: model that drops what it solves in ``screen_attempts``.
-        verifiers: strong models that solve what is left in ``verifier_attempts`` each; their ``verifier_rule`` is that
-            of `verified`.
-        models: the sieve; each gets up to ``attempts``.
-        bases: those of them that the intersection is over; all where none are named.
-        retest_attempts: of a fresh draw of every model on what it left unsolved; none by default.
-        engine: what samples; ``servers`` are addresses of the models that a server samples instead.
-        licence: of the new set, as the hub abbreviates it.
-    """
-
-    name: Name
-    pool: tuple[str, ...]
-    benchmarks: tuple[str, ...] = ()
-    repair: bool = True
-    exact_answers: bool = False
-    solutions: tuple[str, ...] = ()
-    candidates: PositiveInt | None = None
-    rater: str | None = None
-    ratings: PositiveInt = 6
-    least_difficulty: float | None = None
-    screen: str | None = None
-    screen_attempts: PositiveInt = 16
-    verifiers: tuple[str, ...] = ()
-    verifier_attempts: PositiveInt = 2
-    verifier_rule: Rule = "any"
-    models: tuple[str, ...]
-    bases: tuple[str, ...] = ()
-    attempts: PositiveInt = 1024
-    retest_attempts: PositiveInt | None = None
-    engine: str = "transformers"
-    servers: dict[str, str] = {}
-    licence: str = "other"
-
-    def engine_for(self, model: Model) -> Engine | CommittingEngine:
-        """What samples from a model."""
-        if model.name in self.servers:
-            return get_engine(model, "server", url=self.servers[model.name])
-        return get_engine(model, self.engine)
-
-    @property
-    def verification(self) -> str:
-        """How golds are verified, as a sentence or two."""
-        parts = []
-        if self.exact_answers:
-            parts.append("Every gold equals what an exact evaluator reads from the statement; no model took part.")
-        if self.solutions:
-            parts.append(f"The solutions that the pool brings along ({', '.join(self.solutions)}) all have the gold.")
-        if self.verifiers:
-            how = {
-                "any": "At least one attempt of these models reproduced the gold",
-                "all": "Every attempt of these models reproduced the gold",
-            }[self.verifier_rule]
-            parts.append(f"{how}: {', '.join(self.verifiers)} ({self.verifier_attempts} attempts each).")
-        if self.solutions or self.verifiers:
-            parts.append("What these could not solve is not here, whether its gold is right or wrong.")
-        return " ".join(parts) or "Golds are the pool's own; nothing verified them."
 
 
 @dataclass(frozen=True)
@@ -118,6 +49,7 @@ class Constructed:
         retested: what a fresh draw makes of the selected problems (`mathb_kit.construction.retest`), or None.
         keys: of every model that was asked, by name.
         repaired: candidates whose LaTeX was repaired.
+        rewritten: what became of every post, or None.
     """
 
     construction: Construction
@@ -127,10 +59,14 @@ class Constructed:
     retested: pd.DataFrame | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     repaired: int = 0
+    rewritten: Rewritten | None = None
 
     def export(self, folder: Path | str) -> Path:
-        """Write the set as a `datasets` repository; see `export_dataset`."""
-        construction = self.construction
+        """Write the set as a `datasets` repository; see `export_dataset`. Rewrites stand beside their sources in
+        ``rewrites.jsonl``."""
+        construction, more = self.construction, {}
+        if self.rewritten is not None:
+            more["rewritten"] = self.rewritten.outcomes
         about = About(
             construction.name,
             bases=construction.bases,
@@ -138,21 +74,12 @@ class Constructed:
             retested=self.retested,
             ratings=self.ratings,
             licence=construction.licence,
-            settings=construction.model_dump(mode="json") | {"keys": dict(self.keys), "repaired": self.repaired},
+            settings=construction.model_dump(mode="json") | {"keys": dict(self.keys), "repaired": self.repaired} | more,
         )
-        return export_dataset(folder, self.sieve, self.funnel, about)
-
-
-def load_construction(path: str | os.PathLike[str]) -> Construction:
-    """The settings in a ``.toml`` file; its name is the set's unless it says another.
-
-    Raises:
-        MathbError: no such file, not TOML, an unknown or missing key.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise MathbError(f"There is no file {path}; write one that names pool and models at least.")
-    return Construction.parse({"name": path.stem, **read_toml(path)}, str(path))
+        folder = export_dataset(folder, self.sieve, self.funnel, about)
+        if self.rewritten is not None:
+            self.rewritten.table.to_json(folder / "rewrites.jsonl", orient="records", lines=True)
+        return folder
 
 
 def construct(
@@ -178,8 +105,20 @@ def construct(
     engine_for = engine_for or construction.engine_for
     models, screen, verifiers = _models(construction)
     options: dict[str, Any] = {"store": store or Store()}
-    candidates = _candidates(construction)
-    funnel = _cheap_stages(construction, candidates, store)
+    candidates, rewritten = _candidates(construction), None
+    problems = candidates.problems
+    if construction.rewriter:
+        writer, solver = get_model(construction.rewriter), get_model(construction.gold_solver)
+        rewritten = rewrite(
+            problems, writer, solver, construction.gold_solutions, engine_for=engine_for, **options
+        )
+        problems = rewritten.problems
+    funnel = _cheap_stages(construction, problems, store)
+    if construction.embedder:
+        judge = pair_judge(get_model(construction.contamination_judge), engine=engine_for, **options)
+        benchmarks = [load_problems(name) for name in construction.benchmarks]
+        embed = embedder(construction.embedder)
+        funnel = _then(funnel, judged_contamination(funnel.kept, benchmarks, embed, judge, construction.neighbours))
     ratings = None
     if construction.rater and construction.least_difficulty is not None:
         ratings = _rate(construction, funnel.kept, engine_for, **options)
@@ -203,10 +142,11 @@ def construct(
     if construction.retest_attempts:
         plan = Plan.up_to(construction.retest_attempts, stop=1)
         retested = retest(result, models, plan, engine_for=engine_for, **options)
-    rater = [get_model(construction.rater)] if construction.rater else []
-    asked = [*models, *verifiers, *([screen] if screen else []), *rater]
+    helpers = [get_model(name) for name in construction.helpers]
+    asked = [*models, *verifiers, *([screen] if screen else []), *helpers]
     keys = {model.name: model.key() for model in asked}
-    constructed = Constructed(construction, funnel, result, ratings, retested, keys, len(candidates.table))
+    repaired = len(candidates.table)
+    constructed = Constructed(construction, funnel, result, ratings, retested, keys, repaired, rewritten)
     if folder is not None:
         constructed.export(folder)
     return constructed
@@ -215,20 +155,22 @@ def construct(
 def funnel_before_models(construction: Construction, *, store: Store | None = None) -> Funnel:
     """The pool after every stage that asks no model: what a construction costs is known after seconds.
 
+    Posts that are to be rewritten are taken as they are.
+
     Raises:
         MathbError: a stage that leaves nothing, or what the stages report.
     """
-    return _cheap_stages(construction, _candidates(construction), store)
+    return _cheap_stages(construction, _candidates(construction).problems, store)
 
 
-def _cheap_stages(construction: Construction, candidates: Repaired, store: Store | None) -> Funnel:
+def _cheap_stages(construction: Construction, candidates: Sequence[Problem], store: Store | None) -> Funnel:
     benchmarks = [load_problems(name) for name in construction.benchmarks]
     stages = [*stages_before_sampling(benchmarks, exact_answers=construction.exact_answers)]
     if construction.solutions:
         stages.append(partial(verified_by_solutions, columns=construction.solutions, store=store))
     if construction.candidates is not None:
         stages.append(partial(subsample, size=construction.candidates))
-    funnel = Funnel(candidates.problems)
+    funnel = Funnel(tuple(candidates))
     for stage in stages:
         funnel = _then(funnel, stage(funnel.kept))
     return funnel
@@ -255,8 +197,20 @@ def attempts_at_most(construction: Construction) -> pd.DataFrame:
         asked += [("re-test", model, construction.retest_attempts) for model in models]
     if construction.rater:
         asked.insert(0, ("difficulty", get_model(construction.rater), construction.ratings))
-    count = len(funnel_before_models(construction).kept)
-    rows = [(stage, m.name, count, count * each, count * each * m.sampling.max_tokens) for stage, m, each in asked]
+    if construction.contamination_judge:
+        orders = 2 * construction.neighbours
+        asked.insert(0, ("contamination", get_model(construction.contamination_judge), orders))
+    if construction.rewriter:  # which posts become problems, nobody knows before
+        posts = len(_candidates(construction).problems)
+        count = min(posts, posts if construction.candidates is None else construction.candidates)
+    else:
+        posts, count = 0, len(funnel_before_models(construction).kept)
+    priced = [(stage, model, count, each) for stage, model, each in asked]
+    if construction.rewriter:
+        solver = get_model(construction.gold_solver)
+        priced.insert(0, ("golds", solver, posts, construction.gold_solutions))
+        priced.insert(0, ("rewriting", get_model(construction.rewriter), posts, 1))
+    rows = [(stage, m.name, n, n * each, n * each * m.sampling.max_tokens) for stage, m, n, each in priced]
     return pd.DataFrame(rows, columns=["stage", "model", "problems", "attempts", "tokens"])
 
 
@@ -268,15 +222,21 @@ def _models(construction: Construction) -> tuple[list[Model], Model | None, list
     named = [model.name for model in models]
     if strangers := [name for name in construction.bases if name not in named]:
         raise MathbError(f"The base {strangers[0]!r} takes no part in the sieve; these do: {', '.join(named)}.")
-    known = {*named, *(model.name for model in verifiers), construction.screen, construction.rater}
+    known = {*named, *(model.name for model in verifiers), construction.screen, *construction.helpers}
     if strangers := [name for name in construction.servers if name not in known]:
         raise MathbError(f"servers names {strangers[0]!r}, which takes no part in the construction; correct the name.")
-    refuse_evaluated(verifiers, [*models, *([screen] if screen else [])])
+    evaluated = [*models, *([screen] if screen else [])]
+    refuse_evaluated([*verifiers, *(get_model(name) for name in construction.judges)], evaluated)
+    if bool(construction.rewriter) != bool(construction.gold_solver):
+        raise MathbError("rewriter and gold_solver go together: name both, or neither.")
+    if bool(construction.embedder) != bool(construction.contamination_judge):
+        raise MathbError("embedder and contamination_judge go together: name both, or neither.")
     return models, screen, verifiers
 
 
 def _candidates(construction: Construction) -> Repaired:
-    pool = [problem for name in construction.pool for problem in load_problems(name)]
+    posts = construction.rewriter is not None
+    pool = [problem for name in construction.pool for problem in load_problems(name, allow_empty_gold=posts)]
     return repair(pool) if construction.repair else Repaired(tuple(pool), repair(()).table)
 
 

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from mathb_kit.construction.asking import ask_about, with_prompt
 from mathb_kit.construction.filters import Filtered, drop_with_reason
-from mathb_kit.draw import Draw
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import extract
 from mathb_kit.models.model import Model
 from mathb_kit.problems.problem import Problem
 from mathb_kit.sampling import Engine, EngineFactory
-from mathb_kit.sampling.engines import open_engine
 from mathb_kit.store import Store
 
 # Our wording; {problem} stands for the statement.
@@ -79,7 +77,8 @@ def rate_difficulty(
         raise MathbError(f"Every problem is rated at least once, not {times} times.")
     distinct = list({problem.key: problem for problem in problems}.values())
     if isinstance(judge, Model):
-        replies = _replies(distinct, judge, times, store or Store(), engine, draw)
+        asked = with_prompt(judge, RATING_PROMPT)
+        replies = ask_about(distinct, asked, draw, times, store=store, engine=engine)
     else:
         prompts = {problem.key: RATING_PROMPT.replace("{problem}", problem.statement) for problem in distinct}
         replies = {key: [judge(prompt) for _ in range(times)] for key, prompt in prompts.items()}
@@ -127,20 +126,3 @@ def rated_at_least(problems: Sequence[Problem], ratings: pd.DataFrame, least: fl
         return None if mean >= least else f"easier than {least:g}: rated {mean:.2f}"
 
     return drop_with_reason("difficulty", problems, map(fault, problems))
-
-
-def _replies(
-    problems: Sequence[Problem],
-    judge: Model,
-    times: int,
-    store: Store,
-    engine: Engine | EngineFactory | None,
-    draw: str,
-) -> dict[str, list[str]]:
-    asked = replace(judge, **{"user" if judge.prompt == "chat" else "prompt": RATING_PROMPT})
-    with open_engine(engine, asked) as sampler:
-        ratings = Draw(store, asked, draw)
-        ratings.sample(sampler, problems, times)
-    texts = ratings.attempts([problem.key for problem in problems], ["problem", "index", "text"])
-    texts = texts[texts["index"] < times]
-    return {key: list(rows) for key, rows in texts.groupby("problem")["text"]}

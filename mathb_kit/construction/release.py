@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mathb_kit.construction.construct import Construction, construct
+from mathb_kit.construction.construct import construct
+from mathb_kit.construction.construction import Construction
 from mathb_kit.construction.dataset_repository import release_record
 from mathb_kit.construction.filters import Funnel
 from mathb_kit.construction.sieve import Sieve

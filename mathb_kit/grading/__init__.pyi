@@ -12,6 +12,6 @@ from .grader import (
     Grader as Grader,
     grade as grade,
 )
-from .model_judge import ModelJudge as ModelJudge
+from .model_judge import ErrorRates as ErrorRates, ModelJudge as ModelJudge
 from .stored import read_verdicts as read_verdicts
 from .versions import EXTRACTOR_VERSION as EXTRACTOR_VERSION, GRADER_VERSION as GRADER_VERSION

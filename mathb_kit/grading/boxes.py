@@ -2,7 +2,8 @@ r"""The boxes of a text, and the answer that they hold together.
 
 Boxes are found in one scan, nested ones with their parents, so that a text of nothing but boxes costs no more than any
 other. Boxes beside each other are one answer where only a joint stands between them ("and", a comma, "(b)"). What
-stands right beside a box belongs to it where it changes the value: a minus sign, a percent or degree sign, a unit.
+stands right beside a box belongs to it where it changes the value: a minus sign, a percent or degree sign, a power, a
+unit.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _UNIT = (
 )
 _AFTER = re.compile(
     r"\s*\$?(?P<percent>(?:\s|\\[,;: ]|~)*\\?%|\s*(?:\\text\s*\{\s*)?\\?(?<![A-Za-z])(?:percent(?:age)?|pct)\b\s*\}?)"
-    r"|\s*(?P<raised>\^\s*(?:\\circ|\{\s*\\circ\s*\})|\\pi(?![A-Za-z])|\\sqrt\s*\{[^{}]{1,20}\})"
+    r"|\s*(?P<raised>\^\s*(?:\\circ|\{\s*\\circ\s*\}|\d(?![\d.])|\{\s*-?\d{1,3}\s*\})|\\pi(?![A-Za-z])"
+    r"|\\sqrt\s*\{[^{}]{1,20}\}|\\times\s*10\s*\^\s*(?:\d|\{\s*-?\d{1,3}\s*\}))"
     rf"|(?:\s|\\[,;: ])*(?P<unit>\\(?:text|mathrm|textrm|mbox)\s*\{{\s*(?:m|g|in|{_UNIT})\s*\}}"
     r"(?:\s*\^\s*\{?[23]\}?)?)"
     rf"|\s*\$?(?P<word>\s+{_UNIT})"
@@ -158,7 +160,9 @@ def _with_neighbours(text: str, box: Box) -> str:
     if not (after or before) or "\\boxed" in answer or "\\fbox" in answer or not _SAYS.search(answer):
         return answer
     if after and not _UNIT_INSIDE.search(_COMMAND.sub("", answer)):
-        answer += next(part for part in after.groupdict().values() if part)
+        more = next(part for part in after.groupdict().values() if part)
+        is_power = more[0] == "^" and "circ" not in more and not answer.isdigit()
+        answer = f"({answer}){more}" if is_power else answer + more
     if before:
         sign = "-" if before["sign"] != r"\pm" else before["sign"]
         answer = f"{sign}({answer})" if _SUM.search(answer) else f"{sign}{answer}"

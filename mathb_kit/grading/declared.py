@@ -15,18 +15,21 @@ LONGEST = 4000  # characters after a declaring phrase, or of an answer that is r
 # of the words beside its pattern (in lower case), so most texts, and most lines of the others, need no search.
 _ANSWER_WORDS = (
     "answer", "réponse", "respuesta", "resposta", "risposta", "antwort", "antwoord", "svar", "jawaban", "ответ", "答案",
-    "答え", "答：", "답",
+    "答え", "答：", "답", "odpowiedź", "odpověď", "cevap", "válasz", "đáp án", "đáp số",
+    "ans:", "ans =", "ans=", "ans.",
 )  # fmt: skip
 _ANSWER_WORD = (
-    r"(?:answer|réponse|respuesta|resposta|risposta|antwort|antwoord|svar|jawaban|ответ)"
+    r"(?:answers?|réponse|respuesta|resposta|risposta|antwort|antwoord|svar|jawaban|ответ|odpowiedź|odpověď|cevap|válasz"
+    r"|đáp án|đáp số|ans(?=\.?[ \t]*[:=])\.?)"
     r"(?:[ \t]+(?:finale?|correcta?|correcte))?"
 )
 _IS = (
-    r"[ \t]*+(?:\*\*)?[ \t]*+(?:(?:is|are|(?:would|should|must|will)[ \t]+be|equals|est|es|ist|lautet|è|é)"
-    r"(?![^\W\d_])[ \t]*+[:：]?|[:：=]|(?:应该|应)?(?:是|为))"
+    r"[ \t]*+(?:\*\*)?[ \t]*+(?:(?:is|are|(?:would|should|must|will)[ \t]+be|(?:turns|comes|works)[ \t]+out[ \t]+"
+    r"(?:to(?:[ \t]+be)?|as)|comes[ \t]+to|equals|est|es|ist|lautet|è|é)"
+    r"(?![^\W\d_])[ \t]*+[:：]?|[:：=＝]|(?:应该|应)?(?:是|为))"
 )
 _MATH_AHEAD = r"(?=\$|\\\(|\\\[)"
-_CJK_ANSWER = r"答案(?:应该|应当|应|就|即)?[是为选：:]|答[：:]|答え?(?:は|[：:])|답[은:：]"
+_CJK_ANSWER = r"答案(?:应该|应当|应|就|即)?[是为选：:=＝]|答[：:]|答え?(?:は|[：:])|답[은:：]"
 _DECLARED = (
     ("tag", ("<answer>", "<|begin_of_box|>"), re.compile(r"<answer>|<\|begin_of_box\|>")),
     ("final answer", ("final",), re.compile(rf"\bfinal[ \t]+{_ANSWER_WORD}(?:{_IS}|[ \t]*+(?:\*\*)?[ \t]*+\n)", re.I)),
@@ -34,19 +37,22 @@ _DECLARED = (
         "answer",
         _ANSWER_WORDS,
         re.compile(
-            rf"\b{_ANSWER_WORD}(?:[ \t]+(?:to|for)\b[^.\n]{{0,80}}?)?{_IS}|{_CJK_ANSWER}"
+            rf"(?<![^\W_]){_ANSWER_WORD}(?:[ \t]+(?:to|for)\b[^.\n]{{0,80}}?(?![A-Za-z\d]))?{_IS}|{_CJK_ANSWER}"
             rf"|^[ \t#*]*{_ANSWER_WORD}[ \t*]*(?:\n|{_MATH_AHEAD}|[ \t](?=[-+]?[\d.,/]+[ \t.]*$))",
             re.I | re.M,
         ),
     ),
     ("hash marks", ("####",), re.compile(r"(?m)^[ \t]*####[ \t]+")),
-    ("A:", ("a:",), re.compile(r"(?m)^[ \t]*A:")),
+    ("A:", ("a:",), re.compile(r"(?m)^[ \t]*A:(?!.*\b[B-H]:)")),
     (
         "choice",
         ("故选", "option", "choice"),
         re.compile(r"故选[：:]?[ \t]*(?=\W*[A-H])|\b(?:correct|right)[ \t]+(?:option|choice)[ \t]*(?:is\b|:)", re.I),
     ),
 )
+# These declare an answer below a heading "Final answer" once more, and the later word holds.
+_INLINE = tuple(kind for kind in _DECLARED if kind[0] in ("answer", "hash marks"))
+_HEADING = re.compile(r"[\s*:：_]*(?:\n|$)")  # what is left of a heading's line
 # Weaker phrases, which declare an answer on the last line alone.
 _CONCLUSION = re.compile(r"\b(?:the[ \t]+)?(?:only[ \t]+)?(?:solutions?|result)(?:[ \t]+set)?[ \t]+(?:is|are)\b:?"
                          r"|\b(?:lösung|solution|solución|soluzione|solução)[ \t]+(?:ist|est|es|è|é)\b:?"
@@ -59,6 +65,9 @@ _ENDING = re.compile(r"[ \t]*(?:입니다|이다|です|である)[.。!]?$")
 _IS_THE_ANSWER = re.compile(r"(?<![ \t])[ \t]++is[ \t]+(?:our|the|my)[ \t]+(?:final[ \t]+)?answer\b", re.I)
 _CLAUSE_START = re.compile(r"\n|(?<=[.!?])\s|\b(?:so|thus|hence|therefore)\b", re.I)
 _END_OF_SENTENCE = re.compile(r"(?<=[^\s.])\.(?=\s|$)|(?<=。)")
+_BEFORE = " \t\r\n*:：_}"  # what may stand between phrase and answer; a brace: of \text{The answer is }
+_LEAD_IN_LINES = 3  # "The value of x is:" says nothing, the line below it does
+_CLOSER = re.compile(r"(?P<mark>\\\]|\\\)|(?<!\\)\$\$?|(?<!\\)\})[.\s]*$")
 _CLOSING_TAG = re.compile(r"</answer>|<\|end_of_box\|>")
 # A formula without words, delimiters or boxes: it declares nothing beyond itself, and most answers are of this kind.
 BARE = re.compile(r"(?:[-+\d.,/%(){}^_=!|]| (?=[^ ])|\\(?!boxed|fbox)[A-Za-z]++|[A-Za-z](?![A-Za-z]))++")
@@ -69,6 +78,10 @@ _GOES_ON = re.compile(
     r"\s*(?:\\?%|percent|pct|[,;，；、]|(?:and|or|oder|und|ou|et|o|u|y|e|и|или|to|by|times|mod|remainder|R|but)(?![^\W\d_])"
     r"|[-/:+*=<>^×·]\s*\\?[$\d(]"
     r"|[或和与及且到]|또는|または|\\"
+    # A word between two formulas joins them, in whatever language, unless it begins a remark on the first.
+    r"|(?!(?:when|where|while|since|as|for|because|with|if|at|in|on|of|from|which|that|so|after|before|using|via|not|giving"
+    r"|pour|car|si|avec|für|denn|weil|wenn|bei|mit|para|con|cuando|per|se|como|siendo|dla|bo|для|при|если)(?![^\W\d_]))"
+    r"[^\W\d_]{1,7}\s+\\?[$(]"
     r"|(?:hours?|minutes?|days?|weeks?|years?|months?|dollars?|feet|foot|ft|inch(?:es)?|pounds?|yards?|m|cm|kg|degrees?)"
     r"[,\s]+(?:and\s+)?\\?[$\d])"
 )
@@ -81,13 +94,16 @@ _ADVERB = re.compile(
 )
 _STATES = re.compile(r"\b(?:is|are|equals)\s+[$\\-]*\d")  # "x is 3 and y is 5" states more than its last part
 _CJK_LEAD_IN = re.compile(r"[^\d\\$=<>]{0,100}[\u4e00-\u9fff][^\d\\$=<>]{0,100}(?:[是为]|等于)[：:]?\s*(?=[^\s：:。])")
-_QUOTED = re.compile(r"""`+([^`]+)`+|"([^"]+)"|“([^”]+)”|«([^»]+)»|「([^」]+)」|『([^』]+)』|‘([^’]+)’|'([^']+)'""")
+_QUOTED = re.compile(
+    r"""`+([^`]+)`+|"([^"]+)"|＂([^＂]+)＂|“([^”]+)”|«([^»]+)»|「([^」]+)」|『([^』]+)』|‘([^’]+)’|'([^']+)'"""
+)
 # What follows an answer and adds nothing to it. "Not" and "and not" after something with a digit or a formula only.
 _AFTERTHOUGHT = re.compile(
     r"(?<=\S)(?:,?\s+(?:since|because|denn|weil|car|puisque|porque|ya que)\s"
     r"|\s*[,，]\s*(?:which|as|so|thus|therefore|hence|obviously|clearly|of course|indeed|certainly|exactly|as required"
     r"|as desired|right)(?![^\W\d_])"
-    r"|\s*;\s*(?:this|that|which|it|we|here|so|thus|hence)\s"
+    r"|\s*;\s*(?:this|that|which|it|we|here|so|thus|hence|see)\s"
+    r"|\s*[,，]\s*(?:or[ \t]+(?:about|approximately|roughly)|approximately|i\.e\.?|that[ \t]+is)(?![^\W\d_])"
     r"|\s+[-\u2013\u2014]{1,3}\s+(?=(?:an?|the|[A-Za-z]{3,})\s)|\s*[,，；]?\s*(?:因为|而不是|而非)).*$",
     re.S | re.I,
 )
@@ -95,10 +111,13 @@ _CONTRAST = re.compile(r"(?<=\S)(?:\s*,\s*|\s+and\s+|\s+but\s+|\s+)(?:not|rather
 _NOT_BUT = re.compile(r"not\s+(?P<refused>.{1,60}?),?\s+but\s+(?P<meant>.+)", re.S | re.I)
 _ASIDE = re.compile(
     r"(?<=\S)\s+\((?:since|because|as|by|i\.e\.|e\.g\.|that is|namely|which|not|approximately|approx|about|rounded"
-    r"|simplified|using|see|see above)(?![^\W\d_])[^()]{0,200}(?:\([^()]*\)[^()]{0,200})*\)$",
+    r"|simplified|using|see|see above)(?![^\W\d_])[^()]{0,200}(?:\([^()]*\)[^()]{0,200})*\)$"
+    r"|(?<=[\d$}])\s+\((?!(?:mod|base|in|per|to|or|and)\b)[a-z]+(?:[ ,'-]+[a-z]+){1,8}\.?\)$",
     re.I,
 )
-_FORMULA = re.compile(r"[\d\\$]|^\W*[A-Za-z]\W*$")
+_OPTION = re.compile(r"\W{0,3}[A-H]\.[ \t]+(?=[^\s.])")  # "B. 37": its dot ends no sentence
+_RULE = re.compile(r"\s*[-_*=]{3,}[ \t]*\n")
+_FORMULA = re.compile(r"[\d$]|\\(?!text|mathrm|mbox)|^\W*[A-Za-z]\W*$")
 
 
 class Declared(NamedTuple):
@@ -109,10 +128,16 @@ class Declared(NamedTuple):
 
 
 def declared_answer(text: str) -> Declared | None:
-    """What the last declaring phrase of the first kind that occurs declares, None where none does."""
+    """What the last declaring phrase of the first kind that occurs declares, None where none does.
+
+    Below a heading "Final answer" a whole explanation may stand; what it declares on a line of its own goes first.
+    """
     lower = text.replace("\u0130", "i").lower()  # the one letter whose lower case is longer: offsets stay the same
     for name, words, pattern in _DECLARED:
         if last := _last_match(pattern, text, lower, words):
+            if name == "final answer" and _HEADING.match(text, last.end() - last[0].endswith("\n")):
+                if below := _inline(text[last.end() :], lower[last.end() :]):
+                    return below
             if answer := _statement(_before_box(text[last.end() : last.end() + LONGEST])):
                 return Declared(answer, name)
     if last := _last_match(_IS_THE_ANSWER, text, lower, ("answer",)):
@@ -120,6 +145,16 @@ def declared_answer(text: str) -> Declared | None:
         if sentence.strip(" ,:*"):
             return Declared(without_lead_in(sentence.strip(" ,:")), "is the answer")
     return _concluded(text.rstrip().rpartition("\n")[2][-LONGEST:])
+
+
+def _inline(text: str, lower: str) -> Declared | None:
+    """What the last phrase that has its answer on the same line declares."""
+    found = [(last, name) for name, words, pattern in _INLINE if (last := _last_match(pattern, text, lower, words))]
+    for last, name in sorted(found, key=lambda each: -each[0].start()):
+        if not _HEADING.match(text, last.end() - last[0].endswith("\n")):
+            if answer := _statement(_before_box(text[last.end() : last.end() + LONGEST])):
+                return Declared(answer, name)
+    return None
 
 
 def _concluded(line: str) -> Declared | None:
@@ -160,7 +195,12 @@ def _last_match(pattern: re.Pattern[str], text: str, lower: str, words: tuple[st
 
 def _statement(rest: str) -> str | None:
     """The declared answer at the head of what follows a phrase: a math span, or the rest of that line or sentence."""
-    rest = _ADVERB.sub("", rest.lstrip(" \t\r\n*:：_}"))  # a brace: of \text{The answer is }
+    for _ in range(_LEAD_IN_LINES):
+        line, _, below = rest.lstrip(_BEFORE).partition("\n")
+        if not below.strip() or without_lead_in(line).strip(" :：*") or _MATH_SPAN.match(rest.lstrip(_BEFORE)):
+            break
+        rest = below
+    rest = _ADVERB.sub("", _RULE.sub("", rest, count=1).lstrip(_BEFORE))
     if closing := _CLOSING_TAG.search(rest):
         return rest[: closing.start()].strip() or None
     if span := _MATH_SPAN.match(rest):
@@ -168,10 +208,25 @@ def _statement(rest: str) -> str | None:
         if not _GOES_ON.match(tail):
             return _inside(span) or None
     line = rest.split("\n", 1)[0]
-    answer = without_lead_in(_END_OF_SENTENCE.split(line, maxsplit=1)[0])
-    while answer.endswith("}") and answer.count("}") > answer.count("{"):  # of \text{The answer is 7}
-        answer = answer[:-1].rstrip()
-    return answer or None
+    option = _OPTION.match(line)
+    end = _END_OF_SENTENCE.search(line, option.end() if option else 0)
+    answer = without_lead_in(line[: end.start()] if end else line)
+    return _without_closers(answer.removesuffix("__")) or None
+
+
+def _without_closers(answer: str) -> str:
+    r"""Without ends of groups and formulas that began before the phrase: ``\[ \text{The answer is 7} \]``."""
+    while closer := _CLOSER.search(answer):
+        head, mark = answer[: closer.start()], closer["mark"]
+        if mark[0] == "$":
+            opened = "$" in head.replace("\\$", "")
+        else:
+            opener = {"\\]": "\\[", "\\)": "\\(", "}": "{"}[mark]
+            opened = head.count(opener) > head.count(mark)
+        if opened:
+            break
+        answer = head.rstrip()
+    return answer
 
 
 def without_lead_in(text: str) -> str:

@@ -17,7 +17,8 @@ _WORKER = {
     "numeric veto": "math-verify said equal, exact arithmetic at a point refuted it",
     "unreadable": "one of the two is no expression that could be read",
     "limit": "more than may be asked of SymPy: no verdict",
-    "timeout": "a worker took too long: no verdict",
+    "timeout": "more processor time than a pair may take: no verdict",
+    "interrupted": "the machine held a worker up or killed it: no verdict, and the next run asks again",
     "crash": "a worker died: no verdict",
 }
 

@@ -74,10 +74,45 @@ def grade_file(
         return _write(rows, pairs, graded, output)
 
 
-def judging_cost(path: str | Path, judge: ModelJudge, *, skip_bad: bool = False) -> Cost:
-    """What a judge would cost on a file: it is graded by the ladder, and nothing is asked or written."""
+def judging_cost(
+    path: str | Path, judge: ModelJudge, *, labelled: pd.DataFrame | None = None, skip_bad: bool = False
+) -> Cost:
+    """What a judge would cost on a file: it is graded by the ladder, and nothing is asked or written.
+
+    Args:
+        path, skip_bad: as for `grade_file`.
+        judge: whom it would be asked of.
+        labelled: pairs (gold, answer) that it is measured on first, which costs as well.
+    """
     with readable(path) as rows:
-        return judge.cost(_frame(_graded(rows, None, skip_bad, ())[1]))
+        frame = _frame(_graded(rows, None, skip_bad, ())[1])
+    if labelled is not None:
+        frame = pd.concat([frame, labelled.assign(verdict=Verdict.WRONG)], ignore_index=True)
+    return judge.cost(frame)
+
+
+def labelled_pairs(path: str | Path) -> pd.DataFrame:
+    """The pairs of a file whose rows say, as ``expected``, ``label`` or ``correct``, whether gold and answer are equal.
+
+    Returns:
+        gold, answer, expected: one row per distinct pair; rows that state no answer are left out.
+
+    Raises:
+        MathbError: a row without such a field, or what `grade_file` reports of one.
+    """
+    pairs = {}
+    with readable(path) as rows:
+        for where, row in rows():
+            gold, prediction, kind = fields(row, where)
+            if (label := _label(row)) is None:
+                raise MathbError(f"{where}: no field {' or '.join(_LABELS)} is true or false; label every row.")
+            if (answer := extract(prediction, kind=kind).answer) is not None:
+                pairs[gold, answer] = label
+    return pd.DataFrame([(*pair, label) for pair, label in pairs.items()], columns=["gold", "answer", "expected"])
+
+
+def _label(row: dict[str, Any]) -> bool | None:
+    return next((row[name] for name in _LABELS if isinstance(row.get(name), bool)), None)
 
 
 def _frame(graded: dict[tuple[str, str], tuple[str, str]]) -> pd.DataFrame:
@@ -151,7 +186,7 @@ def explain_rows(path: str | Path, *, row: int | None = None, first: int = 5) ->
                 continue
             gold, prediction, kind = fields(content, where)
             said = explain(gold, prediction, kind)
-            label = next((content[name] for name in _LABELS if isinstance(content.get(name), bool)), None)
+            label = _label(content)
             is_correct = said.verdict == Verdict.CORRECT
             if row is None and is_correct == (label is None or label):
                 continue

@@ -17,6 +17,8 @@ _FIGURE = re.compile(
     rf"\s*\{{?\s*(?P<points>(?:{_POINT}\s*){{1,8}})\}}?"
 )
 _RELATION = re.compile(r"\\(parallel|perp|cong|sim|simeq)(?![A-Za-z])")
+_OF_TWO = {"widehat": "arc", "overarc": "arc", "wideparen": "arc", "overleftrightarrow": "line", "": "unmarked"}
+_UNMARKED = ({"unmarked", "segment"}, {"unmarked", "line"})
 _TELLING = re.compile(
     r"\\(?:[a-z]*angle|over[a-z]+|wide[a-z]+|bar|vec|Delta|square|odot|parallel|perp|cong|sim)(?![A-Za-z])"
 )
@@ -31,7 +33,10 @@ def geometry_rung(gold: str, answer: str) -> bool | None:
         g, a = _figure(gold), _figure(answer)
         if g is None or a is None:
             return None
-        return (g[0] == a[0] or "" in (g[0], a[0])) and not g[1].isdisjoint(a[1])
+        if len(g[2]) == 1 and not g[0] and a[0]:
+            return False  # A is an option or a point, and no angle
+        kinds = {g[0], a[0]}
+        return (len(kinds) == 1 or "" in kinds or kinds in _UNMARKED) and not g[1].isdisjoint(a[1])
     if list(map(len, relations)) != [1, 1] or relations[0] != relations[1]:
         return None if not all(relations) else False
     sides = [tuple(_figure(side.strip()) for side in _RELATION.split(text)[::2]) for text in (gold, answer)]
@@ -64,7 +69,7 @@ def _figure(text: str) -> tuple[str, set[tuple[str, ...]], tuple[str, ...]] | No
     if kind in ("angle", "measuredangle"):
         return "angle", {points, points[::-1]}, points
     if len(points) == 2:
-        return ("arc" if kind in ("widehat", "overarc", "wideparen") else "segment"), {points, points[::-1]}, points
+        return _OF_TWO.get(kind, "segment"), {points, points[::-1]}, points
     if kind != "square":
         return kind, {points}, points
     turned = [points[i:] + points[:i] for i in range(len(points))]

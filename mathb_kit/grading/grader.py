@@ -19,7 +19,7 @@ from mathb_kit.grading.conventions import checked, under
 from mathb_kit.grading.equivalence import decide
 from mathb_kit.grading.extraction import extract
 from mathb_kit.grading.versions import GRADER_VERSION
-from mathb_kit.grading.workers import Workers
+from mathb_kit.grading.workers import INTERRUPTED, Workers
 from mathb_kit.progress import Progress, progress
 from mathb_kit.verdicts import Verdict
 
@@ -47,9 +47,10 @@ class Grader:
     """Grades answers; a context manager that ends its workers.
 
     A short pair that a cheap rung can decide never starts a worker. Verdicts are remembered, and kept in ``store`` if
-    one is given, so that a pair is graded once ever under one ``GRADER_VERSION``; of the store's verdicts only those on
-    golds that were asked about are held in memory. Two graders at work at once may both grade a pair: in the store the
-    first verdict holds.
+    one is given, so that a pair is graded once ever under one ``GRADER_VERSION`` (but for one whose worker the machine
+    interrupted: it is ``grader_failed`` this once, and graded again when it is next asked about). Of the store's
+    verdicts only those on golds that were asked about are held in memory. Two graders at work at once may both grade a
+    pair: in the store the first verdict holds.
 
     Args:
         store: keeps verdicts across runs.
@@ -120,7 +121,11 @@ class Grader:
                 decided[undecided[position]] = _verdict(equal), rung
                 if bar:
                     bar.update(1)
-        return {(gold, answer): self._known[gold][answer] for gold, answer in wanted}
+        graded = {(gold, answer): self._known[gold][answer] for gold, answer in wanted}
+        for (gold, answer), (_, rung) in graded.items():
+            if rung == INTERRUPTED:
+                del self._known[gold][answer]
+        return graded
 
     def _recall(self, golds: set[str]) -> None:
         """Load what the store knows about golds that were not asked about before."""
@@ -141,8 +146,8 @@ class Grader:
         finally:
             for pair, decision in decided.items():
                 self._know(*pair, decision)
-            if self._store is not None and decided:
-                rows = [(*pair, *decision) for pair, decision in decided.items()]
+            rows = [(*pair, *decision) for pair, decision in decided.items() if decision[1] != INTERRUPTED]
+            if self._store is not None and rows:
                 columns = ["gold", "answer", "verdict", "rung"]
                 self._store.write_grades(GRADER_VERSION, pd.DataFrame(rows, columns=columns))
 

@@ -50,7 +50,8 @@ def _compiled(*rules: tuple[str, str]) -> tuple[tuple[re.Pattern[str], str], ...
 _COMMANDS = _compiled(
     (r"\\begin\{(?:align|aligned|equation|gather|math|displaymath)\*?\}|\\end\{(?:align|aligned|equation|gather|math"
      r"|displaymath)\*?\}", " "),
-    (rf"\\(?:displaystyle|textstyle|limits|nolimits|noindent|bf|rm|it|boldsymbol){_END}", " "),
+    (rf"\\(?:displaystyle|textstyle|limits|nolimits|noindent|bf|rm|it|boldsymbol|tiny|small|normalsize|[lL]arge|LARGE"
+     rf"|[hH]uge){_END}", " "),
     (rf"\\m?(?:left|right|middle|[bB]igg?[lrm]?){_END}\s*\.?", ""),
     (r",\s*\\!\s*", ","),
     (r"(?<!\\)\\!", ""),
@@ -96,8 +97,10 @@ _SIGNS = _compiled(
     (r"(?<![A-Za-z\\])(?:infinity|inf|oo)(?![A-Za-z])", r"\\infty"),
 )
 # Alternatives between two formulas, in the languages in which answers are declared.
-_BETWEEN_FORMULAS = re.compile(r"(?<=\$)\s*,?\s*(?:or|oder|ou|o|u|или|或者?|または|또는)\s*(?=\$)")
-_BOTH_FORMULAS = re.compile(r"(?<=\$)\s*,?\s*(?:and|und|et|y|e|и|和|与|及|、|と)\s*(?=\$)")
+_BETWEEN_FORMULAS = re.compile(
+    r"(?<=\$)\s*,?\s*(?:or|oder|ou|o|u|oppure|lub|eller|veya|или|或者?|または|또는)\s*(?=\$)"
+)
+_BOTH_FORMULAS = re.compile(r"(?<=\$)\s*,?\s*(?:and|und|et|y|e|och|oraz|ve|и|和|与|及|、|と)\s*(?=\$)")
 # For answers only: in the prose of a problem the same signs may mean something else.
 _ANSWER_SIGNS = _compiled(
     (rf"\\(?:langle|lparen){_END}", "("),

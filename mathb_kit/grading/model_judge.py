@@ -2,14 +2,16 @@
 
 Off unless asked for, and never on its own: it accepts and refuses nothing, its verdict has a name of its own
 (``judged_equal``), is kept under a version of its own, and its error rate is measured on labelled rows before its
-verdicts mean anything. A model under evaluation may not judge: it would be paid for agreeing with itself. Every pair is
-asked about in both orders, and accepted only if both replies say so. `cost` tells the price without asking anything.
+verdicts mean anything: `ErrorRates.refuse_above` is where a judge that accepts too much ends. A model under evaluation
+may not judge: it would be paid for agreeing with itself. Every pair is asked about in both orders, and accepted only if
+both replies say so. `cost` tells the price without asking anything.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -54,6 +56,63 @@ class Cost(NamedTuple):
     completion_tokens: int
 
 
+class ErrorRates(NamedTuple):
+    """How often a judge errs on labelled pairs.
+
+    Attributes:
+        different: pairs labelled different that it replied to.
+        falsely_accepted: those of them that it called the same.
+        equal: pairs labelled equal that it replied to.
+        missed: those of them that it did not accept.
+        no_reply: pairs of either kind without a reply.
+    """
+
+    different: int
+    falsely_accepted: int
+    equal: int
+    missed: int
+    no_reply: int = 0
+
+    @property
+    def false_accepts(self) -> tuple[float, float, float]:
+        """Share of different pairs that it accepts, with its 95 % Clopper-Pearson interval."""
+        return _share(self.falsely_accepted, self.different)
+
+    @property
+    def misses(self) -> tuple[float, float, float]:
+        """Share of equal pairs that it does not accept, with its 95 % Clopper-Pearson interval."""
+        return _share(self.missed, self.equal)
+
+    def __str__(self) -> str:
+        kinds = (("accepts", self.falsely_accepted, self.different, "different", self.false_accepts),
+                 ("misses", self.missed, self.equal, "equal", self.misses))  # fmt: skip
+        parts = [
+            f"{does} {count:,} of {of:,} pairs labelled {label} ({share:.1%}, 95 % interval {low:.1%} to {high:.1%})"
+            for does, count, of, label, (share, low, high) in kinds
+            if of
+        ]
+        return " and ".join(parts) + (f"; {self.no_reply:,} got no reply" if self.no_reply else "")
+
+    def refuse_above(self, most: float) -> None:
+        """MathbError unless false accepts are surely rarer than ``most``: the upper end of their interval counts."""
+        *_, high = self.false_accepts
+        if high > most:
+            raise MathbError(
+                f"The judge {str(self) or 'replied to nothing'}. It may accept {most:.1%} of different pairs at most, "
+                f"by the upper end of the interval, which is {high:.1%}: nothing was accepted. Take a better judge, "
+                "label more rows (no error in 72 gives an upper end of 5 %), or say --most-false if you can bear it."
+            )
+
+
+def _share(count: int, of: int) -> tuple[float, float, float]:
+    from scipy.stats import binomtest
+
+    if not of:
+        return float("nan"), 0.0, 1.0
+    low, high = binomtest(count, of).proportion_ci(0.95, "exact")
+    return count / of, float(low), float(high)
+
+
 class ModelJudge:
     """Accepts pairs that the ladder left wrong or failed.
 
@@ -89,14 +148,7 @@ class ModelJudge:
 
         Only rows that are ``wrong`` or ``grader_failed`` are asked about; every other verdict stays as it is.
         """
-        decided = self._known(graded)
-        new = {}
-        for pair, said in self._endpoint.map(self._ask, self._new(graded, decided)):
-            new[pair] = said
-        if self._store is not None and new:
-            rows = [(*pair, said, "model judge") for pair, said in new.items() if said != JudgeVerdict.NO_REPLY]
-            self._store.write_grades(self.version, pd.DataFrame(rows, columns=["gold", "answer", "verdict", "rung"]))
-        decided |= new
+        decided = self._said(graded)
         said = [decided.get(pair) for pair in zip(graded["gold"], graded["answer"])]
         asked = graded["verdict"].isin((Verdict.WRONG, Verdict.GRADER_FAILED))
         accepted = asked & pd.Series([one == JudgeVerdict.JUDGED_EQUAL for one in said], index=graded.index, dtype=bool)
@@ -105,22 +157,28 @@ class ModelJudge:
             rung=graded["rung"].mask(accepted, f"model judge {self.model}"),
         )
 
-    def measure(self, labelled: pd.DataFrame) -> dict[str, int]:
+    def measure(self, labelled: pd.DataFrame) -> ErrorRates:
         """How often the judge errs on labelled pairs (columns gold, answer, expected), all of which it is asked about.
 
-        Returns:
-            ``different`` pairs and how many of them it accepted (``falsely_accepted``), ``equal`` pairs and how many
-            of them it did not accept (``missed``). Intervals for the two rates: ``mathb passk``'s, or any binomial's.
+        What it would never be asked about, an answer that is too long, counts as not accepted. `cost` of the same
+        frame with the verdict ``wrong`` is the price.
         """
-        frame = labelled.assign(verdict=Verdict.WRONG, rung="label")
-        accepted = self.accept(frame)["verdict"] == JudgeVerdict.JUDGED_EQUAL
-        expected = labelled["expected"].astype(bool)
-        return {
-            "different": int((~expected).sum()),
-            "falsely_accepted": int((accepted & ~expected).sum()),
-            "equal": int(expected.sum()),
-            "missed": int((~accepted & expected).sum()),
-        }
+        decided = self._said(labelled.assign(verdict=Verdict.WRONG))
+        pairs = list(zip(labelled["gold"], labelled["answer"]))
+        said = [decided.get(pair, JudgeVerdict.NOT_ACCEPTED) for pair in pairs]
+        rows = [(one, bool(label)) for one, label in zip(said, labelled["expected"]) if one != JudgeVerdict.NO_REPLY]
+        accepted = Counter(label for one, label in rows if one == JudgeVerdict.JUDGED_EQUAL)
+        of = Counter(label for _, label in rows)
+        return ErrorRates(of[False], accepted[False], of[True], of[True] - accepted[True], len(said) - len(rows))
+
+    def _said(self, graded: pd.DataFrame) -> dict[tuple[str, str], str]:
+        """What the judge says of each pair that the ladder left; what it said for the first time is kept."""
+        decided = self._known(graded)
+        new = dict(self._endpoint.map(self._ask, self._new(graded, decided)))
+        if self._store is not None and new:
+            rows = [(*pair, said, "model judge") for pair, said in new.items() if said != JudgeVerdict.NO_REPLY]
+            self._store.write_grades(self.version, pd.DataFrame(rows, columns=["gold", "answer", "verdict", "rung"]))
+        return decided | new
 
     def _new(self, graded: pd.DataFrame, known: dict[tuple[str, str], str] | None = None) -> list[tuple[str, str]]:
         rows = graded[graded["verdict"].isin((Verdict.WRONG, Verdict.GRADER_FAILED)) & graded["answer"].notna()]

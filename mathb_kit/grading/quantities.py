@@ -20,6 +20,7 @@ _JOINT = re.compile(r"\s*(?:[,;]|\band\b|&|\s)\s*(?:and\b)?\s*")
 _COUNTED = re.compile(rf"\s*(?P<number>{_NUMBER})\s*(?P<noun>{_NOUN})\.?\s*")
 _NAMED = re.compile(rf"\s*(?:the\s+)?(?P<noun>{_NOUN})\s*(?:[:=]|\bis\b|\bare\b|\s)\s*(?P<number>{_NUMBER})\s*")
 _SIGNED_MONEY = re.compile(rf"\s*\$\s*(?P<number>{_NUMBER})")
+_MONEY = re.compile(r"^(\$?\d[\d,]*)(?: and|,)? (\d+ cents?)$")  # the dollar sign is read as a delimiter
 _REMAINDER = re.compile(
     r"(?P<quotient>-?\d+)\s*(?:,|with|and)?\s*(?:a\s+)?(?:remainder(?:\s+of)?|rem\.?|[rR]|余)\s*[:=]?\s*(?P<rest>-?\d+)"
     r"|(?P<q>-?\d+)\s*(?:\.{3,6}|\\ldots|\\cdots)\s*(?P<r>\d+)"
@@ -50,6 +51,7 @@ def quantity_rung(gold: str, answer: str) -> bool | None:
     if len(gold) + len(answer) > _MAX_CHARACTERS or not (_WORD.search(gold) or _WORD.search(answer)):
         return None
     g, a = (" ".join(plain(text).replace("\\,", " ").split()) for text in (gold, answer))
+    g, a = (_MONEY.sub(r"\1 dollars and \2", text) for text in (g, a))
     for read in (_date, _remainder, _sides, _tuple):
         one, other = read(g), read(a)
         if one is not None and other is not None:

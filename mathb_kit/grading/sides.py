@@ -35,6 +35,7 @@ _RATIO_OF_NAMES = re.compile(
 _CAPITALS = re.compile(r"(?:\\?[A-Z_{}'\s\d]+|\\(?:angle|triangle|overline|text)\s*)+")
 _ARITHMETIC = re.compile(r"(?:[\d.,+\-*/^(){}\s]|\\(?:times|cdot|div|frac))++")
 _ARGUMENTS = re.compile(r"\([^()]*\)")
+_OF_LETTER = re.compile(r"\(([a-z])\)$")
 _SYMBOL = re.compile(r"(?:\\[A-Za-z]+|[A-Za-z])(?:_\{?\w+\}?)?'*")
 _POINTS = re.compile(
     r"(?P<kind>m?\s*\\[a-z]+)?\s*\{?(?P<points>(?(kind)[A-Z]{1,4}|[A-Z]{2,4}))\}?|\|(?P<bars>[A-Z]{2})\|"
@@ -88,7 +89,12 @@ def label_rung(gold: str, answer: str) -> bool | None:
     bases = [_ARGUMENTS.sub("", name) for name in names]
     if bases[0].casefold() == bases[1].casefold():  # f(2) and f(3), P(A) and P(B)
         arguments = [re.findall(r"-?\d+|[A-Z]", name[len(base) :]) for name, base in zip(names, bases)]
-        return False if all(arguments) and arguments[0] != arguments[1] else None
+        if all(arguments):
+            return False if arguments[0] != arguments[1] else None
+        letters = [found[1] if (found := _OF_LETTER.search(name)) else "" for name in names]
+        if all(letters) and letters[0] != letters[1]:  # f(t) = 2t is f(x) = 2x, and f(t) = 2x is not
+            return False if _mentions(a[1], letters[0]) and not _mentions(a[1], letters[1]) else None
+        return None
     if all(map(_APPLIED.match, names)):
         return False
     if all(map(_SYMBOL.fullmatch, bases)):

@@ -28,12 +28,12 @@ _DEGREES = re.compile(r"(\d+(?:\.\d+)?)\s*\^\\circ")
 _DECIMAL = re.compile(r"(?<![\d.])(\d*)\.(\d+)(?![\d.])")
 _OF_NAMES = re.compile(r"\\frac\s*\{\s*(?:d|\\partial)\s*[A-Za-z]\s*\}\s*\{\s*(?:d|\\partial)\s*[A-Za-z]\s*\}")
 _FACTORIAL_POWER = re.compile(r"(\w|\([^()]*\))!\s*\^")
-# math-verify reads "5 6" as 11, "1011_2" as 1011 and f' as f.
-_MISREAD = re.compile(r"\d\s+\d|\d\s*_|'")
+# math-verify reads "5 6" as 11, "1011_2" as 1011, f' as f and A^T as A.
+_MISREAD = re.compile(r"\d\s+\d|\d\s*_|'|\^\s*\{?\s*(?:T|\\top|\\intercal)(?![A-Za-z])")
 # It multiplies the letters of a word, whose order does not matter then.
 _WORDS = re.compile(
     r"(?<![A-Za-z\\])(?!(?:sqrt|sin|cos|tan|cot|sec|csc|log|exp|mod|gcd|lcm|max|min|[bpvBV]?matrix|array|cases)"
-    r"(?![A-Za-z]))[A-Za-z]{3,}"
+    r"(?![A-Za-z]))(?:[A-Za-z]{3,}|(?:to|by|of|or|vs|is|in)(?![A-Za-z]))"
 )
 
 

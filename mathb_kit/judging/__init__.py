@@ -2,6 +2,7 @@
 
 from mathb_kit.judging.checkpoint import CheckpointJudgement, judge_checkpoint, seen_in_training
 from mathb_kit.judging.confounds import confounds, confounds_of_counts
+from mathb_kit.judging.elicitation import elicit, elicitation_curves, elicitation_table, elicited_models
 from mathb_kit.judging.guessing import PERMUTED, UNIFORM, chance_lines, chance_of
 from mathb_kit.judging.health import Bounds, Health, health_of
 from mathb_kit.judging.judgement import (
@@ -15,3 +16,4 @@ from mathb_kit.judging.judgement import (
 )
 from mathb_kit.judging.pairs import PairComparison, arms_of_store, compare_pair
 from mathb_kit.judging.selection import Selection
+from mathb_kit.judging.separation import Separation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypedDict, Unpack
 
@@ -15,6 +15,7 @@ from mathb_kit.evaluation import Evaluation, evaluate
 from mathb_kit.judging.health import Health, health_of
 from mathb_kit.judging.judgement import Judgement, change_by_problem, judge_on, mean_reach, redraw_names
 from mathb_kit.judging.selection import Selection, made_here, other_base, refuse_one_model, selection_by_column
+from mathb_kit.judging.separation import Separation, separation_of_checkpoint
 from mathb_kit.models import Model, Pair, settings_table
 from mathb_kit.plan import Plan
 from mathb_kit.problems import Problem, ProblemSet, load_problems
@@ -43,6 +44,7 @@ class CheckpointJudgement:
         tuned_attempts: evaluation of the tuned model on them.
         redraws: evaluations of fresh draws of the base on them.
         saturated: by name of an ordinary set, evaluations of base and tuned model on the whole of it.
+        elicited: by name, evaluations of the base asked otherwise, on ``problems`` (`mathb_kit.judging.elicit`).
     """
 
     pair: Pair
@@ -53,6 +55,7 @@ class CheckpointJudgement:
     tuned_attempts: Evaluation
     redraws: tuple[Evaluation, ...]
     saturated: Mapping[str, tuple[Evaluation, Evaluation]]
+    elicited: Mapping[str, Evaluation] = field(default_factory=dict)
 
     @property
     def base(self) -> Model:
@@ -88,6 +91,7 @@ class CheckpointJudgement:
         for each in self.redraws:
             which = f" (draw {each.draw.name})" if len(self.redraws) > 1 else ""
             evaluations[f"{self.base.name}, re-drawn{which}"] = each
+        evaluations |= self.elicited
         for name, pair in self.saturated.items():
             evaluations |= {f"{each.model.name} on {name}": each for each in pair}
         return {what: health_of(each) for what, each in evaluations.items()}
@@ -96,6 +100,11 @@ class CheckpointJudgement:
     def gains(self) -> pd.DataFrame:
         """Problem by problem, what was truly gained or lost (``gains_by_problem``)."""
         return self.judgement.gains()
+
+    @cached_property
+    def separation(self) -> Separation:
+        """What tells sharpening from expansion beyond one k (``separation_of_checkpoint``)."""
+        return separation_of_checkpoint(self.judgement, self.saturated, self.gains)
 
     def parts(self) -> pd.DataFrame:
         """Reach by source of the problems, and by whether the tuned model's training set holds them.

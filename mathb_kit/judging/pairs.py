@@ -13,6 +13,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
 from mathb_kit.foreign import Arms, require_comparable
 from mathb_kit.judging.judgement import Judgement, judge_outcomes, nothing_solved
+from mathb_kit.judging.separation import Separation, separation_of_pair
 from mathb_kit.models import get_model
 from mathb_kit.plan import Plan
 from mathb_kit.problems import load_problems
@@ -75,6 +76,12 @@ class PairComparison:
     def crossing(self) -> dict[str, float]:
         """Where the base's pass@k overtakes the tuned model's (``crossing_point``)."""
         return crossing_point(self.base_outcomes, self.tuned_outcomes)
+
+    @cached_property
+    def separation(self) -> Separation:
+        """What tells sharpening from expansion beyond one k (``separation_of_pair``)."""
+        arms = self.base_outcomes, self.tuned_outcomes
+        return separation_of_pair((self.base, self.tuned), self.on, arms, self.gains)
 
     @cached_property
     def reach(self) -> pd.DataFrame:

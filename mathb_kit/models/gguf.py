@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
+from mathb_kit.extras import need
 from mathb_kit.models.facts import Facts
 from mathb_kit.models.model import Model, file_hash
 from mathb_kit.models.templates import render_chat
@@ -186,11 +187,9 @@ def _metadata(file: Path) -> dict[str, Any]:
 
 @cache
 def _read_metadata(file: Path, changed: int) -> dict[str, Any]:
-    if missing := [name for name in ("gguf", "accelerate") if find_spec(name) is None]:
-        raise MathbError(
-            f"Reading {file.name} takes the package{'s' * (len(missing) > 1)} {' and '.join(missing)}: "
-            "python -m pip install 'mathb_kit[models]'."
-        )
+    need("models", f"Reading {file.name}", "gguf", "accelerate")
+    if find_spec("transformers.integrations.gguf") is None:
+        raise MathbError(f"Reading {file.name} takes a newer transformers: python -m pip install 'mathb_kit[models]'.")
     import struct
 
     from transformers.integrations.gguf import read_gguf_metadata

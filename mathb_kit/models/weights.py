@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mathb_kit.errors import MathbError
+from mathb_kit.extras import need
 from mathb_kit.models.defaults import DTYPES
 from mathb_kit.models.entries import hub_models
 from mathb_kit.models.gguf import unpacked
@@ -139,12 +140,9 @@ def check_folder(folder: Path) -> None:
 
 
 def _merged(network: PreTrainedModel, folder: Path) -> PreTrainedModel:
-    try:
-        from peft import PeftModel
-    except ImportError as error:
-        raise MathbError(
-            f"Applying the adapter {folder} takes the package peft: python -m pip install 'mathb_kit[models]'."
-        ) from error
+    need("models", f"Applying the adapter {folder}", "peft")
+    from peft import PeftModel
+
     return PeftModel.from_pretrained(network, folder).merge_and_unload()
 
 

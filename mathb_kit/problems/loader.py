@@ -27,7 +27,7 @@ _STATEMENT_NAMES = ("problem", "statement", "question")
 _GOLD_NAMES = ("answer", "gold")
 
 
-def load_problems(name: str | os.PathLike[str]) -> ProblemSet:
+def load_problems(name: str | os.PathLike[str], *, allow_empty_gold: bool = False) -> ProblemSet:
     """A problem set by its registered name, or from a file of your own.
 
     A registered set is read from ``$MATHB_DATA_DIR`` where a copy lies there, else from the Hugging Face hub, else
@@ -36,6 +36,7 @@ def load_problems(name: str | os.PathLike[str]) -> ProblemSet:
 
     Args:
         name: e.g. ``math-500``, ``mini-math``, or a path.
+        allow_empty_gold: rows of a file may lack a gold, as posts do that are yet to be rewritten.
 
     Returns:
         The problems in the source's order. ``note`` says what is missing, "11,658 of 40,315", and what a quirk of the
@@ -46,7 +47,7 @@ def load_problems(name: str | os.PathLike[str]) -> ProblemSet:
     """
     text = os.fspath(name)
     if text.endswith(SUFFIXES):
-        return _load_file(Path(text))
+        return _load_file(Path(text), allow_empty_gold)
     return _load_registered(text, entry_of(text))
 
 
@@ -140,7 +141,7 @@ def _as_sieved(located: Rows, models: tuple[str, ...]) -> Iterator[tuple[str, di
             yield where, row
 
 
-def _load_file(path: Path) -> ProblemSet:
+def _load_file(path: Path, allow_empty_gold: bool) -> ProblemSet:
     if not path.is_file():
         raise MathbError(f"There is no file {path}; correct the path (mathb problems lists the sets that have names).")
     located = list(read_rows(path))
@@ -153,7 +154,7 @@ def _load_file(path: Path) -> ProblemSet:
         gold=_present(first, _GOLD_NAMES, where),
     )
     name = next(path.name.removesuffix(suffix) for suffix in SUFFIXES if path.name.endswith(suffix))
-    problems = _to_problems(name, located, fields, allow_empty_gold=False)
+    problems = _to_problems(name, located, fields, allow_empty_gold=allow_empty_gold)
     return ProblemSet(name, problems, source=str(path), selected_in=_selected_in(path, first))
 
 

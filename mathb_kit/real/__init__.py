@@ -4,6 +4,7 @@ from mathb_kit.real.judge import judge_beside_grader, judge_table, judged_comple
 from mathb_kit.real.sources import Source, as_committed, lineages, path_of, real_counts, real_sources
 from mathb_kit.real.tables import (
     beyond_frozen,
+    beyond_held_out,
     forecasts,
     otis_pairs,
     otis_ranking,
@@ -21,6 +22,7 @@ __all__ = [
     "Source",
     "as_committed",
     "beyond_frozen",
+    "beyond_held_out",
     "forecasts",
     "judge_beside_grader",
     "judge_table",

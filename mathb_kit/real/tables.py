@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -16,6 +16,7 @@ from mathb_kit.statistics import (
     estimate_pass_at_k,
     fit_success_rates,
     frozen_null,
+    pass_at_k_beyond,
     pass_at_k_curve,
 )
 from mathb_kit.statistics.success_rates import SuccessRates
@@ -200,6 +201,18 @@ def _far_forecast(
     return float(expected.mean()), float(low), float(high)
 
 
+def _first_attempts(
+    rng: np.random.Generator, firsts: Sequence[int], replays: int
+) -> Iterator[tuple[str, int, int, pd.DataFrame, float]]:
+    """name, first, replay, outcomes of the first attempts in a random order of the 10,000, share solved in all."""
+    for name, part in pythia_outcomes().groupby("name", sort=False):
+        c, truth = part["c"].to_numpy(), float((part["c"] > 0).mean())
+        for first in firsts:
+            for replay in range(replays):
+                seen = rng.hypergeometric(c, K_MAX - c, first)
+                yield name, first, replay, part.assign(n=first, c=seen, plan=str(Plan.fixed(first))), truth
+
+
 def forecasts(firsts: Sequence[int] = (100, 1000), replays: int = 5, seed: int = 0) -> pd.DataFrame:
     """pass@10,000 forecast from the first attempts at each problem, beside what all 10,000 say.
 
@@ -211,14 +224,29 @@ def forecasts(firsts: Sequence[int] = (100, 1000), replays: int = 5, seed: int =
         name, first, replay, forecast, low, high (shares), truth, seen (share solved in the first attempts), covered.
     """
     rng, rows = np.random.default_rng(seed), []
-    for name, part in pythia_outcomes().groupby("name", sort=False):
-        c, truth = part["c"].to_numpy(), float((part["c"] > 0).mean())
-        for first in firsts:
-            for replay in range(replays):
-                seen = rng.hypergeometric(c, K_MAX - c, first)
-                tried = part.assign(n=first, c=seen, plan=str(Plan.fixed(first)))
-                ends = _far_forecast(fit_success_rates(tried), first, seen, rng)
-                covered = ends[1] <= truth <= ends[2]
-                rows.append((name, first, replay, *ends, truth, float((seen > 0).mean()), covered))
+    for name, first, replay, tried, truth in _first_attempts(rng, firsts, replays):
+        seen = tried["c"].to_numpy()
+        ends = _far_forecast(fit_success_rates(tried), first, seen, rng)
+        covered = ends[1] <= truth <= ends[2]
+        rows.append((name, first, replay, *ends, truth, float((seen > 0).mean()), covered))
     columns = ["name", "first", "replay", "forecast", "low", "high", "truth", "seen", "covered"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def beyond_held_out(firsts: Sequence[int] = (100, 1000), replays: int = 5, seed: int = 0) -> pd.DataFrame:
+    """``pass_at_k_beyond`` from the first attempts at each problem, against what all 10,000 show.
+
+    The first attempts are those of an exact random order of the 10,000: hypergeometric.
+
+    Returns:
+        name, first, replay, k, estimate, low, high, npmle, truth, seen (share solved in the first attempts), covered,
+        flag.
+    """
+    rows = []
+    for name, first, replay, tried, truth in _first_attempts(np.random.default_rng(seed), firsts, replays):
+        row = pass_at_k_beyond(tried, [K_MAX]).iloc[0]
+        told = row[["estimate", "low", "high", "npmle"]].tolist()
+        covered = bool(row["low"] - 1e-9 <= truth <= row["high"] + 1e-9)
+        rows.append((name, first, replay, K_MAX, *told, truth, row["solved"], covered, row["flag"]))
+    columns = ["name", "first", "replay", "k", "estimate", "low", "high", "npmle", "truth", "seen", "covered", "flag"]
     return pd.DataFrame(rows, columns=columns)

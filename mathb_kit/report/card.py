@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.atomic import write_text
 from mathb_kit.grading import GRADER_VERSION
-from mathb_kit.judging import CheckpointJudgement
+from mathb_kit.judging import CheckpointJudgement, elicitation_curves, elicitation_table
 from mathb_kit.miniature import shipped_sets
 from mathb_kit.models.showing import asked_table
 from mathb_kit.places import cards_root
@@ -20,6 +20,7 @@ from mathb_kit.report.evaluated import health_record
 from mathb_kit.report.html import PageTable, Picture, render
 from mathb_kit.report.records import json_ready
 from mathb_kit.report.sections import identity, published_numbers
+from mathb_kit.report.separation import separation_record, separation_tables
 from mathb_kit.report.terminal import text_table
 from mathb_kit.sentences import (
     checkpoint_caveats,
@@ -27,12 +28,14 @@ from mathb_kit.sentences import (
     checkpoint_sentences,
     health_sentence,
     health_warnings,
+    separation_sentences,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SYNTHETIC = "synthetic arithmetic problems that ship with mathb_kit"
+_ELICITED = "What the base reaches when asked otherwise needed no training (exact McNemar test against the tuned model)"
 _PAPERS_SETS = ("math-b", "math-b-i")
 
 
@@ -59,6 +62,7 @@ def write_card(judged: CheckpointJudgement, folder: Path | None = None) -> tuple
 def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
     """Everything on the card as JSON-ready values; NaN becomes null."""
     evaluations = [judged.tuned_attempts, *judged.redraws, *sum(judged.saturated.values(), ())]
+    evaluations += judged.elicited.values()
     return {
         "headline": checkpoint_headline(judged),
         "caveats": checkpoint_caveats(judged),
@@ -77,6 +81,8 @@ def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
         "reach": json_ready(judged.judgement.to_frame()),
         "beside_redraws": json_ready(asdict(judged.judgement.test)),
         "parts": json_ready(judged.parts()),
+        "elicited": json_ready(elicitation_table(judged)) if judged.elicited else [],
+        "sharpening_or_expansion": separation_record(judged.separation),
         "gains": json_ready(judged.gains),
         "reached_with_tuning": json_ready(judged.reached_with_tuning()),
         "ordinary_sets": json_ready(judged.ordinary()) if judged.saturated else [],
@@ -93,10 +99,13 @@ def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
 def card_text(judged: CheckpointJudgement) -> str:
     """The same for a terminal, without the completions: headline, tables, fine print."""
     reached = [text_table(_reached_by_part(judged))]
+    if judged.elicited:
+        reached += ["", text_table(_elicited(judged))]
     if judged.saturated:
         reached += ["", text_table(_ordinary_rows(judged).set_index("set").T.reset_index(names="ordinary sets"))]
     fine = [
         *checkpoint_sentences(judged),
+        *separation_sentences(judged.separation),
         f"Judged on: {judged.selection.words}{_graders(judged)}; plan: {judged.plan}.",
         *(f"{what}: {health_sentence(health)}" for what, health in judged.health.items()),
     ]
@@ -121,6 +130,16 @@ def _reached_by_part(judged: CheckpointJudgement) -> pd.DataFrame:
     return table[["part", "problems", *columns.values()]].rename(columns={"part": "reached of"})
 
 
+def _elicited(judged: CheckpointJudgement) -> pd.DataFrame:
+    """`elicitation_table` with intervals in words."""
+    table = elicitation_table(judged)
+    shares = zip(table["reached"], table["of"], table["low"], table["high"])
+    table["reached"] = [f"{count} of {of} ({100 * low:.1f} to {100 * high:.1f} %)" for count, of, low, high in shares]
+    columns = {"arm": "the base asked", "only_tuned": "only with tuning", "only_arm": "only so", "p": "p"}
+    table["p"] = table["p"].map("{:.2g}".format)
+    return table[["arm", "reached", *list(columns)[1:]]].rename(columns=columns)
+
+
 def _settings(judged: CheckpointJudgement) -> pd.DataFrame:
     """`CheckpointJudgement.settings` with where each value comes from, in place of whether the two differ."""
     table = judged.settings().drop(columns="")
@@ -139,8 +158,13 @@ def _graders(judged: CheckpointJudgement) -> str:
 
 
 def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
+    import pandas as pd
+
     tuned, base, on = judged.tuned.name, judged.base.name, judged.on.name
     curves = judged.judgement.curves(_powers_of_two(judged.plan.n_max))
+    if judged.elicited:
+        arms = elicitation_curves(judged, _powers_of_two(judged.plan.n_max))
+        curves = pd.concat([curves, arms], ignore_index=True)
     figure = plot_pass_at_k(curves, by="who", y_label=f"Expansion (share of {len(judged.problems)} problems)")
     synthetic = _SYNTHETIC if on in shipped_sets() else ""
     parts = judged.parts().rename(columns=lambda name: name.replace("_", " "))
@@ -156,9 +180,13 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
         expansion=Picture.of(
             figure,
             f"Expansion against the attempts allowed, of {tuned} and of {_fresh(judged)} of {base}, on {on}"
+            f"{'; further lines: the base asked otherwise' if judged.elicited else ''}"
             f"{f' ({synthetic})' if synthetic else ''}. Bands: 95 % {curves['interval'].iloc[0]}.",
         ),
         parts=PageTable.of(parts, "Problems reached, with 95 % intervals of their share"),
+        elicited=PageTable.of(_elicited(judged), _ELICITED) if judged.elicited else None,
+        apart=separation_sentences(judged.separation),
+        apart_tables=separation_tables(judged.separation),
         reached=_reached(judged),
         ordinary=_ordinary(judged) if judged.saturated else None,
         sharpening=Picture.of(plot_sharpening(judged.changes(), panel="name"), marks) if judged.saturated else None,

@@ -17,7 +17,8 @@ from mathb_kit.plots.pairs import plot_beside_null
 from mathb_kit.provenance import provenance
 from mathb_kit.report.html import PageTable, Picture, render
 from mathb_kit.report.records import json_ready
-from mathb_kit.sentences import pair_headline, pair_sentences
+from mathb_kit.report.separation import separation_record, separation_tables, worth_table
+from mathb_kit.sentences import pair_headline, pair_sentences, separation_sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,11 +33,13 @@ def comparison_text(pair: PairComparison) -> str:
     shown = {"index": False, "float_format": "{:.3f}".format}
     named = pair.gains[pair.gains["lost"] | (pair.gains["gained"] & (pair.gains["base_c"] == 0))]
     lines = [
-        headline, "", *rest, "",
+        headline, "", *rest, *separation_sentences(pair.separation), "",
         f"Expansion beside the frozen base ({pair.note}; 95 % intervals: {pair.expansion['interval'].iloc[0]}):",
         beside_null(pair).to_string(**shown), "",
         f"pass@k, paired by problem (95 %: {pair.differences['interval'].iloc[0]}):",
         _differences(pair).to_string(**shown), "",
+        f"What attempts of {pair.tuned} are worth in attempts of {pair.base}:",
+        worth_table(pair.separation).to_string(index=False), "",
         f"Solved at least once in {pair.n:,} attempts (95 %: Clopper-Pearson):",
         pair.reach.to_string(**shown),
     ]  # fmt: skip
@@ -56,6 +59,7 @@ def comparison_record(pair: PairComparison, origin: Mapping[str, Any] | None = N
         "expansion": json_ready(pair.expansion),
         "pass_at_k": json_ready(pair.differences),
         "crossing": json_ready(pair.crossing),
+        "sharpening_or_expansion": separation_record(pair.separation),
         "reach": json_ready(pair.reach),
         "foreseen": None if pair.foreseen is None else json_ready(pair.foreseen.to_dict()),
         "redrawn": None if pair.judgement is None else json_ready(pair.judgement.to_frame()),
@@ -102,6 +106,8 @@ def write_comparison(
             confounds_table(pair),
             f"The same attempts read otherwise, at k = {pair.half:,}; what is empty needs the texts",
         ),
+        apart=separation_sentences(pair.separation),
+        apart_tables=separation_tables(pair.separation),
         reach=PageTable.of(pair.reach, f"Solved at least once in {pair.n:,} attempts, 95 % Clopper-Pearson"),
         by_problem=PageTable.of(_by_problem(named), "Every problem, the clearest gains first", sortable=True),
         provenance=json.dumps({"origin": record["origin"], "here": record["provenance"]}, indent=1, default=str),

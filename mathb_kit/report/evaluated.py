@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.judging import Health, health_of
 from mathb_kit.models.showing import asked_table
+from mathb_kit.outcomes import answer_counts
+from mathb_kit.plan import Plan
 from mathb_kit.report.terminal import text_table
 from mathb_kit.sentences import health_sentence, health_warnings, percent_with_interval
-from mathb_kit.statistics import pass_at_k_curve
+from mathb_kit.statistics import neighbours, pass_at_k_curve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +41,17 @@ class Evaluated:
         """pass@k at 1 and at the ends of the plan's rounds (``pass_at_k_curve``)."""
         return pass_at_k_curve(self.evaluation.outcomes, sorted({1, *self.evaluation.plan.rounds}))
 
+    @cached_property
+    def neighbours(self) -> pd.DataFrame:
+        """avg@N, maj@k, pass^k, ... of the first round, in which all problems have as many attempts (``neighbours``).
+
+        N and k are the attempts of that round: what a plan asks later, it asks of the problems left open.
+        """
+        evaluation, first = self.evaluation, self.evaluation.plan.rounds[0]
+        made = evaluation.verdicts[evaluation.verdicts["index"] < first]
+        outcomes = evaluation.draw.outcomes(made, Plan.fixed(first))
+        return neighbours(outcomes, answer_counts(made), first)
+
     @property
     def warnings(self) -> list[str]:
         """Sentences about what makes the numbers doubtful; mostly none."""
@@ -60,6 +73,9 @@ class Evaluated:
         problems, plan = f"{len(self.evaluation.outcomes):,} problems", f"plan: {self.evaluation.plan}"
         draw, interval = f"draw: {self.evaluation.draw.name}", f"low to high: 95 %, {curve['interval'].iloc[0]}"
         notes = [f"{problems}; {plan}; {draw}; {interval}.", health_sentence(self.health)]
+        rows = self.neighbours.itertuples()
+        others = "; ".join(f"{row.metric} {percent_with_interval(row.estimate, row.low, row.high)}" for row in rows)
+        notes.append(f"First {self.evaluation.plan.rounds[0]} attempts at every problem: {others}.")
         return "\n".join([self.headline, "", text_table(shown, digits=4), "", *notes])
 
     def record(self) -> dict[str, Any]:
@@ -72,6 +88,7 @@ class Evaluated:
             "plan": str(evaluation.plan), "attempts": attempts, "correct": correct, "tokens": tokens,
             "new_tokens": evaluation.new_tokens, "interval": self.curve["interval"].iloc[0],
             "pass_at_k": self.curve[["k", "estimate", "low", "high", "problems"]],
+            "first_round": self.neighbours.drop(columns=["model", "draw"]),
             "health": health_record(self.health), "asked": asked_table(evaluation.model),
         }  # fmt: skip
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from mathb_kit.errors import MathbError
-from mathb_kit.places import checkout
+from mathb_kit.extras import need
+from mathb_kit.places import beside_package
 from mathb_kit.progress import clock
 from mathb_kit.report.maths import with_maths
 from mathb_kit.settings import did_you_mean
@@ -44,6 +45,7 @@ def run_notebook(name_or_path: str | os.PathLike[str], parameters: Mapping[str, 
         MathbError: unknown notebook or parameter (before anything runs), or a cell that failed (what ran until then
             is kept in the executed notebook and on the page).
     """
+    need_notebooks()
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
@@ -92,6 +94,11 @@ def run_notebook(name_or_path: str | os.PathLike[str], parameters: Mapping[str, 
     return executed
 
 
+def need_notebooks() -> None:
+    """MathbError unless the packages are there that run a notebook."""
+    need("notebooks", "Running a notebook", "papermill", "jupytext", "nbconvert", "ipykernel")
+
+
 def find_notebook(name_or_path: str | os.PathLike[str]) -> Path:
     """The script of a notebook, by name (from any working directory) or by path.
 
@@ -103,15 +110,12 @@ def find_notebook(name_or_path: str | os.PathLike[str]) -> Path:
         if path.is_file():
             return path.resolve()
         raise MathbError(f"There is no notebook script {path}.")
-    root = checkout()
-    if root is None:
-        raise MathbError("The notebooks are not installed with the package; run from a checkout of mathb_kit.")
-    names = [script.stem for script in sorted((root / "notebooks").glob("[0-9]*.py"))]
+    names = [script.stem for script in sorted((beside_package() / "notebooks").glob("[0-9]*.py"))]
     if path.name not in names:
         raise MathbError(
             f"There is no notebook {path.name!r}{did_you_mean(path.name, names)}; there are {', '.join(names)}."
         )
-    return root / "notebooks" / f"{path.name}.py"
+    return beside_package() / "notebooks" / f"{path.name}.py"
 
 
 def parameter_names(script: Path) -> list[str]:

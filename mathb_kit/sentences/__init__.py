@@ -30,6 +30,7 @@ from mathb_kit.sentences.planning import (
     saved_sentence,
     visible_sentence,
 )
+from mathb_kit.sentences.separation import k_text, separation_sentences
 from mathb_kit.sentences.sets import (
     changes_sentence,
     counts_sentence,

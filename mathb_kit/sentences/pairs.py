@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mathb_kit.sentences.formats import percent_with_interval
 from mathb_kit.sentences.judging import gains_sentence, judgement_sentence
+from mathb_kit.sentences.separation import k_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,13 +75,13 @@ def pair_sentences(pair: PairComparison) -> list[str]:
 
 def crossing_sentence(pair: PairComparison) -> str:
     """Where the base's curve overtakes the tuned model's, if it does."""
-    crossing = pair.crossing
+    crossing, n = pair.crossing, pair.n
+    ends = f"{k_text(crossing['low'], n)} to {k_text(crossing['high'], n)}"
     if math.isnan(crossing["k"]):
-        return f"The two pass@k curves do not cross from {pair.tuned} to {pair.base} up to k = {pair.n:,}."
+        none = f"The two pass@k curves do not cross from {pair.tuned} to {pair.base} up to k = {n:,}"
+        return f"{none}." if math.isnan(crossing["low"]) else f"{none}; a crossing at {ends} is not ruled out (95 %)."
     where = f"From k = {crossing['k']:.3g} on {pair.base} solves more"
-    if math.isnan(crossing["low"]):
-        return f"{where}; in {100 * (1 - crossing['share']):.0f} % of resampled sets it does not up to k = {pair.n:,}."
-    return f"{where} (95 %: {crossing['low']:.3g} to {crossing['high']:.3g}, problems resampled)."
+    return f"{where} (95 %: {ends}, where the paired difference may be 0)."
 
 
 def _moved(row: pd.Series) -> str:

@@ -100,3 +100,20 @@ def forecast_sentence(forecasts: pd.DataFrame) -> str:
             f"{len(rows)} intervals that should hold the truth in 95 % of cases do."
         )
     return "\n".join(lines)
+
+
+def held_out_sentence(held_out: pd.DataFrame) -> str:
+    """How forecasts by the likelihood of a zero-inflated Beta met what came true (first, estimate, truth, covered)."""
+    lines = []
+    for first, rows in held_out.groupby("first", sort=True):
+        off, shape = (100 * (rows[name] - rows["truth"]).abs() for name in ("estimate", "npmle"))
+        width = 100 * (rows["high"] - rows["low"]).mean()
+        relied = rows[rows["flag"].fillna("") == ""]
+        lines.append(
+            f"From {first:,} attempts, {rows['k'].iloc[0] / first:.0f} times fewer: {int(rows['covered'].sum())} of "
+            f"{len(rows)} intervals hold what came true ({width:.0f} points wide on average), the estimate is "
+            f"{off.mean():.0f} points off on average, that of a fit of any shape {shape.mean():.0f}. "
+            f"{len(rows) - len(relied)} are flagged as not to be relied on"
+            + (f"; of the others {int(relied['covered'].sum())} of {len(relied)} hold." if len(relied) else ".")
+        )
+    return "\n".join(lines)

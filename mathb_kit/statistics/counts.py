@@ -12,7 +12,8 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.problems.files import read_rows
 from mathb_kit.settings import parse_json_of_others
-from mathb_kit.statistics.intervals import MEAN, mean_interval, raise_ends
+from mathb_kit.statistics.intervals import MEAN
+from mathb_kit.statistics.mean_curve import FEW_AND_HARD, curve_interval
 from mathb_kit.statistics.pass_at_k import pass_at_k
 
 
@@ -45,6 +46,16 @@ def read_counts(path: str | Path) -> pd.DataFrame:
     return rows
 
 
+def counts_as_outcomes(path: str | Path) -> pd.DataFrame:
+    """The rows of such a file as outcomes of fixed plans: model, problem (the row's number), draw, n, c, plan."""
+    rows = read_counts(path)[["n", "c"]]
+    if (bad := rows[(rows["c"] < 0) | (rows["c"] > rows["n"]) | (rows["n"] < 1)]).size:
+        n, c = bad.iloc[0]
+        raise MathbError(f"{path}, row {bad.index[0] + 1}: {c} correct of {n} is no count; correct the file.")
+    plans = [f"fixed {n}" for n in rows["n"]]
+    return rows.assign(model="counts", problem=[f"row {row + 1}" for row in range(len(rows))], draw="main", plan=plans)
+
+
 def _plain(path: Path) -> list[dict[str, Any]]:
     return [row for _, row in read_rows(path, parse_json_of_others)]
 
@@ -60,14 +71,16 @@ def mean_pass_at_k(path: str | Path, ks: Sequence[int]) -> pd.DataFrame:
         One row per k: k, problems, pass_at_k, low, high, interval (95 %). pass_at_k, low and high are NaN where a
         problem has fewer than k attempts.
     """
-    counts = read_counts(path).groupby(["n", "c"]).size()
+    rows, asked = read_counts(path), list(ks)
+    ks = sorted(set(asked))
+    counts = rows.groupby(["n", "c"]).size()
     n, c = (counts.index.get_level_values(name).to_numpy()[:, None] for name in ("n", "c"))
     values = np.asarray(pass_at_k(n, c, np.asarray(ks)))
     problems = counts.to_numpy()
-    low, high = mean_interval(values, problems)
-    means = problems / problems.sum() @ values
-    return raise_ends(
-        pd.DataFrame(
-            {"k": list(ks), "problems": problems.sum(), "pass_at_k": means, "low": low, "high": high, "interval": MEAN}
-        )
-    )
+    low, high, few = curve_interval(values, problems, rows[["n", "c"]], ks)
+    said = np.where(few, MEAN + FEW_AND_HARD, MEAN)
+    table = pd.DataFrame(
+        {"k": ks, "problems": problems.sum(), "pass_at_k": problems / problems.sum() @ values, "low": low, "high": high,
+         "interval": said}
+    ).set_index("k")  # fmt: skip
+    return table.loc[asked].reset_index()

@@ -14,7 +14,8 @@ from mathb_kit.plan import EXPLORATORY, Plan
 from mathb_kit.statistics.adaptive import estimates_by_end_point
 from mathb_kit.statistics.arms import require_one_grader
 from mathb_kit.statistics.fresh_attempts import fresh_attempts_interval
-from mathb_kit.statistics.intervals import DIFFERENCE, MEAN, difference_interval, mean_interval, rising_band
+from mathb_kit.statistics.intervals import DIFFERENCE, MEAN, difference_interval
+from mathb_kit.statistics.mean_curve import FEW, FEW_AND_HARD, FEW_PAIRS, curve_interval
 
 
 def pass_at_k_curve(
@@ -30,7 +31,7 @@ def pass_at_k_curve(
     Several outcomes of one problem in a curve (draws, runs) are averaged first: the problem is what a set is a sample
     of, and ten draws of thirty problems are not three hundred problems.
 
-    "problems" answers "what if the problems had been others of their kind?" (``mean_interval``); the noise of the
+    "problems" answers "what if the problems had been others of their kind?" (``curve_interval``); the noise of the
     attempts is in it too, since each problem's estimate carries its own. "attempts" answers "what if exactly
     these problems were attempted afresh?" (``fresh_attempts_interval``, with success rates fitted to the curve's own
     outcomes: for a set that no outcomes of this model selected).
@@ -43,7 +44,8 @@ def pass_at_k_curve(
         level: nominal coverage.
 
     Returns:
-        the ``by`` columns, k, estimate, low, high, problems, interval (its name). With "problems", low and high are NaN
+        the ``by`` columns, k, estimate, low, high, problems, interval (its name, and where the problems are too few for
+        it, how often it covers). With "problems", low and high are NaN
         for a single problem. All three are NaN where one of the problems has a smaller plan than k. Neither end of an
         interval falls with k, as pass@k cannot (``rising_band``).
 
@@ -63,9 +65,9 @@ def pass_at_k_curve(
             curve = fresh_attempts_interval(part, ks, level=level)
         else:
             points, counts = _by_problem(codes[rows], values, part["problem"])
-            low, high = rising_band(*mean_interval(points, counts, level))
-            estimate = counts @ points / counts.sum()
-            curve = pd.DataFrame({"k": every_k, "estimate": estimate, "low": low, "high": high, "interval": MEAN})
+            low, high, few = curve_interval(points, counts, part, every_k, level)
+            estimate, said = counts @ points / counts.sum(), np.where(few, MEAN + FEW_AND_HARD, MEAN)
+            curve = pd.DataFrame({"k": every_k, "estimate": estimate, "low": low, "high": high, "interval": said})
             curve = curve.iloc[asked].reset_index(drop=True)
         if part["plan"].str.endswith(EXPLORATORY).any():
             curve["interval"] += EXPLORATORY
@@ -127,7 +129,8 @@ def paired_difference(
     low, high = difference_interval(b - a, counts, level)
     share = counts / len(outcomes_a)
     columns = {"k": list(ks), "a": share @ a, "b": share @ b, "estimate": share @ (b - a), "low": low, "high": high}
-    return pd.DataFrame(columns).assign(problems=len(outcomes_a), interval=DIFFERENCE)
+    said = DIFFERENCE + (FEW_PAIRS if len(outcomes_a) < FEW else "")
+    return pd.DataFrame(columns).assign(problems=len(outcomes_a), interval=said)
 
 
 def attempts_saved(outcomes: pd.DataFrame, *, by: Sequence[str] = ("model", "draw")) -> pd.DataFrame:

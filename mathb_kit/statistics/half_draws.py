@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from mathb_kit.errors import MathbError
-from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.arms import fresh_arms
 from mathb_kit.statistics.frozen_null import RATIO_BOOTSTRAP, frozen_null_runs
@@ -66,48 +65,6 @@ def expansion_by_half_draws(
         row["null_run_low"], row["null_run_high"] = runs.quantile([0.025, 0.975]) if len(runs) else (np.nan, np.nan)
         rows.append(row | {"interval": RATIO_BOOTSTRAP})
     return pd.DataFrame(rows)
-
-
-def crossing_point(
-    base: pd.DataFrame, tuned: pd.DataFrame, *, bootstrap: Bootstrap = Bootstrap(replicates=1000)
-) -> dict[str, float]:
-    """The k at which the base's mean pass@k overtakes the tuned model's.
-
-    Between neighbouring k of a grid the difference is taken as linear in log k; of several crossings the last counts.
-
-    Returns:
-        k, low, high (percentiles over resampled problems) and share, the part of the resamples in which the curves
-        cross from the tuned model above to the base above. k is NaN where they do not; low and high where the share
-        is below 97.5 %, for an end of the interval then lies beyond the attempts made.
-
-    Raises:
-        MathbError: arms that do not fit together.
-    """
-    base, tuned = fresh_arms(base, tuned, None, "")
-    n = min(Plan.parse(text).n_max for text in {*base["plan"], *tuned["plan"]})
-    ks = np.unique(np.round(np.geomspace(1, n, 65)).astype(int))
-    difference = estimates_by_problem(tuned, ks.tolist()) - estimates_by_problem(base, ks.tolist())
-    point = _last_crossing(difference.mean(axis=0)[None], ks)[0]
-    rng = np.random.default_rng(bootstrap.seed)
-    problems = len(difference)
-    weights = rng.multinomial(problems, np.full(problems, 1 / problems), bootstrap.replicates) / problems
-    resampled = _last_crossing(weights @ difference, ks)
-    share = float(np.isfinite(resampled).mean())
-    low, high = (np.nan, np.nan)
-    if share >= bootstrap.tails[1]:
-        low, high = np.nanquantile(resampled, bootstrap.tails)
-    return {"k": float(point), "low": float(low), "high": float(high), "share": share}
-
-
-def _last_crossing(means: np.ndarray, ks: np.ndarray) -> np.ndarray:
-    """Where each row (over ks) changes from positive to negative for the last time; NaN where it does not."""
-    down = (means[:, :-1] > 0) & (means[:, 1:] <= 0)
-    last = down.shape[1] - 1 - np.argmax(down[:, ::-1], axis=1)
-    rows = np.arange(len(means))
-    above, below = means[rows, last], means[rows, last + 1]
-    part = np.divide(above, above - below, out=np.zeros_like(above), where=down.any(axis=1))
-    log_k = np.log(ks[last]) + part * (np.log(ks[last + 1]) - np.log(ks[last]))
-    return np.where(down.any(axis=1), np.exp(log_k), np.nan)
 
 
 def outcome_bounds(outcomes: pd.DataFrame, ks: Sequence[int]) -> pd.DataFrame:

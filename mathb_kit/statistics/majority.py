@@ -3,13 +3,16 @@
 pass@k asks whether one of k attempts is correct. What a user without a verifier gets is the majority (maj@k, Wang et
 al. 2022, "Self-Consistency"); what one may rely on is a success rate above a threshold (Cover@tau, Dragoi et al. 2025,
 "Beyond Pass@k: Breadth-Depth Metrics for Reasoning Boundaries"; G-Pass@k, Liu et al. 2024, "Are Your LLMs Capable of
-Stable Reasoning?"). All of them need fixed n: an adaptive plan stops by the number correct.
+Stable Reasoning?") or that all of k attempts are correct (pass^k, Yao et al. 2024, "tau-bench"). Bayes@N (Hariri et al.
+2025, "Don't Pass@k") is the mean with a flat prior. All of them need fixed n: an adaptive plan stops by the number
+correct.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -18,13 +21,14 @@ from mathb_kit.errors import MathbError
 from mathb_kit.outcomes import KEY
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.chance import counts_of, require_fixed
-from mathb_kit.statistics.intervals import MEAN, clopper_pearson, mean_interval_of, proportion_interval
+from mathb_kit.statistics.intervals import MEAN, check_level, clopper_pearson, mean_interval_of, proportion_interval
 from mathb_kit.verdicts import Verdict
 
+BAYES = "fresh attempts on these problems, a uniform prior on each"
 EXACT_UP_TO = 64  # maj@k beyond this k, and below n, is averaged over random subsets
 
 
-def majority_by_problem(
+def maj_at_k(
     outcomes: pd.DataFrame, counts: pd.DataFrame, ks: Sequence[int], *, subsets: int = 400, seed: int = 0
 ) -> pd.DataFrame:
     """maj@k: the expected accuracy of the most frequent answer among k of the n attempts, ties split evenly.
@@ -100,6 +104,44 @@ def g_pass_at_k(outcomes: pd.DataFrame, k: int, taus: Sequence[float]) -> pd.Dat
     return pd.concat(frames, ignore_index=True)
 
 
+def pass_hat_k(outcomes: pd.DataFrame, ks: Sequence[int]) -> pd.DataFrame:
+    """pass^k per problem: the chance that all of k attempts are correct, ``C(c, k) / C(n, k)``, unbiased.
+
+    Returns:
+        model, problem, draw, k, estimate.
+    """
+    require_fixed(outcomes, max(ks, default=0), "pass^k")
+    frames = [
+        outcomes[KEY].assign(k=k, estimate=estimates_by_problem(outcomes, [k], at_least=int(k))[:, 0]) for k in ks
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def bayes_at_n(outcomes: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
+    """Bayes@N: mean over problems of the posterior of each success rate under a uniform prior, ``(c + 1) / (n + 2)``.
+
+    The interval is that of its authors: mean and standard deviation of the posterior mean, taken as normal. It is about
+    fresh attempts at these very problems, and each problem by itself is drawn towards one half: where nothing is ever
+    solved, 16 attempts give 1/18. Order and differences are those of avg@N; for levels on hard sets read avg@N with its
+    interval over problems.
+
+    Returns:
+        model, draw, n (the fewest attempts of a problem), estimate, deviation, low, high, problems, interval.
+    """
+    require_fixed(outcomes, 1, "Bayes@N")
+    check_level(level)
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    rows = []
+    for (model, draw), group in outcomes.groupby(["model", "draw"], sort=False):
+        a, of = (group["c"] + 1).to_numpy(), (group["n"] + 2).to_numpy()
+        mean = float((a / of).mean())
+        deviation = float(np.sqrt((a * (of - a) / (of**2 * (of + 1))).sum()) / len(group))
+        ends = max(mean - z * deviation, 0.0), min(mean + z * deviation, 1.0)
+        rows.append((model, draw, int(group["n"].min()), mean, deviation, *ends, len(group), BAYES))
+    columns = ["model", "draw", "n", "estimate", "deviation", "low", "high", "problems", "interval"]
+    return pd.DataFrame(rows, columns=columns)
+
+
 def mean_g_pass_at_k(outcomes: pd.DataFrame, k: int) -> pd.DataFrame:
     """mG-Pass@k per problem: ``2/k`` times the sum of G-Pass@k_(i/k) over i from ``ceil(k/2) + 1`` to k.
 
@@ -114,26 +156,27 @@ def mean_g_pass_at_k(outcomes: pd.DataFrame, k: int) -> pd.DataFrame:
 
 
 def neighbours(
-    outcomes: pd.DataFrame, counts: pd.DataFrame, k: int, taus: Sequence[float] = (0.25, 0.5)
+    outcomes: pd.DataFrame, counts: pd.DataFrame | None, k: int | Sequence[int], taus: Sequence[float] = (0.25, 0.5)
 ) -> pd.DataFrame:
-    """avg@n, pass@k, maj@k, G-Pass@k_tau, mG-Pass@k and Cover@tau side by side, per model and draw.
+    """avg@N, Bayes@N, pass@k, pass^k, maj@k, G-Pass@k_tau, mG-Pass@k and Cover@tau side by side, per model and draw.
 
     Args:
         outcomes: of fixed plans with at least k attempts.
-        counts: their answer counts.
-        k: attempts, or votes.
+        counts: their answer counts; without them maj@k is left out.
+        k: attempts, or votes; one number or several.
         taus: thresholds.
 
     Returns:
         model, draw, metric, estimate, low, high, problems, interval.
     """
-    by_problem = {
-        "avg@n": outcomes[KEY].assign(estimate=outcomes["c"] / outcomes["n"]),
-        f"pass@{k}": g_pass_at_k(outcomes, k, [0.0]),
-        f"maj@{k}": majority_by_problem(outcomes, counts, [k]),
-        **{f"G-Pass@{k}, tau = {tau:g}": g_pass_at_k(outcomes, k, [tau]) for tau in taus},
-        f"mG-Pass@{k}": mean_g_pass_at_k(outcomes, k),
-    }
+    by_problem = {"avg@N": outcomes[KEY].assign(estimate=outcomes["c"] / outcomes["n"])}
+    for each in [k] if isinstance(k, int) else k:
+        by_problem[f"pass@{each}"] = g_pass_at_k(outcomes, each, [0.0])
+        by_problem[f"pass^{each}"] = pass_hat_k(outcomes, [each])
+        if counts is not None:
+            by_problem[f"maj@{each}"] = maj_at_k(outcomes, counts, [each])
+        by_problem |= {f"G-Pass@{each}, tau = {tau:g}": g_pass_at_k(outcomes, each, [tau]) for tau in taus}
+        by_problem[f"mG-Pass@{each}"] = mean_g_pass_at_k(outcomes, each)
     rows = []
     for metric, table in by_problem.items():
         for (model, draw), values in table.groupby(["model", "draw"], sort=False)["estimate"]:
@@ -142,7 +185,8 @@ def neighbours(
     columns = ["model", "draw", "metric", "estimate", "low", "high", "problems", "interval"]
     covers = cover(outcomes, taus)
     covers["metric"] = [f"Cover@{tau:g}" for tau in covers["tau"]]
-    return pd.concat([pd.DataFrame(rows, columns=columns), covers[columns]], ignore_index=True)
+    bayes = bayes_at_n(outcomes).assign(metric="Bayes@N")
+    return pd.concat([pd.DataFrame(rows, columns=columns), bayes[columns], covers[columns]], ignore_index=True)
 
 
 def _majority(correct: int, others: np.ndarray, none: int, k: int, subsets: int, seed: int) -> tuple[float, float]:

@@ -7,14 +7,8 @@ import json
 import pandas as pd
 import pytest
 
-from mathb_kit.construction.construct import (
-    Construction,
-    attempts_at_most,
-    construct,
-    funnel_before_models,
-    load_construction,
-    subsample,
-)
+from mathb_kit.construction.construct import attempts_at_most, construct, funnel_before_models, subsample
+from mathb_kit.construction.construction import Construction, load_construction
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature import evaluate_statement
 from mathb_kit.models import get_model

@@ -127,14 +127,37 @@ def test_rows_that_disagree_are_explained_first_or_one_by_its_number(tmp_path: P
 
 def test_the_price_of_a_judge_comes_before_it_and_its_verdicts_are_counted_apart(tmp_path: Path) -> None:
     rows = [{"gold": "2", "prediction": "two and a bit", "kind": "answer"}, {"gold": "2", "prediction": r"\boxed{2}"}]
+    labelled = tmp_path / "labelled.jsonl"
+    labelled.write_text(_text([{"gold": "3", "prediction": "three", "kind": "answer", "expected": True}] * 2))
     with CompletionsServer(mood=lambda body, before: "answers Same.") as server:
         options = ("--judge", server.url, "--judge-model", "judge-7b", "--evaluated", "tuned")
+        assert "1 pairs for the judge: 2 requests" in _run("-", *options, text=_text(rows)).stdout
+        options += ("--labelled", str(labelled))
         price = _run("-", *options, text=_text(rows))
-        assert "1 pairs for the judge: 2 requests" in price.stdout and server.requests == []
-        asked = _run("-", *options, "--ask", text=_text(rows))
+        assert "2 pairs for the judge: 4 requests" in price.stdout and server.requests == []
+        asked = _run("-", *options, "--ask", "--most-false", "1", text=_text(rows))
         assert [json.loads(line)["verdict"] for line in asked.stdout.splitlines()] == ["judged_equal", "correct"]
-        assert len(server.requests) == 2
+        assert "misses 0 of 1 pairs labelled equal" in asked.stderr
+        assert len(server.requests) == 4
     assert "needs --judge URL" in _run("-", "--ask", text=_text(rows)).stderr
+
+
+def test_a_judge_accepts_nothing_before_it_was_measured_nor_if_it_accepts_too_much(tmp_path: Path) -> None:
+    rows = [{"gold": "2", "prediction": "two and a bit", "kind": "answer"}]
+    labelled = tmp_path / "labelled.jsonl"
+    labelled.write_text(
+        _text([{"gold": "3", "prediction": str(n), "kind": "answer", "expected": False} for n in range(4, 84)])
+    )
+    with CompletionsServer(mood=lambda body, before: "answers Same.") as server:
+        options = ("--judge", server.url, "--judge-model", "judge-7b", "--evaluated", "tuned", "--ask")
+        unmeasured = _run("-", *options, text=_text(rows))
+        assert (unmeasured.returncode, server.requests) == (2, [])
+        assert "needs --labelled FILE" in unmeasured.stderr
+        refused = _run("-", *options, "--labelled", str(labelled), text=_text(rows))
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "accepts 80 of 80 pairs labelled different (100.0%, 95 % interval 95.5% to 100.0%)" in refused.stderr
+    labelled.write_text(_text(rows))
+    assert "line 1: no field expected" in _run("-", *options, "--labelled", str(labelled), text=_text(rows)).stderr
 
 
 # Conventions

@@ -79,10 +79,23 @@ ANSWERS: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
             (r"\overline{PQ}", r"\overline{PR}"),
             (r"\overrightarrow{PQ}", r"\overrightarrow{QP}"), (r"PQ \perp ST", r"PS \perp QT"), ("PQR", "PRQ"),
             (r"\triangle ABC \sim \triangle PQR", r"\triangle ABC \sim \triangle PRQ"),
+            (r"\overleftrightarrow{PQ}", r"\overline{PQ}"), ("P", r"\angle P"),
+        ],
+    ),
+    "words between numbers are no product": (
+        [
+            ("5 to 9", "5:9"), (r"\text{does not exist}", "Does not exist."),
+            ("8 dollars and 5 cents", r"\$8 and 5 cents"),
+        ],
+        [
+            ("3 to 4 odds", "4 to 3 odds"), (r"\$8 and 5 cents", r"\$5 and 8 cents"), ("A^T", "A"),
+            ("M: 3, N: 8", "M: 8, N: 3"), ("A: 3, B: 8", "A: 8, B: 3"), ("f(x)=x+3", "f(y)=x+3"),
         ],
     ),
     "alternatives in other languages are a list": (
-        [(r"\pm 6", "$x=6$ 或 $x=-6$"), ("6, -6", "x=6 oder x=-6"), ("6,-6", "$6$ y $-6$"), ("2, 9", "2、9"),
+        [
+            ("2,9", "$2$ oppure $9$"),
+            (r"\pm 6", "$x=6$ 或 $x=-6$"), ("6, -6", "x=6 oder x=-6"), ("6,-6", "$6$ y $-6$"), ("2, 9", "2、9"),
             ("2,9", "2 和 9")],
         [("6", "$x=6$ 或 $x=-6$"), ("6", "6 oder -6"), ("6", "$x=6$ ou $x=-6$"), ("6", "$x=6$ o $x=-6$"),
             ("6", "6 или 7")],
@@ -175,6 +188,20 @@ RESPONSES: list[tuple[str, str | None, tuple[str, ...]]] = [
     ("The correct option is B.", "B", ("A",)), ("答案选B", "B", ("A",)), (r"\boxed{40}\,\%", r"40\%", ()),
     ("**1.** $\\boxed{6}$\n**2.** $\\boxed{8}$", "6,8", ("8",)),
     ("- (a) $\\boxed{6}$\n- (b) $\\boxed{8}$", "6,8", ("8",)),
+    ("## Final Answer\nWe add 5 and 7.\n\nANSWER: 12", "12", ("5", "7")),
+    ("Final Answer: 12\nAnswer: 13", "12", ("13",)),
+    ("**Final Answer**\n\nThe value is:\n\n$$12$$", "12", ()), ("Final Answer\n---\n12", "12", ("-12",)),
+    ("## Final Answer\n$x=12$\n\nThis is what we sought.", "12", ()), ("# Final Answer\nWe add.\n#### 12", "12", ()),
+    ("### Final Answer\nThe answer to this is **12**.", "12", ()), (r"\[ \text{ANSWER: 12} \]", "12", ()),
+    (r"$$\textbf{Answer: 12}$$", "12", ()), (r"\(\text{Answer: 12}\)", "12", ()), ("Ans: 12", "12", ()),
+    (r"The answer is \{5, 7\}.", r"\{5,7\}", ("7",)), ("__Answer: 12__", "12", ()), ("答案＝12", "12", ()),
+    ("The answers are 12 and 13.", "12, 13", ("12", "13")), ("The answer turns out to be 12.", "12", ()),
+    ("La risposta è $12$ oppure $13$.", "12, 13", ("12", "13")), ("The answer is $12$ when $x=5$.", "12", ("5",)),
+    ("The answer is 12 (checked by hand).", "12", ()), (r"The answer is \(12\), i.e. a dozen.", "12", ()),
+    (r"The answer is $\frac{1}{3}$, or about 0.333.", "1/3", ("0.333",)), ("The answer is 12; see above.", "12", ()),
+    ("Answer: B. 19", "19", ("20", "A")), (r"$\boxed{3}^2$", "9", ("3",)),
+    (r"\boxed{7} \times 10^{3}", "7000", ("7",)),
+    (r"$\boxed{\frac{2}{3}}^2$", r"\frac{4}{9}", (r"\frac{2}{3}",)), (r"\boxed{\large 12}", "12", ()),
     ("Answer: $12$ / $13$", "12/13", ("12", "13")), ("The answer is $12$:$13$.", "12:13", ("12",)),
 ]  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 
 from mathb_kit.endpoint import Endpoint
 from mathb_kit.errors import MathbError
-from mathb_kit.grading import GRADER_VERSION, ModelJudge
+from mathb_kit.grading import GRADER_VERSION, ErrorRates, ModelJudge
 from mathb_kit.store import Store
 
 ROWS = pd.DataFrame(
@@ -92,7 +93,18 @@ def test_its_error_rate_is_counted_on_labelled_pairs() -> None:
         columns=["gold", "answer", "expected"],
     )
     counts = ModelJudge(_server(), "judge-7b", evaluated=[]).measure(labelled)
-    assert counts == {"different": 2, "falsely_accepted": 1, "equal": 1, "missed": 1}
+    assert counts == (2, 1, 1, 1, 0)
+    assert counts.false_accepts == pytest.approx((0.5, 0.01258, 0.98742), abs=1e-5)  # tables of Clopper-Pearson
+    silent = ModelJudge(Endpoint("http://127.0.0.1:9/v1", tries=1, seconds=2), "judge-7b", evaluated=[])
+    assert silent.measure(labelled) == (0, 0, 0, 0, 3)  # no reply is no sign of a careful judge
+
+
+@pytest.mark.parametrize(("errors", "of", "is_refused"), [(0, 72, False), (0, 71, True), (1, 200, False), (0, 0, True)])
+def test_a_judge_is_refused_by_the_upper_end_of_what_its_errors_may_be(errors, of, is_refused) -> None:
+    # 1 - 0.025^(1/72) is 0.0499, 1 - 0.025^(1/71) is 0.0506
+    rates = ErrorRates(of, errors, 10, 10)
+    with pytest.raises(MathbError, match="nothing was accepted") if is_refused else nullcontext():
+        rates.refuse_above(0.05)
 
 
 def test_a_judge_that_does_not_answer_accepts_nothing(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from mathb_kit.grading import grade
+from mathb_kit.grading import GRADER_VERSION, grade
 from mathb_kit.grading.grader import Grader
 from mathb_kit.grading.workers import Workers
+from mathb_kit.store import Store
 
 ROOT = Path(__file__).parents[2]
 
@@ -136,7 +137,7 @@ def test_grading_works_in_a_notebook_run_by_papermill(tmp_path: Path) -> None:
 def test_no_worker_outlives_its_parent(how: str) -> None:
     script = (
         "from mathb_kit.grading.workers import Workers\n"
-        "workers = Workers(2, seconds=2, function='judges:judge')\n"
+        "workers = Workers(2, seconds=1, function='judges:judge')\n"
         "list(workers.judge([('1', '1'), ('2', '2')]))\n"
         "print(*(w.process.pid for w in workers._pool), flush=True)\n"
         "list(workers.judge([('1', 'hang')] * 9))\n"
@@ -158,7 +159,7 @@ def test_no_worker_outlives_its_parent(how: str) -> None:
     parent.wait(timeout=30)
     parent.stdout.close()
     assert len(pids) == 2
-    until = time.monotonic() + (0 if how == "Ctrl-C" else 15)  # without its parent a busy worker ends by its alarm
+    until = time.monotonic() + (0 if how == "Ctrl-C" else 30)  # without its parent a busy worker ends by its clocks
     while any(map(_alive, pids)) and time.monotonic() < until:
         time.sleep(0.1)
     assert not any(map(_alive, pids))
@@ -175,13 +176,54 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def test_a_worker_that_was_stopped_is_replaced_and_its_pair_has_timed_out() -> None:
-    workers = Workers(1, seconds=1.0)
+def test_a_pair_gets_its_verdict_however_long_the_machine_keeps_its_worker_waiting() -> None:
+    workers = Workers(1, seconds=1.0, function="judges:judge")
+    list(workers.judge([("1", "1")]))
+    pid = workers._pool[0].process.pid
+
+    def hold_up() -> None:  # as a machine does that has other things to do; longer than the limit
+        time.sleep(0.1)
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(1.5)
+        os.kill(pid, signal.SIGCONT)
+
+    busy = threading.Thread(target=hold_up)
+    busy.start()
+    assert dict(workers.judge([("work", "work")])) == {0: (True, "spelling")}
+    assert dict(workers.judge([("1", "hang")])) == {0: (None, "timeout")}
+    busy.join()
+    workers.close()
+
+
+def test_what_the_machine_interrupted_is_graded_again_and_not_kept(tmp_path: Path) -> None:
+    pair, settled = ("1", "wait " * 40), ("1", "other " * 40)
+    store = Store(tmp_path)
+    with Grader(store) as grader:
+        grader._workers = Workers(1, wall=0.5, function="judges:judge")
+        expected = {pair: ("grader_failed", "interrupted"), settled: ("wrong", "spelling")}
+        assert grader.grade_all([pair, settled]) == expected
+        assert list(store.read_grades(GRADER_VERSION)["answer"]) == [settled[1]]
+        grader._workers.close()
+        grader._workers = Workers(1, function="judges:equal")
+        assert grader.grade_all([pair])[pair] == ("correct", "by decree")
+    assert len(store.read_grades(GRADER_VERSION)) == 2
+
+
+def test_a_worker_that_was_killed_from_outside_is_no_fault_of_its_pair() -> None:
+    workers = Workers(1, function="judges:judge")
+    list(workers.judge([("1", "1")]))
+    threading.Timer(0.2, workers._pool[0].process.kill).start()
+    assert dict(workers.judge([("1", "wait")])) == {0: (None, "interrupted")}
+    workers.close()
+
+
+def test_a_worker_that_was_stopped_is_replaced_and_its_pair_is_not_to_blame() -> None:
+    workers = Workers(1, wall=1.0)
     list(workers.judge([("1", "1")]))
     stopped = workers._pool[0]
     os.kill(stopped.process.pid, signal.SIGSTOP)
     long = "x" * 1_000_000  # more than a pipe holds, so that it cannot even be handed over
-    assert dict(workers.judge([("1", long)])) == {0: (None, "timeout")}
+    assert dict(workers.judge([("1", long)])) == {0: (None, "interrupted")}
     assert not stopped.alive
     ((_, (equal, _)),) = workers.judge([(ROOT_OF_8, ROOT_OF_8)])
     assert equal is True

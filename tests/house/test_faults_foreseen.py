@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import mathb_kit as mb
 from mathb_kit.cli import app
-from mathb_kit.construction.construct import Construction
+from mathb_kit.construction.construction import Construction
 from mathb_kit.draw import Draw
 from mathb_kit.errors import MathbError
 from mathb_kit.lab.run_folder import RunFolder, read_log

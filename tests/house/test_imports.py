@@ -19,7 +19,7 @@ PACKAGE = Path(mathb_kit.__file__).parent
 # Lowest first. A module imports from rows above its own and from its own package, never from beside or below.
 LAYERS = [
     ["errors", "verdicts"],
-    ["places", "children", "settings", "progress", "plan", "atomic", "api_key", "wire", "silence"],
+    ["places", "extras", "children", "settings", "progress", "plan", "atomic", "api_key", "wire", "silence"],
     ["provenance", "miniature", "published", "endpoint"],
     ["problems", "models"],
     ["profiles", "store"],
@@ -149,6 +149,24 @@ def test_the_package_is_cheap_to_import():
     heavy = {"torch", "vllm", "ray", "scipy", "seaborn", "matplotlib", "transformers", "datasets", "pandas", "numpy"}
     assert not loaded_by("import mathb_kit") & heavy
     assert not loaded_by("import mathb_kit.cli") & heavy
+
+
+def loaded_by_command(*words: str) -> set[str]:
+    code = "import sys; from mathb_kit.cli import app; app(sys.argv[1:], standalone_mode=False)"
+    code += "; print(*sys.modules, file=sys.stderr)"
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PACKAGE.parent)
+    return {name.split(".")[0] for name in done.stderr.split()}
+
+
+def test_a_command_loads_what_it_needs_and_no_more():
+    """So that an answer comes at once: half a second of imports is felt."""
+    others = loaded_by_command("--help") - set(sys.stdlib_module_names) - loaded_by("pass")
+    assert others <= {"mathb_kit", "lazy_loader", "typer", "click", "shellingham", "annotated_doc", "typing_extensions"}
+    heavy = {"torch", "transformers", "tokenizers", "scipy", "matplotlib", "seaborn", "datasets", "duckdb", "httpx"}
+    assert not loaded_by_command("models") & heavy
+    assert not loaded_by_command("problems") & heavy
+    assert not loaded_by_command("passk", "--n", "4", "--c", "1", "--k", "2") & heavy - {"scipy"}
 
 
 def test_no_subpackage_loads_a_heavy_library():

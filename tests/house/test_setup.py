@@ -41,6 +41,19 @@ def test_every_direct_dependency_is_pinned_within_its_range():
         assert pin in requirement.specifier, f"{requirement} but constraints.txt has {pin}"
 
 
+def test_every_direct_dependency_has_a_lowest_version_that_ci_can_try():
+    for requirement in map(Requirement, PROJECT["dependencies"]):
+        (bound,) = (each for each in requirement.specifier if each.operator in (">=", "=="))
+        assert SpecifierSet(f"=={bound.version}") and not requirement.extras
+
+
+def test_what_only_notebooks_need_is_an_extra_of_every_installation_that_runs_them():
+    notebooks = {Requirement(line).name for line in PROJECT["optional-dependencies"]["notebooks"]}
+    assert {"jupyterlab", "jupytext", "papermill", "nbconvert", "ipykernel"} <= notebooks
+    assert not notebooks & {Requirement(line).name for line in PROJECT["dependencies"]}
+    assert '-e ".[notebooks,test]"' in (CHECKOUT / "reproduce.sh").read_text()
+
+
 def test_the_pins_are_those_of_the_design():
     assert {name: PINS[name] for name in ("torch", "transformers", "vllm", "math-verify")} == {
         "torch": "2.13.0",
@@ -147,7 +160,7 @@ def test_the_first_call_installs_and_the_second_only_runs(sandbox):
     done, log = sandbox("mini", "--quick")
     assert done.returncode == 0, done.stderr
     assert log[0] == "python -m venv .venv" and log[1].endswith("-c constraints.txt torch==2.13.0")
-    assert log[-2].endswith("-c constraints.txt --no-build-isolation -e .[test]")
+    assert log[-2].endswith("-c constraints.txt --no-build-isolation -e .[notebooks,test]")
     assert log[-1] == "python reproduce mini --quick"
     assert sandbox()[1] == ["python reproduce"]
     assert sandbox("test", "-m", "slow")[1] == ["python -m pytest --numprocesses auto --dist loadfile -m slow"]

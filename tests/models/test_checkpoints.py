@@ -349,7 +349,7 @@ def test_a_gguf_file_that_is_not_whole_gets_one_sentence(tmp_path, content):
 
 def test_missing_packages_are_named_with_the_command(tmp_path, monkeypatch):
     write_gguf(tmp_path / "tiny.gguf")
-    monkeypatch.setattr("mathb_kit.models.gguf.find_spec", lambda name: None)
+    monkeypatch.setattr("mathb_kit.extras.find_spec", lambda name: None)
     with pytest.raises(MathbError, match=r"packages gguf and accelerate: python -m pip install 'mathb_kit\[models\]'"):
         get_model(tmp_path / "tiny.gguf")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import json
 import re
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import pandas as pd
 import pytest
 
 from mathb_kit import sentences
+from mathb_kit.errors import MathbError
 from mathb_kit.plots import course
+from mathb_kit.report.course import copy_course, course_notebooks
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9]*.py"))
 EACH = pytest.mark.parametrize("script", NOTEBOOKS, ids=lambda path: path.stem)
@@ -151,3 +154,37 @@ def test_what_you_should_see_is_a_list_where_it_has_lines_and_makes_no_formula_o
     sentences.you_should_see("a costs $1", "b\nc costs $2")
     assert shown[0] == "**What you should see.** One."
     assert shown[1] == "**What you should see.** \n\n- a costs \\$1\n- b\n- c costs \\$2"
+
+
+def test_copies_of_the_course_lead_to_each_other_and_write_over_nothing(tmp_path):
+    copies = copy_course(tmp_path / "mine")
+    assert {copy.stem for copy in copies} == {path.stem for path in NOTEBOOKS} | {"quick_experiment"}
+    pages = sorted((tmp_path / "mine" / "docs").glob("*.md"))
+    links = []
+    for file in [*copies, *pages]:
+        text = file.read_text(encoding="utf-8")
+        if file.suffix == ".ipynb":
+            sources = [cell["source"] for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"]
+            text = "\n".join("".join(source) for source in sources)
+        links += [(file, link) for link in _LINK.findall(re.sub(r"\$[^$]+\$", "", text)) if ":" not in link]
+    assert len(links) > 30
+    assert not [(file.name, link) for file, link in links if not (file.parent / link).is_file()]
+    work = copies[0].read_bytes()
+    with pytest.raises(MathbError, match=r"00_start_here\.ipynb is there already .*name another folder"):
+        copy_course(tmp_path / "mine")
+    assert copies[0].read_bytes() == work
+
+
+def test_code_cells_of_copies_are_those_of_the_notebooks(tmp_path):
+    for copy in copy_course(tmp_path):
+        cells = {name: json.loads(path.read_text(encoding="utf-8"))["cells"]
+                 for name, path in (("copy", copy), ("source", NOTEBOOKS[0].with_name(copy.name)))}  # fmt: skip
+        code = [[cell for cell in each if cell["cell_type"] == "code"] for each in cells.values()]
+        assert code[0] == code[1] and code[0]
+
+
+def test_the_list_of_the_course_has_every_notebook_by_its_own_heading():
+    titles = dict(course_notebooks().values)
+    assert [name for name in titles if name[0].isdigit()] == [path.stem for path in NOTEBOOKS]
+    for path in NOTEBOOKS:
+        assert cells(path, "markdown")[0].startswith(f"# {titles[path.stem]}\n")

@@ -1,0 +1,79 @@
+"""What tells sharpening from expansion, as tables for pages, terminals and scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mathb_kit.report.html import PageTable
+from mathb_kit.report.records import json_ready
+from mathb_kit.sentences import k_text
+from mathb_kit.sentences.formats import signed_with_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mathb_kit.judging import Separation
+
+
+def separation_record(apart: Separation) -> dict[str, Any]:
+    """Everything as JSON-ready values; a k below 1 is 0, one beyond the attempts "beyond"."""
+    equivalents = apart.equivalents.astype(object).replace(float("inf"), "beyond")
+    null = apart.sharpening
+    return {
+        "sharpening": None if null is None else {"explains": null.explains, **json_ready(null)},
+        "scaled_on": apart.scaled_on,
+        "from_zero": dict(zip(("never_solved_by_base", "gained"), apart.from_zero)),
+        "support": json_ready(apart.support),
+        "base_equivalent_k": json_ready(equivalents),
+        "answers": None if apart.spread is None else json_ready(apart.spread),
+    }
+
+
+def separation_tables(apart: Separation) -> list[PageTable]:
+    """Attempts by their worth, what became of the base's reach, and the spread of answers."""
+    tables = [
+        PageTable.of(
+            worth_table(apart),
+            f"k attempts of {apart.tuned} solve what the base does in so many, by attempts and at matched tokens; 95 %",
+        )
+    ]
+    if len(apart.support):
+        caption = "The base's reach: kept, lost, new or in neither, in expectation; 95 %, problems as a sample"
+        tables.append(PageTable.of(support_table(apart), caption))
+    if apart.spread is not None:
+        shown = apart.spread.drop(columns=["interval"])
+        tables.append(PageTable.of(shown, "Spread of the answers in the first round; 95 % of the paired difference"))
+    return tables
+
+
+def worth_table(apart: Separation) -> pd.DataFrame:
+    """``base_equivalent_k`` with ends in words."""
+    import pandas as pd
+
+    rows = []
+    for row in apart.equivalents.itertuples():
+        matched = row.base_at_matched == row.base_at_matched
+        rows.append(
+            {
+                "set": row.set, "k": row.k, "pass@k": f"{row.tuned:.3f}", "base, same k": f"{row.base:.3f}",
+                "equals the base at": k_text(row.base_k, row.n),
+                "95 %": f"{k_text(row.low, row.n)} to {k_text(row.high, row.n)}",
+                "matched tokens": k_text(row.matched_k, row.n) if matched else "",
+                "base there": f"{row.base_at_matched:.3f}" if matched else "",
+                "difference": signed_with_interval(row.difference, row.difference_low, row.difference_high)
+                if matched else "",
+            }
+        )  # fmt: skip
+    table = pd.DataFrame(rows)
+    return table if (table["matched tokens"] != "").any() else table.drop(columns=list(table.columns[-3:]))
+
+
+def support_table(apart: Separation) -> pd.DataFrame:
+    """``support_dynamics`` with intervals in words."""
+    table = apart.support[["set", "k", "who"]].copy()
+    for name in ("preserved", "shrunk", "expanded", "out"):
+        table[name] = apart.support[name].map("{:.1f}".format)
+    for name in ("SRR", "NDR", "SDS", "NSCR"):
+        ends = apart.support[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False, name=None)
+        table[name] = [f"{value:.3f} ({low:.3f} to {high:.3f})" for value, low, high in ends]
+    return table
