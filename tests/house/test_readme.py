@@ -82,29 +82,45 @@ def chance_of_seeing(folder: str, gain: float, problems: int, redraws: int, seed
     return f"{100 * chosen['power'].item():.0f} %"
 
 
-def test_the_readme_s_miniature_is_that_of_the_committed_tables_and_says_what_could_have_been_seen():
+def test_the_powered_study_on_the_page_of_results_and_in_the_readme_is_that_of_the_committed_tables():
     page, readme = (" ".join(text.split()) for text in (RESULTS, README))
+    table = pd.read_csv(POWERED / "03_beside_redrawn.csv").set_index("tuned")
+    for row in table.itertuples():
+        reached = f"{row.reached:.0f}" if row.seeds == 1 else f"{row.reached:.1f} on average"
+        p = f"{row.p:.2g}" if row.p > 0.0001 else "below 0.0001"
+        assert f"| {row.Index} | {reached} of {row.of} | {points(row)} | {p} |" in page, row
+    reach = pd.read_csv(POWERED / "03_reach.csv").set_index("tuned")["count"]
+    drawn = [reach[f"mini-base-1 re-drawn {number}"] for number in (1, 2, 3, 4)]
+    three = [reach[name] for name in ("mini-rl-1", "mini-rl-1-seed-2", "mini-rl-1-seed-3")]
     foreseen = pd.read_csv(POWERED / "02_foreseen.csv").iloc[0]
+    seeds, of = table.loc["mini-rl-1, 3 seeds"], int(table["of"].iloc[0])
+    others = f"{100 * seeds['seeds_low']:+.1f} to {100 * seeds['seeds_high']:+.1f}"
+    gains = pd.read_csv(POWERED / "03_gains.csv").groupby("tuned_model")[["gained", "lost"]].sum()
+    again = f"{drawn[0]}, {drawn[1]}, {drawn[2]} and {drawn[3]} of"
     forecast = f"{foreseen['predicted']:.1f} ({foreseen['low']:.0f} to {foreseen['high']:.0f})"
-    solved = foreseen["solved by a fresh draw"]
-    table = pd.read_csv(TABLES / "03_beside_redrawn.csv").set_index("tuned")
-    three = [f"{table['reached'][name]:.0f}" for name in ("mini-rl-1", "mini-rl-1-seed-2", "mini-rl-1-seed-3")]
     for said in (
-        f"Of {foreseen['selected']} problems that mini-base-1 left unsolved in 1,024 attempts, a fresh draw of the "
-        f"same frozen model solves {solved}; foretold were {forecast}.",
-        f"Three seeds of mini-rl-1 reach {three[0]}, {three[1]} and {three[2]} of 26: "
-        f"{points(table.loc['mini-rl-1, 3 seeds'])} points beside the frozen base.",
-        f"a gain of 10 points would have shown in {chance_of_seeing('mini', 0.1, 26, 1, 3)} of such studies",
-        f"a method that no base saw reaches {table['reached']['mini-distilled-1']:.0f}.",
+        f"Of {of} problems that mini-base-1 left unsolved in 1,024 attempts, four fresh draws of the same frozen model "
+        f"solve {again[:-3]}; foretold were {forecast}.",
+        f"Three seeds of mini-rl-1 reach {three[0]}, {three[1]} and {three[2]} of those {of}: {points(seeds)} points "
+        f"beside the frozen base, {others} for other seeds: fewer",
+        "Single problems they gain beyond chance all the same: {}, {} and {}.".format(*gains["gained"].iloc[1:]),
+        f"a gain of 5 points would have shown in {chance_of_seeing('powered', 0.05, of, 4, 3)} of such studies",
+        f"a method that no base saw reaches {reach['mini-distilled-1']}.",
     ):
         assert said in readme, said
     for said in (
-        f"foretold {forecast}",
+        f"reach {again} them", f"foretold {forecast}", f"({others} for other seeds)",
+        f"10 points in {chance_of_seeing('powered', 0.1, of, 4)} of such studies, of 5 points in "
+        f"{chance_of_seeing('powered', 0.05, of, 4)}",
+        f"with one re-draw in {chance_of_seeing('powered', 0.1, of, 1)} and "
+        f"{chance_of_seeing('powered', 0.05, of, 1)}",
         f"a gain of 10 points would show in {chance_of_seeing('mini', 0.1, 26, 1)} of such studies and one of 20 "
         f"points in {chance_of_seeing('mini', 0.2, 26, 1)}; on the 15 of mini-base-2 in "
         f"{chance_of_seeing('mini', 0.1, 15, 1)} and {chance_of_seeing('mini', 0.2, 15, 1)}",
-    ):
+    ):  # fmt: skip
         assert said in page, said
+    named = [f"{gained} gained and {lost} lost by {name}" for name, (gained, lost) in gains.iterrows()]
+    assert all(each in page for each in named), named
 
 
 def test_what_the_readme_finds_in_real_models_is_what_the_committed_tables_say():
