@@ -9,6 +9,8 @@ usage() {
 Usage: ./reproduce.sh [CALL] [OPTIONS]        times are for two CPU cores, set-up excluded
 
   mini          (default) the study on tiny models that ship with it, no network; 5 minutes
+  powered       the same question where a gain of a tenth would show: 150 problems, four re-draws; half an hour,
+                --quick a few minutes
   test          the tests; 3 minutes. Further words go to pytest: ./reproduce.sh test tests/house/test_docs.py
   laptop        real language models (135M and 0.5B) on GSM8K; fetches 560 MB; an hour, --quick 10 minutes
   laptop-math   a 0.5B model on MATH-500 by level, k = 64; half an hour on idle cores

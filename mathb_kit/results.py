@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from contextlib import nullcontext
+from dataclasses import asdict
 from functools import cached_property
 
 import pandas as pd
@@ -22,6 +23,8 @@ from mathb_kit.judging import (
     change_by_problem,
     expansion_beside_redrawn,
     judge,
+    judge_seeds,
+    redraw_names,
 )
 from mathb_kit.lab.result import mode_shares
 from mathb_kit.plan import Plan
@@ -29,6 +32,7 @@ from mathb_kit.problems import ProblemSet
 from mathb_kit.profiles import Profile
 from mathb_kit.sampling import NotStored, OneAtATime, StoredOnly, engine_factory
 from mathb_kit.statistics import (
+    RedrawTest,
     attempts_saved,
     chance_corrected,
     fit_success_rates,
@@ -38,6 +42,7 @@ from mathb_kit.statistics import (
     pass_at_k_curve,
     redraw_interval,
 )
+from mathb_kit.statistics.redraw_power import RedrawDesign, power_table
 
 
 class StudyResults:
@@ -92,6 +97,20 @@ class StudyResults:
         pairs = [(model, name) for model in models if name]
         return {model: each for (model, _), each in self._evaluated(pairs).items()}
 
+    @cached_property
+    def redrawn(self) -> dict[str, list[Evaluation]]:
+        """By base that something was tuned from, its fresh draws on what it left unsolved of the hard set."""
+        draws = {}
+        for base in dict.fromkeys(self.study.tuned.values()):
+            if base not in self.on_hard_set:
+                continue
+            model, chosen = self.study.model(base), self.hard_problems.unsolved_by(base)
+            _, *others = redraw_names("main", self.study.redraws)
+            draws[base] = [self.on_hard_set[base]]
+            with self._sampling as engine:
+                draws[base] += [evaluate(model, chosen, self.study.plan, draw=name, engine=engine) for name in others]
+        return draws
+
     def _evaluated(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Evaluation]:
         """Evaluations by model and set, each by the study's plan on what the model meets of the set."""
         there = {}
@@ -126,6 +145,8 @@ class StudyResults:
     @cached_property
     def chance(self) -> pd.DataFrame:
         """What guessing is worth (``chance_lines``), with a column set: the first base's answers, and uniform."""
+        if not self.study.chance:
+            raise NotStored(f"The study {self.study.name} does not ask what guessing is worth.")
         guesser, fixed = self.study.model(self.study.bases[0]), Plan.fixed(self.study.chance)
         saturation, lines = self.saturation, []
         with self._sampling as engine:
@@ -248,8 +269,8 @@ class StudyResults:
     @cached_property
     def expansion(self) -> pd.DataFrame:
         """Expansion against k of tuned models beside their re-drawn bases (``expansion_beside_redrawn``)."""
-        tried = self.on_hard_set
-        return expansion_beside_redrawn(tried, dict(self._pairs(tried)), self.hard_problems, self.study.ks)
+        tried, ks = self.on_hard_set, self.study.ks
+        return expansion_beside_redrawn(tried, dict(self._pairs(tried)), self.hard_problems, ks, self.redrawn)
 
     @cached_property
     def judgements(self) -> dict[str, Judgement]:
@@ -257,13 +278,62 @@ class StudyResults:
         tried, k = self.on_hard_set, self.k
         if not (pairs := self._pairs(tried)):
             raise NotStored(f"Of {self.study.name} no tuned model and its base are both here on {self.study.hard_set}.")
-        return {name: judge(tried[name], tried[base], self.hard_problems, k) for name, base in pairs}
+        return {name: judge(tried[name], self.redrawn[base], self.hard_problems, k) for name, base in pairs}
 
     @cached_property
     def reach(self) -> pd.DataFrame:
         """Expansion at the largest k of every tuned model, and of the re-drawn bases, with tests."""
         table = pd.concat([each.to_frame() for each in self.judgements.values()], ignore_index=True)
         return table[table["metric"] == "expansion"].drop_duplicates().drop(columns="metric")
+
+    @cached_property
+    def seeds(self) -> dict[str, RedrawTest]:
+        """By recipe, its seeds at once beside the re-drawn base (``judge_seeds``)."""
+        groups = {name: [self.judgements.get(seed) for seed in seeds] for name, seeds in self.study.seeds.items()}
+        return {name: judge_seeds(group) for name, group in groups.items() if all(group)}
+
+    @cached_property
+    def beside_redrawn(self) -> pd.DataFrame:
+        """Tuned minus re-drawn at the largest k, for every tuned model and for the seeds of a recipe at once.
+
+        Returns:
+            tuned, seeds, redraws, of, reached, redrawn (means over draws), difference, low, high, seeds_low,
+            seeds_high, p: see ``RedrawTest``.
+        """
+        tests = {name: each.test for name, each in self.judgements.items()}
+        tests |= {f"{name}, {each.seeds} seeds": each for name, each in self.seeds.items()}
+        table = pd.DataFrame(map(asdict, tests.values())).rename(columns={"tuned": "reached"})
+        table.insert(0, "tuned", list(tests))
+        ends = ["difference", "low", "high", "seeds_low", "seeds_high", "p"]
+        return table[["tuned", "seeds", "redraws", "of", "reached", "redrawn", *ends]]
+
+    @cached_property
+    def power(self) -> pd.DataFrame:
+        """What the comparison could have seen: the chance that a gain in Expansion shows, were it there.
+
+        Simulated from the success rates that the re-draws show on D (``expansion_power``), so known after the run only;
+        `mathb_kit.statistics.redraw_plan` foresees it from a pilot.
+
+        Returns:
+            base, who, problems, redraws, seeds, k, expansion, power. One line for a single tuned model of each base,
+            one for the seeds of each recipe, and beside several re-draws one for a single re-draw.
+        """
+        frames, seeds = [], {self.judgements[name].base: test for name, test in self.seeds.items()}
+        for base in dict.fromkeys(each.base for each in self.judgements.values()):
+            draws = next(each.redraws for each in self.judgements.values() if each.base == base)
+            rates = fit_success_rates(pd.concat(draws).groupby("problem")[["n", "c"]].sum(), refits=0)
+            sizes = [(1, 1), (len(draws), 1), *([(len(draws), seeds[base].seeds)] if base in seeds else [])]
+            designs = [RedrawDesign(self.k, len(draws[0]), *size) for size in dict.fromkeys(sizes)]
+            table = power_table(rates, designs, [0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4])
+            frames.append(table.assign(base=base))
+        power = pd.concat(frames, ignore_index=True)
+        several = power["base"].nunique() > 1
+        power["who"] = [
+            f"{f'{row.base}: ' if several else ''}{row.problems} problems, {row.redraws} re-draw"
+            f"{'s' if row.redraws > 1 else ''}{f', {row.seeds} seeds' if row.seeds > 1 else ''}"
+            for row in power.itertuples()
+        ]
+        return power[["base", "who", "problems", "redraws", "seeds", "k", "expansion", "power"]]
 
     @cached_property
     def at_least(self) -> pd.DataFrame:

@@ -5,14 +5,14 @@
 # is left when the same is done in small, and is it impossible for those models?
 #
 # **You will see** the funnel from a pool with the dirt of real pools to the hard set, what the sieve left of each base
-# model, that the set shipped as `mini-math-b` is what comes out, and what a **fresh draw** makes of the selected
+# model, that the set shipped (`mini-math-b`) is what comes out, and what a **fresh draw** makes of the selected
 # problems: 0 of 1,024 is not "impossible".
 #
 # **Time** Notebooks 01 to 03 together take 4:51 minutes on two CPU cores, this one the largest part of it, and 0:58
 # once everything is stored (`./reproduce.sh`; [how it was measured](../README.md#two-commands)).
 #
-# **Profile** `mini` (the default) or `course`: profiles with a pool to build from. The next cell changes it; with
-# `quick` the sieve stops at 256 attempts, so that more problems are left.
+# **Profile** `mini` (the default), `powered` or `course`: profiles with a pool to build from. The next cell changes it;
+# with `quick` the sieve stops at 256 attempts, so that more problems are left.
 
 # %% tags=["parameters"]
 profile: str = "mini"  # which models, sets and plan; see `mathb reproduce --help`
@@ -76,8 +76,9 @@ counts = results.stages
 # %%
 figure = mb.plots.plot_funnel(counts, title=f"From {study.pool} to {study.hard_set}")
 caption = (
-    f"Candidates left after each stage ({study.note}). Screen: 16 attempts of {study.screen}; sieve: "
-    f"{k:,} attempts of each of {len(study.bases)} base models."
+    f"Candidates left after each stage ({study.note}). "
+    f"{f'Screen: 16 attempts of {study.screen}; sieve' if study.screen else 'Sieve'}: "
+    f"{k:,} attempts of {f'each of {len(study.bases)} base models' if len(study.bases) > 1 else study.bases[0]}."
 )
 mb.save_figure(figure, counts, folder, "02_funnel", caption)
 print(caption)
@@ -119,7 +120,7 @@ sentences.you_should_see(
 
 # %% [markdown]
 # ## The frozen set
-# `mini-math-b` ships with the project as this sieve left it, so that later models meet the same problems.
+# The hard set ships with the project as this sieve left it, so that later models meet the same problems.
 
 # %%
 hard = study.problems(study.hard_set)

@@ -64,6 +64,9 @@ def evaluate(
             autocompletion=complete_sets,
         ),
     ] = [],
+    redraws: Annotated[
+        int, typer.Option(min=1, metavar="R", help="With --base: fresh draws of it to stand beside MODEL.")
+    ] = 1,
     elicit: Annotated[
         list[str],
         typer.Option(
@@ -83,9 +86,9 @@ def evaluate(
 ) -> None:
     """Measure pass@k, or what a model reaches beyond its base.
 
-    Samples and grades by an adaptive plan; what the store has is read. With --base the verdict stands beside a fresh
-    draw of the base, with intervals, and a card is written; flags from --temperature on are then for both models, on
-    top of --match, and --revision is for MODEL alone.
+    Samples and grades by an adaptive plan; what the store has is read. With --base the verdict stands beside fresh
+    draws of the base (4 --redraws see smaller gains than 1), with intervals, and a card is written; flags from
+    --temperature on are then for both models, on top of --match, and --revision is for MODEL alone.
 
     \b
     Example: mathb evaluate mini-base-1 --on mini-aime --attempts 16
@@ -113,8 +116,9 @@ def evaluate(
         names = [] if hard_only else ordinary or ordinary_sets(on)
         with only_result_on_stdout():
             judged = mb.judging.judge_checkpoint(
-                pair, chosen, plan, ordinary=[_first(each, limit) for each in names], engine_for=make, draw=draw
-            )
+                pair, chosen, plan, ordinary=[_first(each, limit) for each in names], engine_for=make, draw=draw,
+                redraws=redraws,
+            )  # fmt: skip
             judged = mb.judging.elicit(judged, arms, engine_for=make, draw=draw)
         page, data = write_card(judged)
         warn(card_warnings(judged))
@@ -123,10 +127,10 @@ def evaluate(
         else:
             print(f"{card_text(judged)}\n\nThe card: {page}\nThe same as JSON: {data}")
         return
-    if ordinary or hard_only or elicit or match != "vendor":
+    if ordinary or hard_only or elicit or match != "vendor" or redraws > 1:
         raise MathbError(
-            "--match, --ordinary, --elicit and --hard-only are about a model beside its base; give --base, or leave "
-            "them out."
+            "--match, --ordinary, --redraws, --elicit and --hard-only are about a model beside its base; give --base, "
+            "or leave them out."
         )
     tried = asked_model(model, **flags)
     problems = mb.sampling.parse_shard(shard).of(chosen) if shard else chosen

@@ -102,6 +102,9 @@ def compare(
         list[str],
         typer.Option("--redraw", metavar="DRAW", help="Further draws of the base, its null; may be repeated."),
     ] = [],
+    redraws: Annotated[
+        int, typer.Option(min=0, metavar="R", help="With --on: the first R further draws that the store has.")
+    ] = 0,
     columns: Columns = [],
     where: Where = [],
     grader: GraderName = "",
@@ -127,8 +130,11 @@ def compare(
 
     if bool(among) == bool(on):
         raise MathbError("Say where the models' results are: --in NAME (an import or a file of counts) or --on SET.")
+    if redraws and not on:
+        raise MathbError("--redraws counts draws of the store; of an import name them, each by --redraw DRAW.")
     if on:
-        arms, sources = mb.judging.arms_of_store([base, *tuned], redrawn, on, attempts), []
+        further = [*redrawn, *mb.judging.redraw_names("main", redraws + 1)[1:]]
+        arms, sources = mb.judging.arms_of_store([base, *tuned], further, on, attempts), []
     else:
         from mathb_kit.foreign import arms_of, open_samples
 

@@ -18,6 +18,8 @@ from mathb_kit.report.records import to_json
 
 if TYPE_CHECKING:
     from mathb_kit.grading import ModelJudge
+    from mathb_kit.statistics.redraw_plan import RedrawRequest
+    from mathb_kit.statistics.success_rates import SuccessRates
 
 
 def _conventions() -> Iterable[str]:
@@ -218,27 +220,49 @@ def plan(
         ),
     ] = "attempts",
     tokens_per_attempt: Annotated[float | None, typer.Option(metavar="X", help="Mean length of an attempt.")] = None,
+    expansion: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Instead: the size that shows such a gain in Expansion (0.1: a tenth)."),
+    ] = None,
+    redraws: Annotated[
+        int | None, typer.Option(min=1, metavar="R", help="With --expansion: fresh draws of the base beside it.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, metavar="S", help="With --expansion: seeds of the model.")] = None,
+    stop: Annotated[int, typer.Option(min=1, metavar="N", help="With --expansion: stop count of the draws.")] = 4,
     as_json: Json = False,
 ) -> None:
-    """Choose rounds and stop count before sampling.
+    """Choose rounds and stop count before sampling, or the size of a comparison.
 
     Expected attempts and interval widths of adaptive plans against fixed n, from a pilot or from assumed success rates.
+    With --expansion: how many problems that the base left unsolved, re-draws of it and seeds show a gain with 80 %
+    power, and what all of that costs; or, for so many --problems left unsolved, the smallest gain that shows.
 
     \b
     Example: mathb plan --beta 0.3 1.2 --zero 0.4 --problems 500 --width 0.05
+    Example: mathb plan --beta 0.3 4 --zero 0.2 --n-max 256 --expansion 0.1 --redraws 4
     Example: mathb plan --pilot counts.csv --problems 500 --n-max 256
     """
     from mathb_kit.sentences import gain_power_sentence, plan_sentence
     from mathb_kit.statistics import planning, success_rates
     from mathb_kit.statistics.counts import read_counts
+    from mathb_kit.statistics.redraw_plan import RedrawRequest
 
     if (pilot is None) == (beta is None):
         raise MathbError("Give either --pilot FILE or --beta A B to say how often problems are solved.")
     if pilot:
         counts = read_counts(pilot)
-        rates, problems = success_rates.fit_success_rates(counts), problems or len(counts)
+        rates = success_rates.fit_success_rates(counts)
     else:
         rates = success_rates.beta_success_rates(*beta, zero_mass=zero)
+    if expansion is not None:
+        if k or width or budget:
+            raise MathbError("--expansion asks for another plan than --k, --width and --budget do; leave those out.")
+        request = RedrawRequest(expansion, n_max, stop, redraws, seeds, problems, tokens_per_attempt)
+        _plan_redraws(rates, request, as_json)
+        return
+    if redraws or seeds:
+        raise MathbError("--redraws and --seeds are about a gain in Expansion; say which: --expansion 0.1.")
+    problems = problems or (len(counts) if pilot else None)
     if problems is None:
         raise MathbError("Give --problems, the size of the set.")
     request = planning.PlanRequest(n_max, problems, k, question, tokens_per_attempt)
@@ -256,3 +280,28 @@ def plan(
     print(choice.costs.drop(columns="plan").dropna(axis=1).to_string(**shown))
     print("\nIts rivals, by cost:")
     print(choice.table.head(10).to_string(**shown))
+
+
+def _plan_redraws(rates: SuccessRates, request: RedrawRequest, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from mathb_kit.sentences import redraw_plan_sentence, visible_sentence
+    from mathb_kit.statistics.redraw_plan import plan_redraws, visible
+
+    chosen = plan_redraws(rates, request)
+    lines, record = [redraw_plan_sentence(chosen)], asdict(chosen) | {"plan": str(chosen.plan)}
+    if request.problems:
+        design = request.design()
+        frozen, gain = visible(rates, design)
+        lines.append(visible_sentence(design, frozen, gain))
+        record["visible"] = {**vars(design), "frozen": frozen, "gain": gain}
+    if as_json:
+        print(to_json(record | {"sentences": lines}))
+        return
+    whole = dict.fromkeys(("candidates", "sieve", "redrawn", "tuned", "attempts", "tokens"), "{:,.0f}".format)
+    print(*lines, sep="\n")
+    print(f"\nFor a whole set (draws by {chosen.plan}), the cheapest first:")
+    shown = {"index": False, "float_format": "{:.3g}".format}
+    print(chosen.per_set.dropna(axis=1).to_string(formatters=whole, **shown))
+    print("\nFor a single problem: the success rate from which the only gain among these problems shows:")
+    print(chosen.per_problem.to_string(formatters={"attempts": "{:,.0f}".format}, **shown))

@@ -1,14 +1,16 @@
 """A sieved set, frozen: the problems as JSON lines, and beside them a record of where they came from.
 
-    python -m mathb_kit.construction.release
+    python -m mathb_kit.construction.release [mini | powered]
 
-sieves ``mini-pool`` and freezes what is left as ``mini-math-b``. The stages are those that notebook 02 shows one by
-one. Run it again only when the base models or the pool change: every tuned model is judged on what it wrote.
+sieves the pool of a profile (``mini-pool``) and freezes what is left as its hard set (``mini-math-b``). The stages are
+those that notebook 02 shows one by one. Run it again only when the base models or the pool change: every tuned model is
+judged on what it wrote.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -74,9 +76,9 @@ def write_release(path: Path, rows: Sequence[Mapping[str, Any]], sieve: Sieve, f
     return beside
 
 
-def mini_construction() -> Construction:
-    """The construction that the profile ``mini`` describes; golds are checked by the exact evaluator."""
-    study = load_profile("mini")
+def construction_of(profile: str = "mini") -> Construction:
+    """The construction that a profile of the miniature describes; golds are checked by the exact evaluator."""
+    study = load_profile(profile)
     return Construction(
         name=study.hard_set,
         pool=(study.pool,),
@@ -89,8 +91,8 @@ def mini_construction() -> Construction:
     )
 
 
-def main(folder: Path = FOLDER) -> None:
-    result = construct(mini_construction())
+def main(profile: str = "mini", folder: Path = FOLDER) -> None:
+    result = construct(construction_of(profile))
     rows = freeze(result.sieve, result.sieve.union())
     rows = [{key: value for key, value in row.items() if key != "kind"} for row in rows]
     print(write_release(folder / f"{result.construction.name}.jsonl", rows, result.sieve, result.funnel))
@@ -98,4 +100,4 @@ def main(folder: Path = FOLDER) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:2])

@@ -5,7 +5,15 @@ from mathb_kit.judging.confounds import attempts_of, confounds, confounds_of_att
 from mathb_kit.judging.elicitation import elicit, elicitation_curves, elicitation_table, elicited_models
 from mathb_kit.judging.guessing import PERMUTED, UNIFORM, chance_lines, chance_of
 from mathb_kit.judging.health import Bounds, Health, health_of
-from mathb_kit.judging.judgement import Judgement, change_by_problem, expansion_beside_redrawn, judge, judge_on
+from mathb_kit.judging.judgement import (
+    Judgement,
+    change_by_problem,
+    expansion_beside_redrawn,
+    judge,
+    judge_on,
+    judge_seeds,
+    redraw_names,
+)
 from mathb_kit.judging.pairs import PairComparison, arms_of_store, compare_arms, compare_pair
 from mathb_kit.judging.selection import Selection
 from mathb_kit.judging.separation import Separation

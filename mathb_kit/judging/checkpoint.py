@@ -14,7 +14,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
 from mathb_kit.judging.confounds import confounds
 from mathb_kit.judging.health import Health, health_of
-from mathb_kit.judging.judgement import Judgement, change_by_problem, judge_on
+from mathb_kit.judging.judgement import Judgement, change_by_problem, judge_on, mean_reach, redraw_names
 from mathb_kit.judging.selection import Selection, made_here, other_base, refuse_one_model, selection_by_column
 from mathb_kit.judging.separation import Separation, separation_of_checkpoint
 from mathb_kit.models import Model, Pair, settings_table
@@ -25,8 +25,6 @@ from mathb_kit.statistics import (
     compare_reach,
     frozen_null,
     paired_difference,
-    proportion_interval,
-    reach,
 )
 from mathb_kit.store import Store
 from mathb_kit.verdicts import Verdict
@@ -44,7 +42,8 @@ class CheckpointJudgement:
         plan: rounds and stop count of every evaluation.
         selection: which attempts of the base chose the problems judged on.
         problems: those: what the base had left unsolved.
-        tuned_attempts, redrawn_attempts: evaluations of the tuned model and of a fresh draw of the base on them.
+        tuned_attempts: evaluation of the tuned model on them.
+        redraws: evaluations of fresh draws of the base on them.
         saturated: by name of an ordinary set, evaluations of base and tuned model on the whole of it.
         choosing: the base's attempts that chose the problems, where that was done here.
         elicited: by name, evaluations of the base asked otherwise, on ``problems`` (`mathb_kit.judging.elicit`).
@@ -56,7 +55,7 @@ class CheckpointJudgement:
     selection: Selection
     problems: ProblemSet
     tuned_attempts: Evaluation
-    redrawn_attempts: Evaluation
+    redraws: tuple[Evaluation, ...]
     saturated: Mapping[str, tuple[Evaluation, Evaluation]]
     choosing: Evaluation | None = None
     elicited: Mapping[str, Evaluation] = field(default_factory=dict)
@@ -71,10 +70,15 @@ class CheckpointJudgement:
         """The tuned model."""
         return self.pair.tuned
 
+    @property
+    def redrawn_attempts(self) -> Evaluation:
+        """The first fresh draw of the base."""
+        return self.redraws[0]
+
     @cached_property
     def judgement(self) -> Judgement:
         """Expansion of the tuned model and of the re-drawn base at the plan's last attempt."""
-        return judge_on(self.tuned_attempts, self.redrawn_attempts, self.problems, self.plan.n_max)
+        return judge_on(self.tuned_attempts, self.redraws, self.problems, self.plan.n_max)
 
     @cached_property
     def other_base(self) -> str | None:
@@ -86,8 +90,10 @@ class CheckpointJudgement:
         """By what was evaluated, what became of its attempts besides right and wrong."""
         evaluations = {
             f"{self.tuned.name} on {self.on.name}": self.tuned_attempts,
-            f"{self.base.name}, re-drawn": self.redrawn_attempts,
         }
+        for each in self.redraws:
+            which = f" (draw {each.draw.name})" if len(self.redraws) > 1 else ""
+            evaluations[f"{self.base.name}, re-drawn{which}"] = each
         evaluations |= self.elicited
         for name, pair in self.saturated.items():
             evaluations |= {f"{each.model.name} on {name}": each for each in pair}
@@ -122,16 +128,16 @@ class CheckpointJudgement:
 
         Returns:
             part, problems, tuned, tuned_low, tuned_high, redrawn, redrawn_low, redrawn_high: counts of problems
-            reached, with Clopper-Pearson intervals of their share. The first row is the whole.
+            reached (of several re-draws the mean), with intervals of their share: Clopper-Pearson, for a mean at equal
+            variance. The first row is the whole.
         """
-        k = self.plan.n_max
-        reached = [reach(each.outcomes, k) for each in (self.tuned_attempts, self.redrawn_attempts)]
-        rows = []
+        judgement, rows = self.judgement, []
+        arms = {"tuned": [judgement.comparison], "redrawn": judgement.nulls}
         for part, keys in self._parts():
             row: dict[str, Any] = {"part": part, "problems": len(keys)}
-            for who, solved in zip(("tuned", "redrawn"), reached):
-                low, high = proportion_interval(len(solved & keys), len(keys))
-                row |= {who: len(solved & keys), f"{who}_low": low, f"{who}_high": high}
+            for who, draws in arms.items():
+                count, low, high = mean_reach([each.tuned_reached for each in draws], keys)
+                row |= {who: count, f"{who}_low": low, f"{who}_high": high}
             rows.append(row)
         return pd.DataFrame(rows)
 
@@ -194,7 +200,7 @@ class CheckpointJudgement:
 
     def settings(self) -> pd.DataFrame:
         """Prompt and sampling of both side by side, with the share of truncated attempts (``settings_table``)."""
-        return settings_table(self.pair, self.redrawn_attempts.outcomes, self.tuned_attempts.outcomes)
+        return settings_table(self.pair, self.redraws[0].outcomes, self.tuned_attempts.outcomes)
 
     def _parts(self) -> Iterator[tuple[str, set[str]]]:
         """(name, problem keys) of the whole, of each source, and of what training saw and did not see."""
@@ -242,11 +248,12 @@ def seen_in_training(
     return set(contamination(problems, training).dropped["problem"]), "by statement"
 
 
-class Kept(TypedDict, total=False):
-    """Where the attempts of a judgement are kept."""
+class Drawn(TypedDict, total=False):
+    """Where the attempts of a judgement are kept, and how many fresh draws of the base stand beside the tuned model."""
 
     store: Store | None
     draw: str
+    redraws: int
 
 
 def judge_checkpoint(
@@ -256,7 +263,7 @@ def judge_checkpoint(
     *,
     ordinary: Sequence[ProblemSet] = (),
     engine_for: EngineFactory | None = None,
-    **kept: Unpack[Kept],
+    **drawn: Unpack[Drawn],
 ) -> CheckpointJudgement:
     """Sample, grade and compare; what the store has is read.
 
@@ -271,15 +278,17 @@ def judge_checkpoint(
         plan: rounds and stop count; reach is compared at its last attempt.
         ordinary: sets on which the base does well, to see what was lost.
         engine_for: gives the engine for a model (`mathb_kit.sampling.engine_factory`); the default engine if absent.
-        kept: ``store``, where attempts are kept, and ``draw``, the name of the draws that are compared; not that of the
-            selection.
+        drawn: ``store``, where attempts are kept; ``draw``, the name of the draws that are compared, not that of the
+            selection; ``redraws``, how many fresh draws of the base (``redraw_names``), one by default.
 
     Raises:
         MathbError: both are the same model, nothing is left unsolved by the base, or what sampling and grading report.
     """
     base, tuned = pair.base, pair.tuned
-    store, draw = kept.get("store"), kept.get("draw", "main")
+    store, draw, redraws = drawn.get("store"), drawn.get("draw", "main"), drawn.get("redraws", 1)
     refuse_one_model(pair)
+    if redraws < 1:
+        raise MathbError(f"A tuned model is judged beside at least one fresh draw of its base, not {redraws}.")
     if draw == DRAW:
         raise MathbError(f"The draw {DRAW!r} chooses the problems; compare by a draw of another name.")
 
@@ -301,6 +310,8 @@ def judge_checkpoint(
                 f"{base.name} left nothing of {on.name} unsolved in {plan.n_max:,} attempts, so there is nothing to "
                 "reach; judge on a harder set."
             )
-        by_base, by_tuned = ([attempts(model, each) for each in (chosen, *ordinary)] for model in (base, tuned))
-    saturated = {each.name: arms for each, arms in zip(ordinary, zip(by_base[1:], by_tuned[1:]))}
-    return CheckpointJudgement(pair, on, plan, selection, chosen, by_tuned[0], by_base[0], saturated, choosing)
+        again = tuple(attempts(base, chosen, draw=name) for name in redraw_names(draw, redraws))
+        by_base = [attempts(base, each) for each in ordinary]
+        reached = attempts(tuned, chosen)
+        saturated = {each.name: (arm, attempts(tuned, each)) for each, arm in zip(ordinary, by_base)}
+    return CheckpointJudgement(pair, on, plan, selection, chosen, reached, again, saturated, choosing)

@@ -154,13 +154,14 @@ class PairComparison:
         return redraw_interval(missed, [self.n], fit_success_rates(self.base_outcomes)).iloc[0]
 
     @cached_property
-    def judgements(self) -> list[Judgement]:
-        """With further draws of the base: reach at `n` on what its first draw missed, beside each of them."""
+    def judgement(self) -> Judgement | None:
+        """With further draws of the base: reach at `n` on what its first draw missed, beside all of them; else None."""
         missed = self.base_outcomes.loc[self.base_outcomes["c"] == 0, "problem"]
+        if not self.redrawn or missed.empty:
+            return None
         selection = nothing_solved(missed, self.base_outcomes["model"].iloc[0], self.n)
-        names = (self.tuned, self.base, self.on)
-        arms = [_with_reach(rows) for rows in (self.tuned_outcomes, *self.redrawn)]
-        return [judge_outcomes(names, arms[0], redrawn, selection, self.n) for redrawn in arms[1:] if len(missed)]
+        tuned, *redrawn = (_with_reach(rows) for rows in (self.tuned_outcomes, *self.redrawn))
+        return judge_outcomes((self.tuned, self.base, self.on), tuned, redrawn, selection, self.n)
 
     @cached_property
     def unscored(self) -> pd.DataFrame | None:

@@ -1,4 +1,4 @@
-"""``mini-pool``: candidates for a harder set, with the dirt that real pools carry.
+"""``mini-pool``: candidates for a harder set, with the dirt that real pools carry; ``mini-pool-large`` has more.
 
 ``kind`` in each row says what was done to it. It is the ground truth that tests of the filters compare with; a filter
 that read it would be cheating.
@@ -14,10 +14,13 @@ from mathb_kit.miniature.evaluator import evaluate_statement
 from mathb_kit.miniature.generator import FAMILIES, Exercise, Part, draw_exercise, solve
 from mathb_kit.miniature.sets import HARD_GOLD, draw_sets
 
-SEED = 104
+SEED, LARGE_SEED = 104, 105
 
 # level: clean problems of each family
 CLEAN = {3: 30, 4: 18, 5: 9, 6: 4}
+
+# Six times as many of each level of which the sieve of the small pool left mini-base-1 anything: none of level 3.
+LARGE_CLEAN = {4: 108, 5: 54, 6: 24}
 
 # kind: rows of it. Copies follow their original; the rows with two golds come in pairs.
 DIRT = {
@@ -118,6 +121,11 @@ def draw_pool(
 
     rows = [row for _, row in sorted(placed, key=lambda pair: pair[0])]
     return [{"id": "", **row} | {"id": f"{number:03d}"} for number, row in enumerate(rows)]
+
+
+def draw_large_pool() -> list[dict[str, Any]]:
+    """``mini-pool-large`` anew from its seed; no clean statement of it stands in ``mini-pool``."""
+    return draw_pool(LARGE_SEED, LARGE_CLEAN, avoid=[row["statement"] for row in draw_pool()])
 
 
 def _row(exercise: Exercise, kind: str = "") -> dict[str, Any]:

@@ -91,6 +91,8 @@ class Profile(Settings):
         pool: candidates that the hard set is sieved from.
         screen: model that drops what it solves in 16 attempts before the sieve.
         hard_set: set derived from what the bases leave unsolved, if the study has one.
+        redraws: fresh draws of every base that something was tuned from, on what it left unsolved of the hard set.
+        seeds: by name of a recipe, the tuned models that differ in nothing but their seed.
         notebooks: notebook names in the order they run.
         engine: what samples.
         engine_options: its options, e.g. ``{ gpu_memory_utilization = 0.8 }``.
@@ -114,6 +116,8 @@ class Profile(Settings):
     pool: str | None = None
     screen: str | None = None
     hard_set: str | None = None
+    redraws: PositiveInt = 1
+    seeds: dict[str, tuple[str, ...]] = {}
     notebooks: tuple[str, ...]
     engine: str = "transformers"
     engine_options: dict[str, Any] = {}

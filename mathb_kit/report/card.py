@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ def write_card(judged: CheckpointJudgement, folder: Path | None = None) -> tuple
 
 def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
     """Everything on the card as JSON-ready values; NaN becomes null."""
-    evaluations = [judged.tuned_attempts, judged.redrawn_attempts, *sum(judged.saturated.values(), ())]
+    evaluations = [judged.tuned_attempts, *judged.redraws, *sum(judged.saturated.values(), ())]
     evaluations += judged.elicited.values()
     return {
         "headline": checkpoint_headline(judged),
@@ -81,6 +82,7 @@ def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
         "plan": str(judged.plan),
         "match": judged.pair.match,
         "reach": json_ready(judged.judgement.to_frame()),
+        "beside_redraws": json_ready(asdict(judged.judgement.test)),
         "parts": json_ready(judged.parts()),
         "elicited": json_ready(elicitation_table(judged)) if judged.elicited else [],
         "sharpening_or_expansion": separation_record(judged.separation),
@@ -139,7 +141,7 @@ def _reached_by_part(judged: CheckpointJudgement) -> pd.DataFrame:
     columns = {"tuned": judged.tuned.name, "redrawn": f"{judged.base.name} re-drawn"}
     for who, column in columns.items():
         shares = zip(table[who], table[f"{who}_low"], table[f"{who}_high"])
-        table[column] = [f"{count} ({100 * low:.1f} to {100 * high:.1f} %)" for count, low, high in shares]
+        table[column] = [f"{count:g} ({100 * low:.1f} to {100 * high:.1f} %)" for count, low, high in shares]
     return table[["part", "problems", *columns.values()]].rename(columns={"part": "reached of"})
 
 
@@ -204,11 +206,11 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
         selection=f"{judged.selection.words}{_graders(judged)}",
         expansion=Picture.of(
             figure,
-            f"Expansion against the attempts allowed, of {tuned} and of a fresh draw of {base}, on {on}"
+            f"Expansion against the attempts allowed, of {tuned} and of {_fresh(judged)} of {base}, on {on}"
             f"{'; further lines: the base asked otherwise' if judged.elicited else ''}"
             f"{f' ({synthetic})' if synthetic else ''}. Bands: 95 % {curves['interval'].iloc[0]}.",
         ),
-        parts=PageTable.of(parts, "Problems reached, with 95 % Clopper-Pearson intervals of their share"),
+        parts=PageTable.of(parts, "Problems reached, with 95 % intervals of their share"),
         elicited=PageTable.of(_elicited(judged), _ELICITED) if judged.elicited else None,
         apart=separation_sentences(judged.separation),
         apart_tables=separation_tables(judged.separation),
@@ -285,6 +287,10 @@ def _by_problem(judged: CheckpointJudgement) -> pd.DataFrame:
         lost=judged.gains["lost"].map({True: "yes", False: ""}),
     )
     return table[list(columns)].rename(columns=columns)
+
+
+def _fresh(judged: CheckpointJudgement) -> str:
+    return "a fresh draw" if len(judged.redraws) == 1 else f"the mean of {len(judged.redraws)} fresh draws"
 
 
 def _powers_of_two(most: int) -> Sequence[int]:

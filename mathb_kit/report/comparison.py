@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,8 @@ def comparison_record(pair: PairComparison, origin: Mapping[str, Any] | None = N
         "sharpening_or_expansion": separation_record(pair.separation),
         "reach": json_ready(pair.reach),
         "foreseen": None if pair.foreseen is None else json_ready(pair.foreseen.to_dict()),
-        "redrawn": [json_ready(each.to_frame()) for each in pair.judgements],
+        "redrawn": None if pair.judgement is None else json_ready(pair.judgement.to_frame()),
+        "beside_redraws": None if pair.judgement is None else json_ready(asdict(pair.judgement.test)),
         "confounds": json_ready(pair.confounds),
         "settings": json_ready({"base": dict(pair.settings[0]), "tuned": dict(pair.settings[1])}),
         "gains": json_ready(pair.gains),
@@ -175,7 +177,7 @@ def methods(pair: PairComparison) -> str:
     counts = pair.reach.set_index("who")["problems"]
     gained, lost = int(pair.gains["gained"].sum()), int(pair.gains["lost"].sum())
     truly_new, truly_gone = int(pair.newly_reached["gained"].sum()), int(pair.no_longer_reached["lost"].sum())
-    known = "" if pair.judgements else (
+    known = "" if pair.judgement is not None else (
         f" With one draw of the base there is no observed null at k = {pair.n}: counts of newly reached problems there "
         "stand beside a forecast only."
     )  # fmt: skip

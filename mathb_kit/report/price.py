@@ -20,9 +20,9 @@ def price_table(profile: Profile) -> pd.DataFrame:
     """The price of every model of a study.
 
     Returns:
-        One row per model: model, kind, size, problems (over all its sets), attempts (at most: every problem goes on to
-        the plan's end; for the first base with those of the chance line), expected_attempts (the plan stops early,
-        under the declared success rates), tokens_per_attempt, tokens_per_second, tokens, expected_tokens, hours,
+        One row per model: model, kind, size, problems (over all its sets and draws), attempts (at most: every problem
+        goes on to the plan's end; for the first base with those of the chance line), expected_attempts (the plan stops
+        early, under the declared success rates), tokens_per_attempt, tokens_per_second, tokens, expected_tokens, hours,
         expected_hours (of one machine), bytes, expected_bytes. Expected values equal the others where no success rates
         are declared.
 
@@ -33,7 +33,12 @@ def price_table(profile: Profile) -> pd.DataFrame:
     size_of = cache(lambda name: _size(profile, name))
     entries, rows = hub_models(), []
     for model in dict.fromkeys(model for model, _ in profile.evaluations):
-        sizes = {name: size_of(name) for who, name in profile.evaluations if who == model}
+        draws = profile.redraws if model in profile.tuned.values() else 1  # of the hard set, by what was tuned from
+        sizes = {
+            name: size_of(name) * (draws if name == profile.hard_set else 1)
+            for who, name in profile.evaluations
+            if who == model
+        }
         guesses = profile.chance * sum(map(size_of, profile.sets)) if model == profile.bases[0] else 0
         entry = entries.get(model)
         kind, size = (entry.kind, entry.size) if entry else (None, None)
@@ -70,8 +75,7 @@ def price(profile: Profile) -> str:
     lines = [
         f"{profile.name}: {profile.about}",
         f"  {len(profile.evaluations)} evaluations (a model on a set) of {total['problems']:,.0f} problems in all",
-        f"  attempts at most {total['attempts']:,.0f}  ({plan.n_max:,} a problem; plan {plan}; "
-        f"{profile.chance:,} more by {profile.bases[0]} for what guessing is worth)",
+        f"  attempts at most {total['attempts']:,.0f}  ({plan.n_max:,} a problem; plan {plan}; {_more(profile)})",
         f"  tokens at most   {total['tokens'] / 1e6:,.1f} million  ({_in_words(cost.tokens_per_attempt)} an attempt)",
         f"  hours at most    {total['hours']:,.2f}  ({_in_words(cost.tokens_per_second)} tokens/s on {cost.on})",
         f"  disk at most     {total['bytes'] / 1e6:,.0f} MB  ({_in_words(cost.bytes_per_attempt)} bytes an attempt)",
@@ -102,6 +106,13 @@ def price(profile: Profile) -> str:
     if profile.published:
         lines += ["", *_beside_the_paper(profile, table)]
     return "\n".join(lines)
+
+
+def _more(profile: Profile) -> str:
+    parts = [f"{profile.redraws} draws of a base on the hard set"] if profile.redraws > 1 else []
+    if profile.chance:
+        parts.append(f"{profile.chance:,} more by {profile.bases[0]} for what guessing is worth")
+    return "; ".join(parts)
 
 
 def price_record(profile: Profile) -> dict[str, Any]:

@@ -172,7 +172,10 @@ def cost(study: Profile, evaluations: Evaluations, notebooks: Sequence[Path]) ->
     table = pd.DataFrame(rows, columns=["model", "set", "problems", "attempts", "times fewer", "tokens"])
     seconds = [_seconds(notebook) for notebook in notebooks]
     wall = f" The notebooks took {clock(sum(seconds))} minutes." if seconds and all(seconds) else ""
-    beside = f"; the sieve of {study.pool} and the draw for chance come on top" if study.pool else ""
+    more = [f"the sieve of {study.pool}"] if study.pool else []
+    more += [f"{study.redraws - 1} further draws of a base on {study.hard_set}"] if study.redraws > 1 else []
+    more += ["the draw for chance"] if study.pool and study.chance else []
+    beside = f"; {' and '.join(more)} {'come' if len(more) > 1 else 'comes'} on top" if more else ""
     caption = f"Times fewer: than {study.plan.n_max:,} attempts at every problem ({study.note})"
     return {
         "note": f"{table['attempts'].sum():,} attempts and {table['tokens'].sum():,} sampled tokens stand behind this "

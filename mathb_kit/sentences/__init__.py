@@ -18,11 +18,19 @@ from mathb_kit.sentences.judging import (
     checkpoint_sentences,
     gains_sentence,
     judgement_sentence,
+    power_sentences,
     reach_with_interval,
+    seeds_sentence,
     verdict_sentence,
 )
 from mathb_kit.sentences.pairs import crossing_sentence, pair_headline, pair_sentences
-from mathb_kit.sentences.planning import gain_power_sentence, plan_sentence, saved_sentence
+from mathb_kit.sentences.planning import (
+    gain_power_sentence,
+    plan_sentence,
+    redraw_plan_sentence,
+    saved_sentence,
+    visible_sentence,
+)
 from mathb_kit.sentences.separation import k_text, separation_sentences
 from mathb_kit.sentences.sets import (
     changes_sentence,

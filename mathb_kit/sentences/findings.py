@@ -7,10 +7,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mathb_kit.judging import PERMUTED, UNIFORM
+from mathb_kit.judging import PERMUTED, UNIFORM, Judgement
 from mathb_kit.results import StudyResults
 from mathb_kit.sampling import NotStored
-from mathb_kit.sentences import gains_sentence, judgement_sentence, percent_with_interval, reach_with_interval
+from mathb_kit.sentences import (
+    gains_sentence,
+    judgement_sentence,
+    percent_with_interval,
+    reach_with_interval,
+    seeds_sentence,
+)
+from mathb_kit.sentences.formats import points_with_interval
 
 
 @dataclass(frozen=True)
@@ -121,17 +128,27 @@ def _expansion(results: StudyResults) -> Finding:
     sentences, nulls, more = [], {}, []
     for tuned, judgement in results.judgements.items():
         base, gains, reached = judgement.base, results.gains[tuned], judgement.comparison.tuned_reach
+        test = judgement.test
         sentences.append(
-            f"{tuned} reaches {reach_with_interval(reached)}, of what {base} had left unsolved; problem by problem, "
-            f"beside the re-drawn base: {gains['gained'].sum()} gained, {gains['lost'].sum()} lost."
+            f"{tuned} reaches {reach_with_interval(reached)}, of what {base} had left unsolved: tuned minus re-drawn "
+            f"{points_with_interval(test.difference, test.low, test.high)}; problem by problem, beside the re-drawn "
+            f"base: {gains['gained'].sum()} gained, {gains['lost'].sum()} lost."
         )
-        nulls[base] = f"{reach_with_interval(judgement.null.tuned_reach)}, for {base}"
+        nulls[base] = f"{_frozen_reach(judgement)}, for {base}"
         more.append(f"{judgement_sentence(judgement)} Problem by problem: {gains_sentence(gains)}.")
+    sentences += [seeds_sentence(name, test) for name, test in results.seeds.items()]
     null = f"Null: a fresh draw of {results.k:,} attempts by the frozen base reaches {' and '.join(nulls.values())}."
     return Finding(
         "Do tuned models reach what their base does not?", tuple(sentences), null, "03_expansion", results.reach,
         ("Table 2", "expansion (%)"), tuple(more),
     )  # fmt: skip
+
+
+def _frozen_reach(judgement: Judgement) -> str:
+    if len(judgement.nulls) == 1:
+        return reach_with_interval(judgement.null.tuned_reach)
+    counts = [len(each.tuned_reached) for each in judgement.nulls]
+    return f"{', '.join(map(str, counts[:-1]))} and {counts[-1]} of {judgement.test.of} in {len(counts)} draws"
 
 
 def _lowest_to_highest(rows: pd.DataFrame) -> str:

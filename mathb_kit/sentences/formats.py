@@ -26,6 +26,11 @@ def signed_with_interval(value: float, low: float, high: float, *, digits: int =
     return f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
 
+def points_with_interval(value: float, low: float, high: float) -> str:
+    """``+6.5 points (-6.7 to +19.6)``: a difference of shares with its interval."""
+    return f"{100 * value:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
 def percent_range(shares: pd.Series) -> str:
     """Lowest to highest of some shares, or the one that all are."""
     low, high = percent(shares.min()), percent(shares.max())

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mathb_kit.sentences.formats import percent_with_interval
-from mathb_kit.statistics import Rate, ReachComparison, RedrawTest, against_redraw
+from mathb_kit.sentences.formats import percent_with_interval, points_with_interval
+from mathb_kit.statistics import Rate, ReachComparison, RedrawTest, beside_redraws
 from mathb_kit.statistics.gains import POWER
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def judgement_sentence(judgement: Judgement) -> str:
     """The verdict on a tuned model, as a plain sentence."""
-    k, verdict = judgement.comparison.k, verdict_sentence(judgement.comparison, judgement.null)
+    k, verdict = judgement.comparison.k, verdict_sentence(judgement.comparison, *judgement.nulls)
     return f"{judgement.tuned} on what {judgement.base} did not solve of {judgement.on}, k = {k:,}: {verdict}."
 
 
@@ -28,14 +28,17 @@ def checkpoint_sentences(judged: CheckpointJudgement) -> tuple[str, str]:
 def checkpoint_headline(judged: CheckpointJudgement) -> str:
     """One line: sharper or not, expansion or not, the two numbers behind it, and what forbids to read it so.
 
-    ``Sharper, no evidence of expansion: pass@1 +23.5 points (15.0 to 31.5); reach 0 of 26, a frozen base 2``
+    ``Sharper, no evidence of expansion: pass@1 +23.5 points (15.0 to 31.5); reach 0 of 26, a frozen base 2: -7.7 points
+    (-20.1 to +4.7)``
     """
-    comparison, null = judged.judgement.comparison, judged.judgement.null
-    test = against_redraw(comparison, null)
+    test = judged.judgement.test
     beyond = "no evidence of expansion"
     if test.distinguishable:
-        beyond = "expansion" if test.only_tuned > test.only_redrawn else "reaches less than its base"
-    numbers = f"reach {comparison.expansion.count} of {comparison.expansion.of}, a frozen base {null.expansion.count}"
+        beyond = "expansion" if test.more else "reaches less than its base"
+    numbers = (
+        f"reach {test.tuned:g} of {test.of}, a frozen base {_mean_count(test)}: "
+        f"{points_with_interval(test.difference, test.low, test.high)}"
+    )
     if judged.saturated:
         first = judged.ordinary().iloc[0]
         words = "Sharper" if first["low"] > 0 else "Blunter" if first["high"] < 0 else "Neither sharper nor blunter"
@@ -53,33 +56,61 @@ def checkpoint_caveats(judged: CheckpointJudgement) -> list[str]:
     return [f"{base} is not the base of {tuned}, which is {judged.other_base}"] if judged.other_base else []
 
 
-def verdict_sentence(comparison: ReachComparison, null: ReachComparison) -> str:
-    """The tuned model's reach beside that of a re-drawn base, and whether the two can be told apart at 5 %.
+def verdict_sentence(comparison: ReachComparison, *nulls: ReachComparison) -> str:
+    """The tuned model's reach beside that of re-drawn bases, the difference, and whether the two can be told apart.
 
-    Where they cannot, the sentence says what could have been: how many problems reached only with tuning would have
-    been needed beside those reached only by the re-drawn base.
+    Where they cannot (at 5 %), the sentence says what could have been: how many problems reached only with tuning would
+    have been needed.
 
     Args:
         comparison: base against tuned.
-        null: the same base draw against a fresh draw of the base, on the same D and k.
+        nulls: the same base draw against fresh draws of the base, on the same D and k.
 
     Raises:
-        MathbError: the two comparisons do not belong together, or the null re-uses the draw that chose D.
+        MathbError: comparisons that do not belong together, or a null that re-uses the draw that chose D.
     """
-    test = against_redraw(comparison, null)
+    test = beside_redraws([comparison], nulls)
     if not comparison.problems:
         return "there is nothing to reach: the problem set is empty"
     outcome = "not distinguishable"
     if test.distinguishable:
-        outcome = f"distinguishable, {'more' if test.only_tuned > test.only_redrawn else 'fewer'}"
+        outcome = f"distinguishable, {'more' if test.more else 'fewer'}"
     detectable = "" if test.distinguishable else f"; {_detectable(test)}"
+    if test.redraws == 1:
+        null = f"a re-drawn base reaches {reach_with_interval(nulls[0].tuned_reach)}"
+        how, by = "exact McNemar test", "the re-drawn base"
+    else:
+        null = f"{test.redraws} draws of the frozen base reach {_mean_count(test)}"
+        how, by = f"exact test against {test.redraws} re-draws", "re-draws"
     return (
-        f"reached {reach_with_interval(comparison.tuned_reach)}; a re-drawn base reaches "
-        f"{reach_with_interval(null.tuned_reach)}: {outcome} "
-        f"(exact McNemar test, {test.only_tuned} problems only with tuning and {test.only_redrawn} only by the "
-        f"re-drawn base, p = {test.p:.2g}"
-        f"{detectable}; 95 % intervals: problems as a sample, {comparison.method})"
+        f"reached {reach_with_interval(comparison.tuned_reach)}; {null}; tuned minus re-drawn "
+        f"{points_with_interval(test.difference, test.low, test.high)}: {outcome} "
+        f"({how}, {test.only_tuned} problems only with tuning and {test.only_redrawn} only by {by}, p = {test.p:.2g}"
+        f"{detectable}; 95 % intervals: problems as a sample, {comparison.method} and for the difference t)"
     )
+
+
+def seeds_sentence(name: str, test: RedrawTest) -> str:
+    """Seeds of one recipe at once: their mean reach beside that of the re-draws, for these seeds and for others."""
+    outcome = "not distinguishable from a frozen base"
+    if test.distinguishable:
+        outcome = "more than a frozen base" if test.more else "less than a frozen base"
+    return (
+        f"{name}, {test.seeds} seeds: {test.tuned:.1f} of {test.of} reached on average, {_mean_count(test)} by the "
+        f"frozen base; tuned minus re-drawn {points_with_interval(test.difference, test.low, test.high)} for these "
+        f"seeds, {100 * test.seeds_low:+.1f} to {100 * test.seeds_high:+.1f} for other seeds of the recipe: {outcome} "
+        f"(exact test of all draws, p = {test.p:.2g}; 95 % intervals, problems as a sample)."
+    )
+
+
+def power_sentences(power: pd.DataFrame) -> list[str]:
+    """What each comparison could have seen: its chances for some gains (``StudyResults.power``)."""
+    lines = []
+    for who, rows in power.groupby("who", sort=False):
+        at = rows.set_index("expansion")["power"]
+        shown = [f"{100 * gain:.0f} points in {100 * at[gain]:.0f} %" for gain in (0.05, 0.1, 0.2) if at.notna()[gain]]
+        lines.append(f"Could have been seen with {who}: a gain in Expansion of {', of '.join(shown)} of such studies.")
+    return lines
 
 
 def gains_sentence(table: pd.DataFrame) -> str:
@@ -119,6 +150,11 @@ def at_least_sentence(table: pd.DataFrame) -> str:
 def reach_with_interval(rate: Rate) -> str:
     """``3 of 31, 9.7 % (2.0 to 25.8)``."""
     return f"{rate.count} of {rate.of}, {percent_with_interval(rate.rate, rate.low, rate.high)}"
+
+
+def _mean_count(test: RedrawTest) -> str:
+    """``2``, or the mean of several draws: ``5.25 on average of 4 draws``."""
+    return f"{test.redrawn:g}" if test.redraws == 1 else f"{test.redrawn:.4g} on average of {test.redraws} draws"
 
 
 def _detectable(test: RedrawTest) -> str:

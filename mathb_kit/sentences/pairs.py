@@ -47,14 +47,15 @@ def pair_sentences(pair: PairComparison) -> list[str]:
         f"In all attempts (k = {pair.n:,}) {pair.tuned} solves {counts['tuned only']} of the {missed} problems that "
         f"{pair.base} never solved, and never solves {counts['base only']} that {pair.base} did"
     )
-    if pair.foreseen is not None and not pair.judgements:
+    if pair.foreseen is not None and pair.judgement is None:
         seen = pair.foreseen
         reached += (
             f"; a fresh draw of {pair.base} would solve {seen['estimate']:.1f} of the {missed} ({seen['low']} to "
             f"{seen['high']}, forecast from its success rates)"
         )
     lines = [pair_headline(pair), f"{reached}."]
-    lines += [judgement_sentence(each) for each in pair.judgements]
+    if pair.judgement is not None:
+        lines.append(judgement_sentence(pair.judgement))
     lines.append(f"Problem by problem: {gains_sentence(pair.gains)}.")
     lines.append(
         f"Of the {len(pair.newly_reached)} newly reached {_named(pair.newly_reached, 'gained')} and of the "

@@ -12,6 +12,8 @@ from mathb_kit.statistics import detectable_gain
 from mathb_kit.statistics.forecast import QUESTIONS
 from mathb_kit.statistics.gains import POWER
 from mathb_kit.statistics.planning import TIE, PlanChoice
+from mathb_kit.statistics.redraw_plan import RedrawPlan
+from mathb_kit.statistics.redraw_power import RedrawDesign
 
 
 def saved_sentence(saved: pd.DataFrame) -> str:
@@ -67,3 +69,36 @@ def plan_sentence(choice: PlanChoice) -> str:
             f"the pilot has {choice.pilot:,} attempts a problem, so what lies beyond rests on the shape fitted to it"
         )
     return "; ".join(parts) + "."
+
+
+def redraw_plan_sentence(chosen: RedrawPlan) -> str:
+    """What shows a gain in Expansion with 80 % power: the cheapest design, its size and its cost."""
+    row = chosen.per_set.iloc[0]
+    tokens = "" if np.isnan(row["tokens"]) else f", {row['tokens'] / 1e6:,.1f} million tokens"
+    return (
+        f"A gain of {100 * chosen.expansion:g} points in Expansion at k = {row['k']:,.0f} shows with "
+        f"{100 * POWER:.0f} % power on {row['problems']:,.0f} problems that the base left unsolved, beside "
+        f"{_number(row['redraws'], 're-draw')} of it, with {_number(row['seeds'], 'seed')} of the tuned model: "
+        f"{row['candidates']:,.0f} candidates, at most {row['attempts']:,.0f} attempts in all{tokens}. A frozen base "
+        f"reaches {100 * chosen.frozen:.1f} % of what it left unsolved by trying again; the selection leaves "
+        f"{100 * chosen.left:.1f} % of the candidates."
+    )
+
+
+def visible_sentence(design: RedrawDesign, frozen: float, gain: float) -> str:
+    """What a comparison of a given size can see: the smallest gain with 80 % power."""
+    if np.isnan(gain):
+        return (
+            f"On {design.problems:,} problems beside {_number(design.redraws, 're-draw')} not even a model that "
+            f"reaches all of them is found with {100 * POWER:.0f} % power."
+        )
+    return (
+        f"On {design.problems:,} problems beside {_number(design.redraws, 're-draw')} and with "
+        f"{_number(design.seeds, 'seed')}, a gain in Expansion shows with {100 * POWER:.0f} % power from "
+        f"{100 * gain:.1f} points on; a frozen base reaches {100 * frozen:.1f} % of them by trying again. Smaller "
+        "gains may be there and not be seen."
+    )
+
+
+def _number(count: float, what: str) -> str:
+    return f"{count:.0f} {what}{'' if count == 1 else 's'}"

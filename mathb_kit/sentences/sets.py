@@ -34,6 +34,8 @@ def unsolved_sentence(table: pd.DataFrame) -> str:
     """Unsolved by each base, by any, by all (``unsolved by``, problems, of)."""
     sizes, of = table.set_index("unsolved by")["problems"], table["of"].iloc[0]
     bases = sizes.drop(["union", "intersection"])
+    if len(bases) == 1:
+        return f"Of {of:,} problems that met the sieve, {bases.index[0]} leaves {bases.iloc[0]:,} unsolved."
     return (
         f"Of {of:,} problems that met the sieve, {bases.idxmin()} leaves {bases.min():,} unsolved and {bases.idxmax()} "
         f"{bases.max():,}. At least one base misses {sizes['union']:,}; all miss {sizes['intersection']:,}."

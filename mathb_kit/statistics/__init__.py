@@ -36,7 +36,7 @@ from mathb_kit.statistics.majority import (
     neighbours,
     pass_hat_k,
 )
-from mathb_kit.statistics.mcnemar import RedrawTest, against_redraw, mcnemar
+from mathb_kit.statistics.mcnemar import mcnemar
 from mathb_kit.statistics.pass_at_k import pass_at_k
 from mathb_kit.statistics.planning import PlanChoice, PlanRequest, candidate_plans, choose_plan
 from mathb_kit.statistics.reach import (
@@ -48,6 +48,7 @@ from mathb_kit.statistics.reach import (
     reach,
     unsolved,
 )
+from mathb_kit.statistics.redraws import RedrawTest, beside_redraws, exchangeable_test
 from mathb_kit.statistics.sharpening import SharpeningNull, rescaling_power, sharpening_null, sharpening_of_pair
 from mathb_kit.statistics.success_rates import (
     SuccessRates,

@@ -12,11 +12,11 @@ from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.arms import fresh_arms
 from mathb_kit.statistics.intervals import MEAN, mean_interval_of, proportion_interval
-from mathb_kit.statistics.mcnemar import sign_test
+from mathb_kit.statistics.redraws import exchangeable_test
 
 
 def reach_at_least(
-    base: pd.DataFrame,
+    base: pd.DataFrame | Sequence[pd.DataFrame],
     tuned: pd.DataFrame,
     ms: Sequence[int] = (1, 2, 3, 5),
     k: int | None = None,
@@ -34,7 +34,7 @@ def reach_at_least(
     at m = 1 to 0.3 % at m = 5.
 
     Args:
-        base: outcomes of the base by a draw that did not select the problems.
+        base: outcomes of the base by a draw that did not select the problems, or by several such draws.
         tuned: outcomes of the tuned model, one draw.
         ms: numbers of correct answers asked for, at most the stop count of both plans.
         k: attempts allowed; by default the plans' last round.
@@ -42,13 +42,16 @@ def reach_at_least(
         selected_by: as for ``mcnemar``.
 
     Returns:
-        One row per m: m, k, tuned (count), of, tuned_rate, tuned_low, tuned_high, base (count), base_rate, base_low,
-        base_high, only_tuned, only_base, p, interval. only_tuned, only_base and p are NaN below the last round.
+        One row per m: m, k, tuned (count), of, tuned_rate, tuned_low, tuned_high, base (count, the mean over draws),
+        base_rate, base_low, base_high, only_tuned (beside every draw of the base), only_base (some draw of it), p,
+        interval. only_tuned, only_base and p are NaN below the last round.
 
     Raises:
         MathbError: m above a plan's stop count, plans that end differently, or a base draw that selected the problems.
     """
-    arms = fresh_arms(base, tuned, problems, selected_by)[::-1]
+    draws = [base] if isinstance(base, pd.DataFrame) else base
+    pairs = [fresh_arms(each, tuned, problems, selected_by) for each in draws]
+    arms = [pairs[0][1], *(fresh for fresh, _ in pairs)]
     n_max = _shared_end(arms, ms)
     k = n_max if k is None else k
     if not 1 <= k <= n_max or any(m > k for m in ms):
@@ -56,7 +59,7 @@ def reach_at_least(
     rows = []
     for m in ms:  # each problem's chance; at the last round 0 or 1
         chances = [estimates_by_problem(outcomes, [k], at_least=m)[:, 0] for outcomes in arms]
-        rows.append(_row(m, k, *chances, whole=k == n_max))
+        rows.append(_row(m, k, chances[0], np.array(chances[1:]), whole=k == n_max))
     return pd.DataFrame(rows)
 
 
@@ -79,17 +82,18 @@ def _shared_end(arms: Sequence[pd.DataFrame], ms: Sequence[int]) -> int:
     return ends.pop()
 
 
-def _row(m: int, k: int, tuned: np.ndarray, base: np.ndarray, whole: bool) -> dict[str, object]:
+def _row(m: int, k: int, tuned: np.ndarray, draws: np.ndarray, whole: bool) -> dict[str, object]:
     row: dict[str, object] = {"m": m, "k": k}
-    for name, chances in (("tuned", tuned), ("base", base)):
+    for name, chances in (("tuned", tuned), ("base", draws.mean(axis=0))):
         count, of = chances.sum(), len(chances)
-        if whole:
+        if whole and (name == "tuned" or len(draws) == 1):
             count = int(count)
             low, high = proportion_interval(count, of)
         else:
             low, high = mean_interval_of(chances)
         row |= {name: count, "of": of, f"{name}_rate": count / of, f"{name}_low": low, f"{name}_high": high}
-    only_tuned, only_base = int((tuned > base).sum()), int((base > tuned).sum())
-    tested = (only_tuned, only_base, sign_test(only_tuned, only_base)) if whole else (np.nan,) * 3
-    interval = "problems as a sample, clopper-pearson" if whole else MEAN
+    only_tuned, only_base = int((tuned > draws.max(axis=0)).sum()), int((draws.max(axis=0) > tuned).sum())
+    tested = (only_tuned, only_base, exchangeable_test(tuned, draws)) if whole else (np.nan,) * 3
+    exact = whole and len(draws) == 1
+    interval = "problems as a sample, clopper-pearson" if exact else MEAN
     return row | dict(zip(("only_tuned", "only_base", "p"), tested)) | {"interval": interval}

@@ -78,7 +78,7 @@ def frozen_null_runs(outcomes: pd.DataFrame, k: int, *, runs: int = 1000, seed: 
 
     This shows what luck in the order does; it is no null distribution to hold an observed Expansion against. Every
     split shares the draw's numbers of successes, an independent frozen run does not: in simulation, fewer than 5 % of
-    splits reach as much as such a run does in 12 to 17 % of cases. Test against a fresh draw (``against_redraw``).
+    splits reach as much as such a run does in 12 to 17 % of cases. Test against a fresh draw (``beside_redraws``).
 
     Args:
         outcomes, k: as for ``frozen_null``.

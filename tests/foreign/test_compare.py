@@ -151,7 +151,7 @@ def test_a_second_draw_of_the_base_gives_the_verdict_of_evaluate_base():
     pair = compare_pair(
         arm("b", [0, 0, 0, 5]), arm("t", [3, 0, 8, 8]), redrawn=[arm("b", [0, 1, 0, 4], draw="again")], on="s"
     )
-    (judgement,) = pair.judgements
+    judgement = pair.judgement
     assert judgement.comparison.tuned_reach.count == 2 and judgement.null.tuned_reach.count == 1
     assert judgement.comparison.problems == {"p0", "p1", "p2"}
     assert any("a re-drawn base reaches 1 of 3" in line for line in pair_sentences(pair))

@@ -9,12 +9,14 @@ from typer.testing import CliRunner
 
 from mathb_kit.cli import app
 from mathb_kit.construction import load_construction, refuse_evaluated
+from mathb_kit.lab.reading import visible_effect
 from mathb_kit.models.registry import as_registered
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RESULTS = (ROOT / "docs" / "what-the-miniature-shows.md").read_text(encoding="utf-8")
 TABLES = ROOT / "figures" / "mini"
+POWERED = ROOT / "figures" / "powered"
 
 
 def percent(share: float) -> str:
@@ -37,12 +39,10 @@ def test_the_retest_and_the_saturation_on_the_page_of_results_are_those_of_the_c
             assert f"{percent(row.estimate)} ({percent(row.low)} to {percent(row.high)})" in RESULTS, (name, row)
 
 
-def test_what_was_foretold_guessed_and_gained_is_as_in_the_committed_tables():
+def test_what_was_foretold_and_gained_is_as_in_the_committed_tables():
     foreseen = pd.read_csv(TABLES / "02_foreseen.csv")
     told = [f"{row.predicted:.1f} ({row.low:.0f} to {row.high:.0f})" for row in foreseen.itertuples()]
     assert f"{told[0]}, {told[1]} and {told[2]}" in RESULTS
-    guessed = pd.read_csv(TABLES / "01_saturation_after_chance.csv").set_index("set")["chance"]["mini-math"].iloc[0]
-    assert f"reaches {100 * guessed:.0f} % of mini-math at k = 1,024" in RESULTS
     gains = pd.read_csv(TABLES / "03_gains.csv").groupby("tuned_model")["gained"].agg(["sum", "size"])
     flat = " ".join(RESULTS.split())
     for name, row in gains.iterrows():
@@ -52,19 +52,75 @@ def test_what_was_foretold_guessed_and_gained_is_as_in_the_committed_tables():
 
 def test_what_the_readme_finds_is_what_the_committed_tables_say():
     curve = pd.read_csv(TABLES / "01_base_saturation.csv").query("set == 'mini-math' and name == 'mini-base-1'")
-    one, last = (percent(curve.set_index("k")["estimate"][k]) for k in (1, 1024))
-    selected, solved, *_ = pd.read_csv(TABLES / "02_retest.csv").set_index("model").loc["mini-base-1"].astype(int)
-    reached = pd.read_csv(TABLES / "03_reach.csv").set_index("tuned")["count"]
-    seeds = [reached[name] for name in ("mini-rl-1", "mini-rl-1-seed-2", "mini-rl-1-seed-3")]
-    flat = " ".join(README.split())
+    one, last = (
+        f"{percent(row['estimate'])} % ({percent(row['low'])} to {percent(row['high'])})"
+        for row in (curve.set_index("k").loc[k] for k in (1, 1024))
+    )
+    assert f"solves {one} of mini-math with one attempt and {last} with 1,024" in " ".join(README.split())
+    for text in (README, RESULTS):
+        assert guessing_sentence() in " ".join(text.split())
+
+
+def guessing_sentence() -> str:
+    chance = pd.read_csv(TABLES / "01_chance.csv").query("set == 'mini-math'").set_index(["what", "k"])
+    uniform = chance.loc[("uniform guessing", 1024), "estimate"]
+    own = chance.loc[("its answers against other golds", 256)]
+    ends = f"{percent(own['estimate'])} % ({percent(own['low'])} to {percent(own['high'])})"
+    return (
+        f"uniform guessing among numbers as long as the golds would solve {100 * uniform:.0f} % with 1,024 attempts, "
+        f"and its own answers, held against the golds of other problems, score {ends} with 256"
+    )
+
+
+def points(row) -> str:
+    return f"{100 * row.difference:+.1f} ({100 * row.low:+.1f} to {100 * row.high:+.1f})"
+
+
+def chance_of_seeing(folder: str, gain: float, problems: int, redraws: int, seeds: int = 1) -> str:
+    power = pd.read_csv(ROOT / "figures" / folder / "03_power.csv")
+    chosen = power.query("problems == @problems and redraws == @redraws and seeds == @seeds and expansion == @gain")
+    return f"{100 * chosen['power'].item():.0f} %"
+
+
+def test_the_powered_study_on_the_page_of_results_and_in_the_readme_is_that_of_the_committed_tables():
+    page, readme = (" ".join(text.split()) for text in (RESULTS, README))
+    table = pd.read_csv(POWERED / "03_beside_redrawn.csv").set_index("tuned")
+    for row in table.itertuples():
+        reached = f"{row.reached:.0f}" if row.seeds == 1 else f"{row.reached:.1f} on average"
+        p = f"{row.p:.2g}" if row.p > 0.0001 else "below 0.0001"
+        assert f"| {row.Index} | {reached} of {row.of} | {points(row)} | {p} |" in page, row
+    reach = pd.read_csv(POWERED / "03_reach.csv").set_index("tuned")["count"]
+    drawn = [reach[f"mini-base-1 re-drawn {number}"] for number in (1, 2, 3, 4)]
+    three = [reach[name] for name in ("mini-rl-1", "mini-rl-1-seed-2", "mini-rl-1-seed-3")]
+    foreseen = pd.read_csv(POWERED / "02_foreseen.csv").iloc[0]
+    seeds, of = table.loc["mini-rl-1, 3 seeds"], int(table["of"].iloc[0])
+    others = f"{100 * seeds['seeds_low']:+.1f} to {100 * seeds['seeds_high']:+.1f}"
+    gains = pd.read_csv(POWERED / "03_gains.csv").groupby("tuned_model")[["gained", "lost"]].sum()
+    again = f"{drawn[0]}, {drawn[1]}, {drawn[2]} and {drawn[3]} of"
+    forecast = f"{foreseen['predicted']:.1f} ({foreseen['low']:.0f} to {foreseen['high']:.0f})"
     for said in (
-        f"solves {one} % of mini-math with one attempt and {last} % with 1,024",
-        f"Of {selected} problems that mini-base-1 left unsolved in 1,024 attempts, a fresh draw of the same frozen "
-        f"model solves {solved}.",
-        f"reach {seeds[0]}, {seeds[1]} and {seeds[2]} of those {selected}",
-        f"a method that no base saw reaches {reached['mini-distilled-1']}.",
+        f"Of {of} problems that mini-base-1 left unsolved in 1,024 attempts, four fresh draws of the same frozen model "
+        f"solve {again[:-3]}; foretold were {forecast}.",
+        f"Three seeds of mini-rl-1 reach {three[0]}, {three[1]} and {three[2]} of those {of}: {points(seeds)} points "
+        f"beside the frozen base, {others} for other seeds: fewer",
+        "Single problems they gain beyond chance all the same: {}, {} and {}.".format(*gains["gained"].iloc[1:]),
+        f"a gain of 5 points would have shown in {chance_of_seeing('powered', 0.05, of, 4, 3)} of such studies",
+        f"a method that no base saw reaches {reach['mini-distilled-1']}.",
     ):
-        assert said in flat, said
+        assert said in readme, said
+    for said in (
+        f"reach {again} them", f"foretold {forecast}", f"({others} for other seeds)",
+        f"10 points in {chance_of_seeing('powered', 0.1, of, 4)} of such studies, of 5 points in "
+        f"{chance_of_seeing('powered', 0.05, of, 4)}",
+        f"with one re-draw in {chance_of_seeing('powered', 0.1, of, 1)} and "
+        f"{chance_of_seeing('powered', 0.05, of, 1)}",
+        f"a gain of 10 points would show in {chance_of_seeing('mini', 0.1, 26, 1)} of such studies and one of 20 "
+        f"points in {chance_of_seeing('mini', 0.2, 26, 1)}; on the 15 of mini-base-2 in "
+        f"{chance_of_seeing('mini', 0.1, 15, 1)} and {chance_of_seeing('mini', 0.2, 15, 1)}",
+    ):  # fmt: skip
+        assert said in page, said
+    named = [f"{gained} gained and {lost} lost by {name}" for name, (gained, lost) in gains.iterrows()]
+    assert all(each in page for each in named), named
 
 
 def test_what_the_readme_finds_in_real_models_is_what_the_committed_tables_say():
@@ -122,9 +178,20 @@ def test_the_scoreboard_on_the_page_of_results_is_the_committed_one():
     assert (len(rl), (rl["pass_1_low"] > 0).sum(), (rl["expansion_beyond_low"] > 0).sum()) == (7, 5, 0)
     assert "Of seven RL objectives with the same budget, five gain at one attempt" in " ".join(README.split())
     assert "Five of the seven RL rows gain" in RESULTS
-    control = pd.read_csv(ROOT / "figures" / "scoreboard" / "08_composition.csv").set_index("row")["reach"]
-    ours, null = (f"{24 * control[name]:.1f}" for name in ("grpo", "composition-base"))
-    assert f"GRPO reaches {ours} of 24 problems and a frozen base {null}" in " ".join(RESULTS.split())
+    beside = pd.read_csv(ROOT / "figures" / "scoreboard" / "08_beside_frozen_base.csv")
+    for row in beside.itertuples():
+        seen = visible_effect(None if row.question == "pass@1" else 48, row.difference, (row.high - row.low) / 2)
+        assert (row.shows_half, row.shows_mostly) == pytest.approx(seen, rel=1e-4)
+    half, mostly = 48 * beside[beside["question"] == "Expansion"][["shows_half", "shows_mostly"]].median()
+    for text in (README, RESULTS):
+        assert f"{half:.1f} of 48 problems would have shown in one such board of two, one of {mostly:.1f} in four of " \
+            "five" in " ".join(text.split())
+    control = pd.read_csv(ROOT / "figures" / "scoreboard" / "08_composition.csv").set_index("row")
+    ours, null = (
+        "{:.1f}{} ({:.1f} to {:.1f})".format(24 * row["reach"], of, 24 * row["reach_low"], 24 * row["reach_high"])
+        for of, (_, row) in zip((" of 24 problems", ""), control.loc[["grpo", "composition-base"]].iterrows())
+    )
+    assert f"GRPO reaches {ours} and a frozen base {null}" in " ".join(RESULTS.split())
 
 
 def test_the_construction_from_real_pools_in_the_documentation_is_one_that_can_be_read(tmp_path):

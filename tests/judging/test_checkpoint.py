@@ -55,7 +55,7 @@ def test_the_base_selects_by_column_or_else_by_a_draw_of_its_own(tmp_path):
     table = Store(tmp_path / "store").read_attempts(BASE.key(), "sieve", [p.key for p in bare], ["problem", "text"])
     right = set(table.loc[table["text"].str.contains("boxed{1}", regex=False), "problem"])
     assert {problem.key for problem in by_draw.problems} == {problem.key for problem in bare} - right
-    assert by_draw.redrawn_attempts.draw.name == "main" and "made here" in by_draw.selection.words
+    assert by_draw.redraws[0].draw.name == "main" and "made here" in by_draw.selection.words
     with pytest.raises(MathbError, match="left nothing of hard unsolved"):
         judge_checkpoint(
             matched(BASE, TUNED), bare, PLAN, store=Store(tmp_path / "x"), engine_for=lambda _: CoinEngine(1.0)
@@ -90,7 +90,7 @@ def test_parts_add_up_and_hold_the_counts_of_the_verdicts(tmp_path):
         keys = {key for key, source in chosen.items() if source == name}
         row = parts.loc[f"data_source: {name}"]
         assert row["tuned"] == solved(judgement.tuned_attempts, keys)
-        assert row["redrawn"] == solved(judgement.redrawn_attempts, keys)
+        assert row["redrawn"] == solved(judgement.redraws[0], keys)
     assert (parts.loc["seen in training (by source)"] == parts.loc["data_source: ALPHA"]).all()
     assert parts.loc["all", "tuned"] == parts["tuned"].iloc[1:3].sum() == judgement.judgement.comparison.expansion.count
 

@@ -2,16 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from engines import CoinEngine
 
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
-from mathb_kit.judging import change_by_problem, expansion_beside_redrawn, judge
+from mathb_kit.judging import change_by_problem, expansion_beside_redrawn, judge, judge_seeds
 from mathb_kit.models.model import Model
 from mathb_kit.plan import Plan
 from mathb_kit.problems import Problem, ProblemSet
 from mathb_kit.sentences import judgement_sentence
+from mathb_kit.statistics import exchangeable_test
 from mathb_kit.store import Store
 
 PLAN = Plan(rounds=(8, 32), stop=2, chunk=8)
@@ -62,6 +64,33 @@ def test_gains_and_at_least_are_judged_against_the_fresh_draw(evaluations):
     assert table.loc[1, "tuned"] == judgement.comparison.expansion.count
     assert table.loc[1, "base"] == judgement.null.expansion.count
     assert table.loc[2, "tuned"] == (judgement.tuned_outcomes["c"] >= 2).sum()
+
+
+def test_several_redraws_are_one_null_and_a_set_of_seeds_one_test(tmp_path):
+    store = Store(tmp_path)
+    draws = [evaluate(BASE, PROBLEMS, PLAN, store=store, engine=CoinEngine(0.02), draw=f"d{i}") for i in range(3)]
+    seeds = [evaluate(TUNED, PROBLEMS, PLAN, store=store, engine=CoinEngine(0.08), draw=f"s{i}") for i in range(2)]
+    judged = [judge(each, draws, PROBLEMS, 32) for each in seeds]
+    chosen = [problem.key for i, problem in enumerate(PROBLEMS) if i % 3 != 0]
+    tuned, redrawn = (
+        np.array([[key in solved_by(each, 32) for key in chosen] for each in arms]) for arms in (seeds, draws)
+    )
+    test = judged[0].test
+    assert (test.redraws, test.of, test.tuned) == (3, 20, tuned[0].sum())
+    assert test.difference == pytest.approx(tuned[0].mean() - redrawn.mean()) and test.low < test.difference < test.high
+    assert test.p == pytest.approx(exchangeable_test(tuned[0], redrawn))
+    assert judge_seeds(judged).p == pytest.approx(exchangeable_test(tuned, redrawn))
+    assert f"3 draws of the frozen base reach {redrawn.sum() / 3:.4g} on average" in judgement_sentence(judged[0])
+    gains = judged[0].gains()
+    pooled = sum(each.outcomes.set_index("problem")[["n", "c"]] for each in draws).loc[gains["problem"]]
+    assert gains[["base_n", "base_c"]].to_numpy().tolist() == pooled.to_numpy().tolist()
+    last = judged[0].curves([8, 32]).query("k == 32").set_index("who")["estimate"]
+    assert last.to_dict() == pytest.approx({"tuned": tuned[0].mean(), "base, re-drawn": redrawn.mean()})
+    assert judged[0].at_least([1]).iloc[0]["base"] == pytest.approx(redrawn.sum() / 3)
+    with pytest.raises(MathbError, match="draw of the base is here twice"):
+        _ = judge(seeds[0], [draws[0], draws[0]], PROBLEMS, 32).test
+    with pytest.raises(MathbError, match="re-draws are of two models"):
+        judge(seeds[0], [draws[0], seeds[1]], PROBLEMS, 32)
 
 
 def test_expansion_grows_with_k_and_ends_at_the_judgement(evaluations):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from mathb_kit.miniature import FAMILIES, evaluate_statement, problem_rows
-from mathb_kit.miniature.pool import CLEAN, DIRT, draw_pool
+from mathb_kit.miniature.pool import CLEAN, DIRT, LARGE_CLEAN, draw_large_pool, draw_pool
 from mathb_kit.miniature.sets import HARD_GOLD
 
 ROWS = problem_rows("mini-pool")
@@ -22,6 +22,17 @@ def squeezed(statement: str) -> str:
 def test_the_shipped_pool_is_what_its_seed_draws():
     assert ROWS == draw_pool()
     assert [row["id"] for row in ROWS] == [f"{number:03d}" for number in range(len(ROWS))]
+
+
+def test_the_large_pool_is_what_its_seed_draws_six_times_the_hard_levels_and_nothing_of_the_small_one():
+    large = problem_rows("mini-pool-large")
+    assert large == draw_large_pool()
+    assert {level: 6 * count for level, count in CLEAN.items() if level > 3} == LARGE_CLEAN
+    clean = [row for row in large if row["kind"] == "clean"]
+    assert all(evaluate_statement(row["statement"]) == int(row["gold"]) >= HARD_GOLD for row in clean)
+    names = ("mini-pool", "mini-math", "mini-aime", "mini-train")
+    others = {row["statement"] for name in names for row in problem_rows(name)}
+    assert len({row["statement"] for row in clean} - others) == len(clean) == len(FAMILIES) * sum(LARGE_CLEAN.values())
 
 
 def test_the_pool_has_200_to_300_candidates_with_the_declared_kinds_of_dirt():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +13,9 @@ from scipy.stats import binom, false_discovery_control, fisher_exact, hypergeom,
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.sentences import gain_power_sentence, gains_sentence
+from mathb_kit.statistics import two_sample
 from mathb_kit.statistics.gains import detectable_gain, gain_power, gains_by_problem
-from mathb_kit.statistics.two_sample import one_sided_p
+from mathb_kit.statistics.two_sample import one_sided_p, repeated
 
 
 def outcomes(end_points, plan: Plan, model="base", draw="main") -> pd.DataFrame:
@@ -253,6 +256,43 @@ def test_stop_2_blinds_the_test_of_single_problems_and_a_plan_says_so():
         assert gain_power(plan, 0.01, 26) == pytest.approx(named / runs, abs=0.025)
     sentence = gain_power_sentence(Plan.up_to(1024, stop=2), 26)
     assert "from a success rate of 2.6 %, with stop 4 from 1.4 %" in sentence
+
+
+def test_draws_of_the_base_add_up_to_a_test_that_keeps_its_level_and_sees_more():
+    plan = Plan((4, 16), stop=2, chunk=4)
+    single = chances(plan, 0.3)
+    base = repeated(plan, 2)
+    ends = sorted({(a[0] + b[0], a[1] + b[1]) for a in single for b in single})
+    n, c = np.array(ends).T
+    tuned_n, tuned_c = np.array(list(single)).T
+    p = one_sided_p(base, n[:, None], c[:, None], plan, tuned_n, tuned_c)
+    for rate in (0.02, 0.1, 0.3, 0.5, 0.9):
+        one = chances(plan, rate)
+        both: dict[tuple[int, int], float] = dict.fromkeys(ends, 0.0)
+        for (first, chance), (second, other) in product(one.items(), one.items()):
+            both[first[0] + second[0], first[1] + second[1]] += chance * other
+        joint = np.outer([both[end] for end in ends], list(one.values()))
+        for level in (0.01, 0.05, 0.2):
+            assert joint[p <= level].sum() <= level
+    alone = one_sided_p(plan, np.array([16]), np.array([0]), plan, np.array([16]), np.array([3]))
+    pooled = one_sided_p(base, np.array([32]), np.array([0]), plan, np.array([16]), np.array([3]))
+    assert pooled < 0.6 * alone
+
+
+def test_the_way_for_many_pairs_gives_the_same_p_as_putting_all_in_order(monkeypatch):
+    plan, base = Plan((4, 16), stop=2, chunk=4), repeated(Plan((4, 16), stop=2, chunk=4), 3)
+    arguments = (base, np.array([48, 48, 36]), np.array([0, 2, 3]), plan, np.array([16, 4, 16]), np.array([2, 3, 5]))
+    ordered = one_sided_p(*arguments)
+    monkeypatch.setattr(two_sample, "_MANY", 0)
+    assert one_sided_p(*arguments) == pytest.approx(ordered, rel=0.1)  # a coarser grid
+    assert (one_sided_p(*arguments) >= 0.999 * ordered).all()
+
+
+def test_draws_by_different_plans_are_not_added_up():
+    plan = Plan((4, 16), stop=2, chunk=4)
+    draws = [outcomes([(16, 1)], plan, draw="a"), outcomes([(16, 0)], Plan.fixed(16), draw="b")]
+    with pytest.raises(MathbError, match="must have one plan"):
+        gains_by_problem(draws, outcomes([(16, 3)], plan, "tuned"), selected_by="")
 
 
 def test_counts_beyond_what_the_tables_of_the_exact_test_hold_are_refused_in_a_sentence():

@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 from mathb_kit.cli import app
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
-from mathb_kit.sentences import plan_sentence
+from mathb_kit.sentences import plan_sentence, redraw_plan_sentence
 from mathb_kit.statistics.adaptive import exact_pass_at_k
 from mathb_kit.statistics.planning import QUESTIONS, PlanRequest, candidate_plans, choose_plan, most_savings, plan_cost
+from mathb_kit.statistics.redraw_plan import RedrawRequest, plan_redraws
 from mathb_kit.statistics.success_rates import SuccessRates, beta_success_rates
 
 Z = 1.959963984540054
@@ -211,8 +212,21 @@ def test_mathb_plan_fits_a_pilot(tmp_path):
         (["--beta", 1, 1, "--problems", 9, "--budget", 3, "--width", 1], "a width or a budget, not both"),
         (["--beta", 1, 1, "--problems", 9, "--question", "x"], "choose 'attempts' or 'problems'"),
         (["--pilot", "absent.csv"], "no file absent.csv"),
+        (["--beta", 1, 1, "--problems", 9, "--redraws", 4], "say which: --expansion 0.1"),
+        (["--beta", 1, 9, "--expansion", 0.1, "--width", 1], "leave those out"),
+        (["--beta", 1, 9, "--expansion", 0.99, "--n-max", 64], "so a gain lies between 0 and"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(words, message):
     said = run(*words, status=2)
     assert re.search(message, said) and said.count("\n") == 1
+
+
+def test_mathb_plan_sizes_a_comparison_and_says_what_a_given_size_can_see():
+    words = ["--beta", 0.3, 4, "--zero", 0.2, "--n-max", 64, "--stop", 2, "--expansion", 0.1, "--redraws", 2]
+    said = run(*words, "--seeds", 1, "--problems", 26)
+    rates = beta_success_rates(0.3, 4, 0.2)
+    chosen = plan_redraws(rates, RedrawRequest(0.1, 64, 2, 2, 1))
+    assert said.startswith(redraw_plan_sentence(chosen) + "\nOn 26 problems beside 2 re-draws and with 1 seed, a gain")
+    record = json.loads(run(*words, "--seeds", 1, "--json"))
+    assert record["per_set"][0]["problems"] == chosen.per_set["problems"][0] and record["plan"] == "16/64 stop 2"

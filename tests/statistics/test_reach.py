@@ -225,10 +225,11 @@ def test_the_verdict_names_counts_intervals_and_the_test():
     sentence = verdict_sentence(compare_reach(base, many(range(3), "main", "tuned"), 16), null)
     # 3 and 1 discordant problems: two-sided p = 2 (1 + 4) / 16
     assert sentence == (
-        "reached 3 of 31, 9.7 % (2.0 to 25.8); a re-drawn base reaches 1 of 31, 3.2 % (0.1 to 16.7): not "
-        "distinguishable (exact McNemar test, 3 problems only with tuning and 1 only by the re-drawn base, p = 0.62; "
+        "reached 3 of 31, 9.7 % (2.0 to 25.8); a re-drawn base reaches 1 of 31, 3.2 % (0.1 to 16.7); tuned minus "
+        "re-drawn +6.5 points (-6.8 to +19.7): not distinguishable (exact McNemar test, 3 problems only with tuning "
+        "and 1 only by the re-drawn base, p = 0.62; "
         "8 only with tuning would have been needed beside these 1; "  # 2 (1 + 9) / 2^9 = 0.039, at 7 it is 0.070
-        "95 % intervals: problems as a sample, clopper-pearson)"
+        "95 % intervals: problems as a sample, clopper-pearson and for the difference t)"
     )
     strong = verdict_sentence(compare_reach(base, many(range(12), "main", "tuned"), 16), null)
     assert ": distinguishable, more (" in strong
