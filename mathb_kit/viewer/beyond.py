@@ -95,7 +95,7 @@ def _compared(
             return f"{len(missing):,} of the {len(keys):,} it left unsolved were not tried"
         names = (snapshot.label(cell.model), label, cell.set)
         selection = nothing_solved(keys, base_of.model, problems.selected_in)
-        judged = judge_outcomes(names, tuned_outcomes, base_outcomes, selection, k)
+        judged = judge_outcomes(names, tuned_outcomes, [base_outcomes], selection, k)
         rate, null = judged.comparison.expansion, judged.null.expansion
         return Beyond(label, k, rate.count, rate.of, rate.rate, rate.low, rate.high, null.rate, SELECTED)
     k = min(k_tuned, k_base // 2)
