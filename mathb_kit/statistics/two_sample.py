@@ -194,6 +194,7 @@ def _tails_at_fixed_n(base_plan: Plan, tuned_plan: Plan, values: np.ndarray) -> 
     4,096, but T grows with the tuned arm's count: the pairs with T of at least a value are, for each count of the base,
     those from some count of the tuned arm on.
     """
+    base, beyond = _bounds_at_fixed_n(base_plan, tuned_plan)  # first: it refuses what the tables cannot hold
     base_n, tuned_n = base_plan.n_max, tuned_plan.n_max
     base_c = np.arange(base_n + 1)  # the end points of a fixed plan, in their order
     least = np.zeros((len(values), base_n + 1), dtype=np.int64)  # bisection; tuned_n + 1: no count is enough
@@ -203,7 +204,6 @@ def _tails_at_fixed_n(base_plan: Plan, tuned_plan: Plan, values: np.ndarray) -> 
         middle = (least + never) // 2
         enough = log_likelihood_ratio(base_n, base_c, tuned_n, middle) >= values[:, None] - 1e-9
         least, never = np.where(enough, middle, least), np.where(enough, never, middle)
-    base, beyond = _bounds_at_fixed_n(base_plan, tuned_plan)
     worst = [np.einsum("ij,ij->i", base, beyond[:, from_]).max() for from_ in least]
     return np.minimum(worst, 1.0)
 
