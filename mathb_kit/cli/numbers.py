@@ -231,7 +231,7 @@ def plan(
     stop: Annotated[int, typer.Option(min=1, metavar="N", help="With --expansion: stop count of the draws.")] = 4,
     as_json: Json = False,
 ) -> None:
-    """Choose rounds and stop count before sampling, or the size of a comparison.
+    """Choose rounds and stop count, or the size of a comparison.
 
     Expected attempts and interval widths of adaptive plans against fixed n, from a pilot or from assumed success rates.
     With --expansion: how many problems that the base left unsolved, re-draws of it and seeds show a gain with 80 %

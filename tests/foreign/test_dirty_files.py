@@ -163,7 +163,7 @@ def test_runs_of_one_base_that_came_in_one_by_one_are_its_re_draws(tmp_path):
     sources = [word for name in ("a", "again", "b") for word in ("--in", name)]
     done = CliRunner().invoke(app, ["compare", "a:a", "b", *sources, "--redraw", "again", "--json"])
     assert done.exit_code == 0, done.stderr
-    (redrawn,) = json.loads(done.stdout)["redrawn"]
+    redrawn = json.loads(done.stdout)["redrawn"]
     rates = {(row["tuned"], row["metric"]): (row["count"], row["of"]) for row in redrawn}
     assert rates["b", "expansion"] == (2, 2) and rates["a re-drawn", "expansion"] == (1, 2)
     assert "a is in 2 of the sources" in refusal("compare", "a", "b", *sources)
