@@ -126,7 +126,8 @@ def beside_redraws(tuned: Sequence[ReachComparison], redrawn: Sequence[ReachComp
         if len({(each.tuned, each.tuned_draw) for each in arms}) < len(arms):
             raise MathbError(f"A draw of {who} is here twice; each counts once, so name every draw and seed once.")
         for each in arms:
-            refuse_selecting_draw(who, each.tuned_draw, first.base_draw)
+            # Another model's draw of the same name chose nothing here.
+            refuse_selecting_draw(who, each.tuned_draw, first.base_draw if each.tuned == first.base else None)
     problems = sorted(first.problems)
     arms = [
         np.array([[problem in each.tuned_reached for problem in problems] for each in group], dtype=int)

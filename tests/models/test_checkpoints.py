@@ -494,7 +494,9 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "models.md"
 
 
 def table_of_the_page() -> dict[str, dict[str, str]]:
-    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    text = PAGE.read_text(encoding="utf-8")
+    first = text[text.index("\n| ") :].strip().split("\n\n")[0]  # other tables of the page are of other things
+    lines = [line for line in first.splitlines() if line.startswith("| ")]
     head, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0]: dict(zip(head[1:], row[1:])) for row in rows}
 
