@@ -96,6 +96,8 @@ def test_fifty_kills_over_sampling_grading_packing_importing_and_training_lose_n
         command = [sys.executable, "-c", f"from test_kills import {job}; {job}({arguments})"]
         child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True)
         assert child.stdout.readline() == b"ready\n"
+        while job == "learn" and child.poll() is None and not (root / "lab" / "state.pt").is_file():
+            time.sleep(0.05)  # the first of them lives until there is a state to lose
         time.sleep(chance.expovariate(5.0 if job == "work" else 1.0))
         child.kill()
         child.communicate()
