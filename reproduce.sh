@@ -11,7 +11,7 @@ Usage: ./reproduce.sh [CALL] [OPTIONS]        times are for two CPU cores, set-u
   mini          (default) the study on tiny models that ship with it, no network; 5 minutes
   powered       the same question where a gain of a tenth would show: 150 problems, four re-draws; half an hour,
                 --quick a few minutes
-  test          the tests; 3 minutes. Further words go to pytest: ./reproduce.sh test tests/house/test_docs.py
+  test          the tests; 6 minutes. Further words go to pytest: ./reproduce.sh test tests/house/test_docs.py
   laptop        real language models (135M and 0.5B) on GSM8K; fetches 560 MB; an hour, --quick 10 minutes
   laptop-math   a 0.5B model on MATH-500 by level, k = 64; half an hour on idle cores
   real          real models sampled elsewhere, beside their null (counts in MATHB_DATA_DIR); 2 minutes
