@@ -8,6 +8,7 @@ to rounding. With 8 attempts of 30 tokens at a prompt of 70 that is 310 tokens i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -50,17 +51,26 @@ def can_pack(network: PreTrainedModel) -> bool:
 
 
 def packed_batches(rollouts: Rollouts, rows: Sequence[int], most: int) -> Iterator[list[int]]:
-    """The rows, attempts of a group together, cut where more than ``most`` tokens would stand in one row."""
+    """The rows, whole groups together as long as no more than ``most`` tokens stand in one row of tokens.
+
+    A group that is longer than that by itself is cut, and its prompt stands in every part.
+    """
     batch: list[int] = []
-    size, group = 0, None
-    for row in sorted(rows, key=rollouts.groups.__getitem__):
-        more, own = len(rollouts.completions[row]), len(rollouts.prompts[row])
-        added = more + (own if rollouts.groups[row] != group else 0)
-        if batch and size + added > most:
+    size = 0
+    for _, group in groupby(sorted(rows, key=rollouts.groups.__getitem__), rollouts.groups.__getitem__):
+        attempts = list(group)
+        prompt = len(rollouts.prompts[attempts[0]])
+        if batch and size + prompt + sum(len(rollouts.completions[row]) for row in attempts) > most:
             yield batch
-            batch, size, added = [], 0, more + own
-        batch.append(row)
-        size, group = size + added, rollouts.groups[row]
+            batch, size = [], 0
+        size += prompt
+        for row in attempts:
+            own = len(rollouts.completions[row])
+            if batch and size + own > most:
+                yield batch
+                batch, size = [], prompt
+            batch.append(row)
+            size += own
     if batch:
         yield batch
 

@@ -12,7 +12,6 @@ from mathb_kit.lab.rollouts import Rollouts
 from mathb_kit.sampling.threads import in_threads
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
     from transformers import PreTrainedModel
 
@@ -22,7 +21,7 @@ _TOKENS_AT_ONCE = 1536
 _TOKENS_AT_ONCE_ON_GPU = 8192
 # Activations and logits of a batch of a large network; by the network alone, not by what is free at the time, so that
 # a run taken up elsewhere cuts its batches, hence rounds, as before.
-_BYTES_AT_ONCE = 1 << 30
+_BYTES_AT_ONCE = 1 << 29
 _BYTES_AT_ONCE_ON_GPU = 8 << 30
 
 Made = TypeVar("Made")

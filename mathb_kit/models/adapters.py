@@ -10,7 +10,6 @@ from mathb_kit.errors import MathbError
 from mathb_kit.models.facts import folder_facts, read_if_there
 from mathb_kit.models.model import Model, no_safe_weights
 
-
 ADAPTERS = Path(__file__).with_name("shipped")
 """Adapters that ship, each on a registered model, under the names of their folders; `mathb_kit.lab.word_problems` makes
 them."""
