@@ -3,8 +3,8 @@
 #
 # The miniature learns arithmetic with RL in a minute. What does the same loop do to a language model that others
 # trained, on word problems that others wrote, on two processor cores? SmolLM2-135M hardly ever boxes an answer, so RL
-# has nothing to start from: a short **supervised start** on training solutions makes a base of our own. From there GRPO,
-# with two seeds, trains a low-rank adapter (LoRA) beside the weights, which stay as they are.
+# has nothing to start from: a short **supervised start** on training solutions makes a base of our own. From there
+# GRPO, with two seeds, trains a low-rank adapter (LoRA) beside the weights, which stay as they are.
 #
 # **You will see** how training went; pass@1 and pass@k on held-out problems beside what guessing is worth; whether RL
 # reached beyond the *frozen* start, with its re-draws; and how much of the gain is only form: a box, an ending.
@@ -160,5 +160,5 @@ browse_completions(results.on_first_set[next(iter(study.tuned))])
 # %% [markdown]
 # ## Next
 # Train your own: `mathb lab train --lora 8 --from smollm2-words --on mawps`
-# ([how](../docs/how-do-i.md#train-an-adapter-of-a-real-model)). What the objectives are is in
+# ([how](../docs/how-do-i.md#my-objective)). What the objectives are is in
 # [notebook 07](07_rl_lab.ipynb).

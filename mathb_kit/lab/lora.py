@@ -1,7 +1,8 @@
 """Low-rank adapters in training (LoRA, arXiv 2106.09685): what is trained beside a network that stays as it is.
 
-The base's weights keep the type in which the model is asked, the adapter is float32: a step of AdamW is far smaller than
-the rounding of a 16-bit weight. For the same reason nothing is merged: sampler and trainer run through the same modules.
+The base's weights keep the type in which the model is asked, the adapter is float32: a step of AdamW is far smaller
+than the rounding of a 16-bit weight. For the same reason nothing is merged: sampler and trainer run through the same
+modules.
 """
 
 from __future__ import annotations
@@ -67,16 +68,14 @@ def load_adapted(model: Model, lora: Lora, seed: int) -> tuple[PeftModel, PreTra
         settings = read_json(Path(model.adapter) / "adapter_config.json")
         if (settings.get("peft_type"), settings.get("r")) != ("LORA", lora.rank):
             raise MathbError(
-                f"{model.adapter} is an adapter of type {settings.get('peft_type')} and rank {settings.get('r')}; go on "
-                "with it by --lora of its rank, or train its base."
+                f"{model.adapter} is an adapter of type {settings.get('peft_type')} and rank {settings.get('r')}; go "
+                "on with it by --lora of its rank, or train its base."
             )
-        return PeftModel.from_pretrained(network, model.adapter, is_trainable=True), tokenizer
-    config = LoraConfig(
-        r=lora.rank, lora_alpha=_ALPHA * lora.rank, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
+        return PeftModel.from_pretrained(network, model.adapter, is_trainable=True).eval(), tokenizer
+    config = LoraConfig(r=lora.rank, lora_alpha=_ALPHA * lora.rank, target_modules="all-linear", task_type="CAUSAL_LM")
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return get_peft_model(network, config), tokenizer
+        return get_peft_model(network, config).eval(), tokenizer
 
 
 def base_to_record(model: Model) -> str:

@@ -1,8 +1,8 @@
 """Attempts at the same problem in one row of tokens, their prompt read once: how large networks score rollouts.
 
 A row holds prompts, each followed by its completions. A mask lets a token see its own completion up to itself and its
-own prompt, and positions go on from the prompt for every completion, so the numbers are those of attempts one by one, up
-to rounding. With 8 attempts of 30 tokens at a prompt of 70 that is 310 tokens instead of 800, and no padding.
+own prompt, and positions go on from the prompt for every completion, so the numbers are those of attempts one by one,
+up to rounding. With 8 attempts of 30 tokens at a prompt of 70 that is 310 tokens instead of 800, and no padding.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""RL on a real language model: problems and recipes (``python -m mathb_kit.lab.word_problems``, see ``word_problems.toml``).
+"""RL on a real language model: its problems, and its recipes (``python -m mathb_kit.lab.word_problems``).
 
-SmolLM2-135M hardly ever boxes an answer, so a supervised start on training solutions makes a base of its own, and that
-is the base with which everything is compared. Its solutions are bare equations, built here from the field in which ASDiv
-writes them down; nothing of the sets is part of this package.
+SmolLM2-135M hardly ever boxes an answer, so a supervised start on training solutions makes a base of our own, and that
+is the base with which everything is compared. Its solutions are bare equations, built here from the field in which
+ASDiv writes them down; nothing of the sets is part of this package.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def _adapted(network: PreTrainedModel, folder: Path) -> PreTrainedModel:
     need("models", f"Applying the adapter {folder}", "peft")
     from peft import PeftModel
 
-    adapted = PeftModel.from_pretrained(network, folder)
+    adapted = PeftModel.from_pretrained(network, folder).eval()
     # What an adapter adds is often smaller than the rounding of a 16-bit weight, so there it is computed beside it.
     return adapted.merge_and_unload() if network.dtype.itemsize > 2 else adapted.get_base_model()
 
