@@ -226,8 +226,8 @@ def test_what_evaluate_loads_has_the_log_probabilities_of_the_network_in_trainin
     assert len(evaluate(get_model(folder), load_problems("mini-math")[:2], Plan.fixed(4)).verdicts) == 8
 
 
-@pytest.mark.parametrize("stop_in", [1, 2, 3])
-def test_a_run_that_was_stopped_ends_with_the_same_adapter(base, trained, tmp_path, stop_in):
+@pytest.mark.parametrize(("stop_in", "objective"), [(1, "rloo"), (3, "rloo"), (3, "oreal-every-token")])
+def test_a_run_that_was_stopped_ends_with_the_same_adapter(base, trained, tmp_path, stop_in, objective):
     learn, calls = Policy.learn, []
 
     def stops(self, *arguments):
@@ -240,13 +240,15 @@ def test_a_run_that_was_stopped_ends_with_the_same_adapter(base, trained, tmp_pa
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Policy, "learn", stops)
         patch.setattr("mathb_kit.lab.run_folder._SAVING_SHARE", float("inf"))
-        train("rloo", base, to=folder, **SMALL)
+        train(objective, base, to=folder, **SMALL)
     if stop_in > 1:
         state = torch.load(folder / "state.pt", weights_only=True)
-        assert all("lora_" in name for name in state["policy"]["network"])  # no base in it
-    train("rloo", base, to=folder, **SMALL)
+        parts = [state["policy"]["network"], (state["reward_model"] or {}).get("backbone", {})]
+        assert parts[0] and all("lora_" in name for part in parts for name in part)  # no base in it
+    train(objective, base, to=folder, **SMALL)
+    whole = trained if objective == "rloo" else train(objective, base, to=tmp_path / "whole", **SMALL)
     name = "adapter_model.safetensors"
-    assert (folder / name).read_bytes() == (trained / name).read_bytes()
+    assert (folder / name).read_bytes() == (whole / name).read_bytes()
 
 
 def test_a_run_from_an_adapter_goes_on_with_it_and_is_compared_with_where_it_began(trained, base, tmp_path):
