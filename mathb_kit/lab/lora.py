@@ -160,6 +160,7 @@ def write_adapter(folder: Path, network: PeftModel, base: str) -> None:
 
     config: Any = copy.copy(network.peft_config[network.active_adapter])
     config.base_model_name_or_path, config.revision, config.inference_mode = base, None, True
+    config.target_modules = sorted(config.target_modules)  # a set, whose order would change the adapter's hash
     folder.mkdir(parents=True, exist_ok=True)
     config.save_pretrained(folder)
     # Not `save_pretrained` of the network: it writes a card of its own and asks the hub for the base's configuration.
