@@ -26,7 +26,7 @@ def test_the_last_number_is_read_with_or_without_a_box(text, number):
 
 def test_pass_at_1_by_the_last_number_is_the_share_of_texts_that_end_in_the_gold():
     problems, plan = mb.load_problems("mini-math")[:6], mb.Plan.fixed(16)
-    base, tuned = (mb.evaluate(name, problems, plan) for name in ("mini-base-1", "mini-rl-1"))
+    base, tuned = (mb.evaluate(mb.get_model(name), problems, plan) for name in ("mini-base-1", "mini-rl-1"))
     table = form_of_gain(base, tuned)
     pd.testing.assert_frame_equal(
         table[table["part"] != LAST_NUMBER].reset_index(drop=True), confounds(base, tuned, 1)

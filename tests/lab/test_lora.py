@@ -201,7 +201,9 @@ def test_an_adapter_folder_holds_the_adapter_alone_and_is_asked_as_in_training(b
         "adapter_config.json", "adapter_model.safetensors", "recipe.json", "log.jsonl",
     }  # fmt: skip
     layers = json.loads((trained / "adapter_config.json").read_text())["target_modules"]
-    assert layers == ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
+    assert layers == sorted(layers) and {name.rpartition(".")[2] for name in layers} == {
+        "down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"
+    }  # fmt: skip
     tensors = load_file(trained / "adapter_model.safetensors")
     # Two matrices of rank 2 on each of seven layers in two blocks, 16 bits each.
     assert len(tensors) == 28 and {tensor.dtype for tensor in tensors.values()} == {torch.float16}
