@@ -256,8 +256,7 @@ def _near(judged: CheckpointJudgement) -> list[dict[str, Any]]:
     misses, problems = near_misses(judged.tuned_attempts), []
     for row, shown in zip(misses.itertuples(), _missed_rows(misses).itertuples()):
         summary = f"{shown.problem}: {shown.answer} for {shown.gold}, in {shown.attempts} attempts"
-        number = int(misses.at[row.Index, "index"]) + 1  # not row.index, which is a method of tuples
-        problems.append({"summary": summary, "statement": row.statement, "number": number,
+        problems.append({"summary": summary, "statement": row.statement, "index": row.index,
                          "completion": row.completion})  # fmt: skip
     return problems
 

@@ -44,7 +44,8 @@ def text_table(frame: pd.DataFrame, *, digits: int = 3, width: int = WIDTH) -> s
     for name in frame.columns[frame.notna().any().to_numpy()] if len(frame) else frame.columns:
         shown = [_shown(value, digits) for value in frame[name]]
         right = all(map(_NUMBER.fullmatch, shown))
-        whole = max(map(len, shown)) if right and not any("(" in cell for cell in shown) else None  # no number is cut
+        number = right and not any("(" in cell for cell in shown)
+        whole = max(map(len, shown), default=0) if number else None  # no number is cut
         table.add_column(Text(str(name).replace("_", " ")), justify="right" if right else "left", overflow="fold",
                          min_width=whole)  # fmt: skip
         cells.append(shown)

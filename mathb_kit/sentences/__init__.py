@@ -1,5 +1,6 @@
 """Every sentence for readers, computed from tables and results; nothing here knows a result beforehand."""
 
+from mathb_kit.sentences import titles
 from mathb_kit.sentences.confounds import confounds_sentence, settings_sentence
 from mathb_kit.sentences.curves import (
     after_chance_sentence,
