@@ -15,6 +15,7 @@ from mathb_kit.judging.judgement import (
     judge_seeds,
     redraw_names,
 )
+from mathb_kit.judging.near_misses import near_misses
 from mathb_kit.judging.pairs import PairComparison, arms_of_store, compare_arms, compare_pair
 from mathb_kit.judging.selection import Selection
 from mathb_kit.judging.separation import Separation
