@@ -14,6 +14,7 @@ from mathb_kit.errors import MathbError
 
 MEAN = "problems as a sample, Clopper-Pearson at equal variance"
 DIFFERENCE = "problems as a sample, t or gains and losses apart, paired"
+SKEWED = 1.0  # skewness of differences from which on gains and losses are looked at apart
 DISSENTERS = 0.1  # problems added at the two extremes of a difference, and as many at none
 BOOTSTRAP = "problems as a sample, BCa bootstrap"
 ProportionMethod = Literal["clopper-pearson", "wilson"]
@@ -156,20 +157,22 @@ def mean_interval(values: np.ndarray, counts: np.ndarray, level: float = 0.95) -
 def difference_interval(values: np.ndarray, counts: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Interval for the mean of each column over problems that are a sample, of differences between -1 and 1.
 
-    The wider of two, end by end. First, Student's t, with a tenth of a problem added that differs by as much as one can
+    Student's t, with a tenth of a problem added that differs by as much as one can
     (half of it up, half down), and a tenth that does not differ: what Agresti & Min (2005, "Simple improved confidence
     intervals for comparing matched proportions") do with whole problems for yes-no data. Without it the interval is too
     narrow where nearly all problems agree, because the rare one that would not was not drawn. Where all do agree, as in
     ``mean_interval``.
 
-    Second, gains and losses apart: the mean gain and the mean loss each get Clopper and Pearson's interval at equal
-    variance, and their distances from the two means are squared and added (Newcombe 1998, "Improved confidence
-    intervals for the difference between binomial proportions based on paired data"; Zou & Donner 2008, MOVER). Where
-    few problems differ, all of them the same way, the difference is skewed and t alone too short on that side.
+    Where few problems differ, most of them the same way, t is too short on that side. So where differences are skewed
+    (by more than 1), the end there moves out to that of gains and losses apart: mean gain and mean loss each get the
+    interval of Clopper and Pearson at equal variance, and the distances of its ends from the two means are squared and
+    added (Newcombe 1998, "Improved confidence intervals for the difference between binomial proportions based on paired
+    data"; Zou & Donner 2008, MOVER).
 
-    The tenth was chosen by coverage in ``bench/coverage.py``: more covers more than the nominal level where differences
-    are small, less covers down to 24 % where one problem in twenty differs. So was the second: without it, coverage
-    fell to 82 % (5 % of 181 problems gain, k = 1,024).
+    Both were chosen by coverage in ``bench/coverage.py``. Of dissenters, more cover more than the nominal level where
+    differences are small, fewer cover down to 24 % where one problem in twenty differs. With t alone coverage falls to
+    82 % (181 problems of which 5 % gain, k = 1,024), with the second at every end intervals of pairs without any skew
+    are a tenth wider for nothing.
 
     Args, returns: as for ``mean_interval``.
     """
@@ -187,9 +190,12 @@ def difference_interval(values: np.ndarray, counts: np.ndarray, level: float = 0
     margin = t.isf((1 - level) / 2, problems - 1) * deviation / np.sqrt(weights.sum())
     alike = np.ptp(values, axis=0) <= 1e-12
     dissent = clopper_pearson(0, problems, level)[1]
-    apart = _gains_and_losses(values, counts, level)
-    low = np.where(alike, observed - dissent * (observed + 1), np.maximum(np.minimum(mean - margin, apart[0]), -1))
-    high = np.where(alike, observed + dissent * (1 - observed), np.minimum(np.maximum(mean + margin, apart[1]), 1))
+    low, high = mean - margin, mean + margin
+    apart, skew = _gains_and_losses(values, counts, level), np.nan_to_num(_moments(values, counts)[2])
+    low = np.where(skew < -SKEWED, np.minimum(low, apart[0]), low)
+    high = np.where(skew > SKEWED, np.maximum(high, apart[1]), high)
+    low = np.where(alike, observed - dissent * (observed + 1), np.maximum(low, -1))
+    high = np.where(alike, observed + dissent * (1 - observed), np.minimum(high, 1))
     return np.minimum(low, observed), np.maximum(high, observed)
 
 

@@ -167,13 +167,15 @@ def test_where_differences_are_spread_their_interval_is_students_with_a_tenth_of
     assert [low[0], high[0]] == pytest.approx([padded.mean() - margin, padded.mean() + margin])
 
 
-def test_where_few_problems_gain_and_fewer_lose_the_two_shares_are_squared_and_added():
+def test_where_few_problems_gain_and_fewer_lose_the_upper_end_is_that_of_both_shares_squared_and_added():
     """Newcombe (1998) by Clopper and Pearson's ends: 6 of 80 gain, 1 loses."""
     low, high = difference_interval(*grouped(np.r_[np.zeros(73), np.ones(6), -1.0]))
-    (gain_low, gain_high), (loss_low, loss_high) = (binomtest(c, 80).proportion_ci(0.95, "exact") for c in (6, 1))
+    (_, gain_high), (loss_low, _) = (binomtest(c, 80).proportion_ci(0.95, "exact") for c in (6, 1))
     difference, gain, loss = 5 / 80, 6 / 80, 1 / 80
     assert high[0] == pytest.approx(difference + np.hypot(gain_high - gain, loss - loss_low))
-    assert low[0] == pytest.approx(difference - np.hypot(gain - gain_low, loss_high - loss))
+    assert difference - 1.1 * t.isf(0.025, 79) * np.sqrt((7 - 25 / 80) / 79 / 80) < low[0] < 0  # as by t
+    mirrored = difference_interval(*grouped(-np.r_[np.zeros(73), np.ones(6), -1.0]))
+    assert [mirrored[0][0], mirrored[1][0]] == pytest.approx([-high[0], -low[0]])
     only_gains = difference_interval(*grouped(np.r_[np.zeros(75), np.ones(5)]))
     assert only_gains[1][0] == pytest.approx(binomtest(5, 80).proportion_ci(0.95, "exact")[1])
 
