@@ -29,7 +29,7 @@ from mathb_kit.lab.composition import composition_table
 from mathb_kit.lab.objectives import Objective
 from mathb_kit.lab.result import finished_or_quick
 from mathb_kit.plots.scoreboard import plot_learning_rates, plot_plane, plot_scores
-from mathb_kit.sentences import percent, you_should_see
+from mathb_kit.sentences import percent, titles, you_should_see
 from mathb_kit.sentences.scoreboard import (
     composition_sentences,
     distillation_sentence,
@@ -56,7 +56,7 @@ print(f"{board.name}: {note}\n{len(board.problems)} held-out problems, plan {boa
 # training set choose, never the held-out ones. Runs that failed are listed.
 
 # %%
-figure = plot_learning_rates(result.tried, title="Validation reward by learning rate")
+figure = plot_learning_rates(result.tried, title=titles.rates_title(result.tried, note))
 caption = f"Mean of the last three validations by learning rate, one run each ({note}); a ring marks the choice."
 mb.save_figure(figure, result.tried, folder, "08_learning_rates", caption)
 display(show_table(result.failures))
@@ -82,7 +82,10 @@ you_should_see(
 final = scores.score_table(result)
 matched = scores.score_table(result, "matched")
 mb.plots.write_csv(matched, folder / "08_matched.csv", float_format="%.6g")
-figure = plot_scores(final, matched if len(matched) else None, title=f"What each objective gains and loses, k = {k:,}")
+told = reading.comparisons(result)
+about = f"k = {k:,}; dashed: a frozen base; hollow: stopped at matched pass@1; lines: 95 %"
+title = titles.board_title(told, about, note)
+figure = plot_scores(final, matched if len(matched) else None, title=title)
 caption = (
     f"Same budget ({note}), {len(board.problems)} held-out problems, k = {k:,}. Dashed: a frozen base. Hollow: the "
     "same runs stopped at matched pass@1. Gains: bootstrap over problems and seeds; rates: Clopper-Pearson over "
@@ -117,8 +120,7 @@ you_should_see(*scoreboard_sentences(result))
 # The differences from the frozen base that all these words rest on:
 
 # %%
-told = reading.comparisons(result)
-title = "Differences from a frozen base, drawn afresh"
+title = titles.board_title(told, f"every row less a frozen base, drawn afresh; lines: 95 %, {scores.INTERVAL}", note)
 figure = mb.plots.plot_differences(told, by="row", panel="question", x_label="difference", title=title)
 caption = (
     f"Every row less a frozen base: gain of pass@1, Expansion and Shrinkage beyond the null ({note}). Bars: 95 %, "
@@ -193,13 +195,16 @@ you_should_see(
 )  # fmt: skip
 
 # %% [markdown]
-# Every run as a point: to the right is sharper, upwards is wider. A base drawn again and again shows how much of the
-# height is luck.
+# Every row as the mean of its runs: to the right is sharper, upwards is wider. A base drawn again and again (grey)
+# shows how much of the height is luck.
 
 # %%
 runs = scores.by_run(result)
-figure = plot_plane(runs, k=k, title="Sharper or wider?")
-caption = f"Every run and every draw of the base ({note}). Hollow: stopped at matched pass@1."
+figure = plot_plane(runs, k=k, title=titles.plane_title(runs, note))
+caption = (
+    f"Means over the runs of each row ({note}); lines: lowest to highest run; grey: the range of the base's draws. "
+    "Hollow: stopped at matched pass@1."
+)
 mb.save_figure(figure, runs, folder, "08_plane", caption)
 print(caption)
 
