@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SYNTHETIC = "synthetic arithmetic problems that ship with mathb_kit"
-_ELICITED = "What the base reaches when asked otherwise needed no training (exact McNemar test against the tuned model)"
+_ELICITED = "What the base reaches when asked otherwise needed no training (exact test against the tuned model)"
 _PAPERS_SETS = ("math-b", "math-b-i")
 
 
@@ -166,7 +166,9 @@ def _elicited(judged: CheckpointJudgement) -> pd.DataFrame:
     """`elicitation_table` with intervals in words."""
     table = elicitation_table(judged)
     shares = zip(table["reached"], table["of"], table["low"], table["high"])
-    table["reached"] = [f"{count} of {of} ({100 * low:.1f} to {100 * high:.1f} %)" for count, of, low, high in shares]
+    table["reached"] = [
+        f"{count:.4g} of {of} ({100 * low:.1f} to {100 * high:.1f} %)" for count, of, low, high in shares
+    ]
     columns = {"arm": "the base asked", "only_tuned": "only with tuning", "only_arm": "only so", "p": "p"}
     table["p"] = table["p"].map("{:.2g}".format)
     return table[["arm", "reached", *list(columns)[1:]]].rename(columns=columns)
