@@ -23,6 +23,11 @@ def titled(finding: str, *about: str) -> str:
     return "\n".join([finding, " ".join(f"{each[:1].upper()}{each[1:].rstrip('.')}." for each in about if each)])
 
 
+def finding_of(title: str) -> str:
+    """The finding alone."""
+    return title.partition("\n")[0]
+
+
 def saturation_title(curves: pd.DataFrame, note: str) -> str:
     """Of bases on ordinary sets (set, name, k, estimate, interval)."""
     first, last = curves["k"].min(), curves["k"].max()
@@ -89,7 +94,7 @@ def reached_title(table: pd.DataFrame, note: str, curves: pd.DataFrame | None = 
 def power_title(table: pd.DataFrame, power: pd.DataFrame, note: str) -> str:
     """The same with what could have been seen (``StudyResults.power``)."""
     about = "left: tuned minus re-drawn; thick: 95 %, other problems of this kind, thin: other seeds too"
-    finding = reached_title(table, "").split("\n")[0]
+    finding = finding_of(reached_title(table, ""))
     gains = sorted(gain for gain in power["expansion"].unique() if gain >= 0.1)
     seen = power[power["expansion"] == gains[0]]["power"].max() if gains else float("nan")
     shown = f"{finding}; +{100 * gains[0]:.0f} points would have shown in {percent(seen)}" if seen == seen else finding
