@@ -13,11 +13,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mathb_kit.errors import MathbError
 from mathb_kit.lab.checkpoints import usage_of, write_checkpoint
 from mathb_kit.lab.objectives import Objective, get_objective
-from mathb_kit.lab.prompts import problem_source, training_problems
+from mathb_kit.lab.prompts import problem_source, problems_key, training_problems
 from mathb_kit.lab.run_folder import RunFolder, read_recipe
 from mathb_kit.lab.settings import TrainingSettings
 from mathb_kit.lab.trainer import Training, rollout_engine
@@ -25,7 +26,13 @@ from mathb_kit.models.model import Model
 from mathb_kit.models.registry import get_model
 from mathb_kit.places import lab_root
 from mathb_kit.problems.problem import Problem
+from mathb_kit.problems.registry import registry
 from mathb_kit.sampling.transformers_engine import load_checkpoint
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from mathb_kit.sampling.transformers_engine import TransformersEngine
 
 Problems = str | os.PathLike[str] | Sequence[Problem]
 
@@ -115,7 +122,7 @@ class Run:
             return folder.path
         with folder:
             engine = rollout_engine(model, (network, tokenizer), settings.max_tokens, device)
-            record = Training(engine, *parts, objective, settings, folder).fit()
+            record = Training(engine, *parts, objective, settings, folder, _teacher(objective, engine)).fit()
             write_checkpoint(folder.path, network, tokenizer, usage_of(model, model.name, [source]), recipe, record)
             folder.clean()
         return folder.path
@@ -138,6 +145,10 @@ class Run:
             "kind": "rl", "objective": objective.name, "coefficients": objective.coefficients(), "base": model.name,
             "base_key": model.key(), "on": problem_source(self.on), "training": asdict(self._settings(learning_rate)),
         }  # fmt: skip
+        if rules := objective.rules():
+            recipe["rules"] = rules
+        if not (isinstance(self.on, str) and self.on in registry()):  # what a file's name or a set's part does not say
+            recipe["on_key"] = problems_key(training_problems(self.on)[0])
         return recipe | ({} if self.validate_on is None else {"validate_on": problem_source(self.validate_on)})
 
     def _divided(
@@ -179,6 +190,23 @@ def train(
         MathbError: see `Run.train`.
     """
     return Run.of(objective, base, on=on, to=to, validate_on=validate_on, **settings).train()
+
+
+def _teacher(objective: Objective, engine: TransformersEngine) -> PreTrainedModel | None:
+    """The objective's teacher on the policy's device.
+
+    Raises:
+        MathbError: it splits text into other tokens than the policy.
+    """
+    if objective.teacher is None:
+        return None
+    network, tokenizer = load_checkpoint(replace(get_model(objective.teacher), dtype="float32"))
+    if tokenizer.get_vocab() != engine.tokenizer.get_vocab():
+        raise MathbError(
+            f"The teacher {objective.teacher} and the policy {engine.model.name} have different tokens, so the one "
+            "cannot score what the other sampled; name a teacher of the same family."
+        )
+    return network.to(engine.device).eval().requires_grad_(False)
 
 
 def _model(base: str | os.PathLike[str] | Model) -> Model:
