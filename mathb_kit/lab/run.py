@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -127,6 +128,11 @@ class Run:
             folder.clean()
         return folder.path
 
+    def key(self) -> str:
+        """A hash of all that the weights hang on; the learning rate must be given."""
+        recipe = json.dumps(self._recipe(self.settings.learning_rate), sort_keys=True)
+        return hashlib.sha256(recipe.encode()).hexdigest()[:12]
+
     def _settings(self, learning_rate: float | None) -> TrainingSettings:
         """The settings with everything that hangs on objective and base."""
         given = self.settings
@@ -147,6 +153,8 @@ class Run:
         }  # fmt: skip
         if rules := objective.rules():
             recipe["rules"] = rules
+        if objective.teacher:
+            recipe["teacher_key"] = get_model(objective.teacher).key()
         if not (isinstance(self.on, str) and self.on in registry()):  # what a file's name or a set's part does not say
             recipe["on_key"] = problems_key(training_problems(self.on)[0])
         return recipe | ({} if self.validate_on is None else {"validate_on": problem_source(self.validate_on)})

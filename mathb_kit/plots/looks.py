@@ -25,6 +25,7 @@ INK = "#4a6b82"
 MARKERS = "osD^vPX*<>pdh"
 # Of what is trained from the first shipped base: markers that neither it nor a shipped model tuned from it has.
 _TRAINED = "sDvP*<pd8H"
+_TURN = 3
 _SOLID = "-"
 _DASHES = ((0, (5, 2)), (0, (1, 1.4)), (0, (5, 1.5, 1, 1.5)), (0, (8, 1.5)))
 # Hue (degrees) and lightness (of 100) beside a base's, for the models tuned from it.
@@ -60,7 +61,9 @@ def look_of(names: Sequence[str], among: Sequence[str] | None = None) -> dict[st
         order = [*among, *(name for name in others if name not in among)]
         for name in others:
             place = order.index(name)
-            looks[name] = _by_place(place + 1) | {"marker": _TRAINED[place % len(_TRAINED)]}
+            # Past the last colour the markers go on from another one, so that no pair of the two comes again.
+            turned = place + _TURN * (place // len(PALETTE))
+            looks[name] = _by_place(place + 1) | {"marker": _TRAINED[turned % len(_TRAINED)]}
     elif looks:
         looks = _with_unregistered(sorted(others), looks)
     else:

@@ -207,7 +207,7 @@ def test_a_reference_that_was_reset_is_where_it_was_after_a_stop(tmp_path, monke
     objective = replace(OBJECTIVES["prorl"], reference_reset=2)
     settings = {"prompts": 4, "group": 4, "learning_rate": 1e-3, "tokens": 10**9}
     whole = read_log(train(objective, steps=4, to=tmp_path / "whole", **settings))
-    assert whole["kl"].iloc[0] < 1e-6 and whole["kl"].iloc[1] > 1e-4 and whole["kl"].iloc[2] < 1e-6
+    assert whole["kl"].iloc[0] < 1e-6 and whole["kl"].iloc[1] > 1e-6 and whole["kl"].iloc[2] < 1e-6
     from mathb_kit.lab.trainer import Training
 
     original, calls = Training.step, []

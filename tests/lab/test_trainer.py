@@ -19,13 +19,13 @@ from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
 from mathb_kit.grading import grade
 from mathb_kit.lab import collecting, scoreboard, scoring, trainer, update
+from mathb_kit.lab.board import load_scoreboard
 from mathb_kit.lab.objectives import Batch, Objective, TokenReward, get_objective
 from mathb_kit.lab.objectives.batch import policy_gradient
 from mathb_kit.lab.prompts import training_problems, written_solutions
 from mathb_kit.lab.rollouts import Rollouts
 from mathb_kit.lab.run import train
 from mathb_kit.lab.run_folder import read_log
-from mathb_kit.lab.scoreboard import load_scoreboard
 from mathb_kit.lab.scoring import completion_mask, hidden_states, tabulate
 from mathb_kit.lab.token_reward import TokenRewardModel
 from mathb_kit.lab.update import Policy
