@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from mathb_kit.lab.packed_scoring import packed_batches, packed_log_probs
 from mathb_kit.lab.rollouts import Rollouts
 from mathb_kit.sampling.threads import in_threads
+from mathb_kit.sampling.weights import is_small_llama
 
 if TYPE_CHECKING:
     import torch
@@ -49,7 +51,8 @@ def each_batch(
     network: PreTrainedModel, rollouts: Rollouts, rows: Sequence[int], work: Callable[[list[int]], Made]
 ) -> Iterator[tuple[list[int], Made]]:
     """Every batch of these rows, in order, with what ``work`` makes of it; on processors side by side in threads."""
-    pieces = batches(rollouts, rows, network.device)
+    shared = is_small_llama(network)
+    pieces = (packed_batches if shared else batches)(rollouts, rows, network.device)
     if network.device.type == "cpu":
         return in_threads(lambda batch, _: work(batch), pieces)
     return ((batch, work(batch)) for batch in pieces)
@@ -65,6 +68,8 @@ def token_log_probs(
     """
     import torch
 
+    if is_small_llama(network):
+        return packed_log_probs(network, rollouts, rows, entropy)
     ids, starts = _padded(rollouts, rows, network.device)
     first = int(starts.min()) - 1
     kept = torch.arange(first, ids.shape[1] - 1, device=ids.device)
