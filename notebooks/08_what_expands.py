@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 08 · What expands? The scoreboard, read critically
 #
-# Several objectives and methods that claim to expand, one base, the same number of sampled tokens, learning rates
-# chosen alike, several seeds, the last checkpoint. Which of them reaches problems that its base does not, and how much of what the board says
-# can it bear?
+# Several objectives and methods that claim to expand, one base, the same number of sampled tokens, learning rates chosen
+# alike, several seeds, the last checkpoint. Which of them reaches problems that its base does not, and how much of what
+# the board says can it bear?
 #
 # **You will see** everything that was tried; the board with intervals, and a frozen base beside every number; what a
 # board of this size could *not* have seen; the same rows at matched pass@1; two controls; and a template for an
@@ -30,7 +30,7 @@ from mathb_kit.lab.objectives import Objective
 from mathb_kit.lab.result import finished_or_quick
 from mathb_kit.lab.tuning import at_limit, by_rate
 from mathb_kit.plots.scoreboard import plot_learning_rates, plot_plane, plot_scores
-from mathb_kit.sentences import percent, you_should_see
+from mathb_kit.sentences import percent, titles, you_should_see
 from mathb_kit.sentences.scoreboard import (
     composition_sentences,
     distillation_sentence,
@@ -59,7 +59,7 @@ print(f"{board.name}: {note}\n{len(board.problems)} held-out problems, plan {boa
 
 # %%
 rates = by_rate(result.tried)
-figure = plot_learning_rates(rates, title="Validation reward by learning rate")
+figure = plot_learning_rates(rates, title=titles.rates_title(rates, note))
 caption = (
     f"Mean of the last three validations by learning rate, {rates['seeds'].max()} runs each ({note}); a ring marks the "
     "choice."
@@ -87,7 +87,10 @@ you_should_see(
 final = scores.score_table(result)
 matched = scores.score_table(result, "matched")
 mb.plots.write_csv(matched, folder / "08_matched.csv", float_format="%.6g")
-figure = plot_scores(final, matched if len(matched) else None, title=f"What each objective gains and loses, k = {k:,}")
+told = reading.comparisons(result)
+about = f"k = {k:,}; dashed: a frozen base; hollow: stopped at matched pass@1; lines: 95 %"
+title = titles.board_title(told, about, note)
+figure = plot_scores(final, matched if len(matched) else None, title=title)
 caption = (
     f"Same budget ({note}), {len(board.problems)} held-out problems, k = {k:,}. Dashed: a frozen base. Hollow: the "
     "same runs stopped at matched pass@1. Gains: bootstrap over problems and seeds; rates: Clopper-Pearson over "
@@ -115,8 +118,8 @@ show_table(tokens.mean().round().astype(int).reset_index())
 you_should_see(*expands_sentences(result))
 
 # %% [markdown]
-# In the list before, "more than" and "less than" are said only where the 95 % interval of the difference from the null leaves out 0. That
-# is the reading of most papers. The next section asks what it is worth.
+# In the list before, "more than" and "less than" are said only where the 95 % interval of the difference from the null
+# leaves out 0. That is the reading of most papers. The next section asks what it is worth.
 #
 # **Exercise.** An objective shows Expansion 3 of 48 and a frozen base 2 of 48. Its authors report "6 % of previously
 # unsolvable problems". What do you ask?
@@ -137,8 +140,7 @@ you_should_see(*expands_sentences(result))
 # The differences from the frozen base that all these words rest on:
 
 # %%
-told = reading.comparisons(result)
-title = "Differences from a frozen base, drawn afresh"
+title = titles.board_title(told, f"every row less a frozen base, drawn afresh; lines: 95 %, {scores.INTERVAL}", note)
 figure = mb.plots.plot_differences(told, by="row", panel="question", x_label="difference", title=title)
 caption = (
     f"Every row less a frozen base: gain of pass@1, Expansion and Shrinkage beyond the null ({note}). Bars: 95 %, "
@@ -213,13 +215,16 @@ you_should_see(
 )  # fmt: skip
 
 # %% [markdown]
-# Every run as a point: to the right is sharper, upwards is wider. A base drawn again and again shows how much of the
-# height is luck.
+# Every row as the mean of its runs: to the right is sharper, upwards is wider. A base drawn again and again (grey)
+# shows how much of the height is luck.
 
 # %%
 runs = scores.by_run(result)
-figure = plot_plane(runs, k=k, title="Sharper or wider?")
-caption = f"Every run and every draw of the base ({note}). Hollow: stopped at matched pass@1."
+figure = plot_plane(runs, k=k, title=titles.plane_title(runs, note))
+caption = (
+    f"Means over the runs of each row ({note}); lines: lowest to highest run; grey: the range of the base's draws. "
+    "Hollow: stopped at matched pass@1."
+)
 mb.save_figure(figure, runs, folder, "08_plane", caption)
 print(caption)
 

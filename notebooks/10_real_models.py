@@ -30,6 +30,7 @@ from mathb_kit.sentences import (
     pair_sentences,
     percent,
     settings_sentence,
+    titles,
     you_should_see,
 )
 from mathb_kit.sentences.real import (
@@ -63,9 +64,8 @@ def write(table, name):
 
 # %%
 pair = real.real_pair()
-figure = plot_beside_null(
-    pair.expansion, base=pair.base, tuned=pair.tuned, title="Reached, of what k attempts of the base miss (MATH-500)"
-)
+title = titles.pair_title(pair, "MATH-500", notes["pair"])
+figure = plot_beside_null(pair.expansion, base=pair.base, tuned=pair.tuned, title=title)
 caption = (
     f"Of the MATH-500 problems that k attempts of {pair.base} miss: the share that k attempts of {pair.tuned} reach, "
     f"and k other attempts of the frozen base, in expectation over all ways to choose them ({notes['pair']}). Bands: "
@@ -128,7 +128,7 @@ for row in pair.newly_reached.itertuples():
 
 # %%
 curves = real.pair_curves()
-figure = mb.plot_pass_at_k(curves, by="name", title="pass@k on MATH-500")
+figure = mb.plot_pass_at_k(curves, by="name", title=titles.crossing_title(pair, curves, "MATH-500", notes["pair"]))
 caption = (
     f"Mean pass@k on MATH-500 of {pair.base} and {pair.tuned} ({notes['pair']}). Bands: 95 %, "
     f"{curves['interval'].iloc[0]}."
@@ -148,7 +148,7 @@ you_should_see(crossing_sentence(pair))
 # %%
 ranking = real.otis_ranking()
 label = "reached by 8 attempts of what 8 others miss"
-figure = plot_ranking(ranking, null_label=label, title="OTIS Mock AIME: pass@1, and each model's own null")
+figure = plot_ranking(ranking, null_label=label, title=titles.null_title(ranking, "OTIS Mock AIME", notes["otis"]))
 caption = (
     "pass@1 on 45 OTIS Mock AIME problems of the runs with 16 attempts, and what a frozen model reaches of its own "
     f"misses at k = 8 ({notes['otis']}). Lines: 95 %, problems as a sample, BCa bootstrap."
@@ -168,8 +168,9 @@ pairs = real.otis_pairs()
 for compared, says in pairs:
     print(f"{compared.tuned} beside {compared.base}: {says}")
 beyond = real.beyond_frozen([compared for compared, _ in pairs])
+title = titles.beyond_title(beyond, "pairs", notes["otis"])
 figure = plot_differences(
-    beyond, by="name", x_label="reached beyond the frozen base, share of what it misses", title="Beyond the frozen base"
+    beyond, by="name", x_label="reached beyond the frozen base, share of what it misses", title=title
 )
 caption = (
     "What the tuned model reaches of what k attempts of the base miss, less what k other attempts of the frozen base "
@@ -188,7 +189,7 @@ you_should_see(beyond_sentence(beyond))
 
 # %%
 curves = real.pythia_curves()
-figure = mb.plot_pass_at_k(curves, by="name", title="Pythia on 128 MATH problems, up to 10,000 attempts")
+figure = mb.plot_pass_at_k(curves, by="name", title=titles.top_title(curves, "128 MATH problems", notes["pythia"]))
 caption = (
     f"Mean pass@k of Pythia models on 128 MATH problems ({notes['pythia']}). Bands: 95 %, {curves['interval'].iloc[0]}."
 )
@@ -215,7 +216,7 @@ you_should_see(replay_sentence(replayed))
 
 # %%
 forecasts = real.forecasts()
-figure = plot_forecasts(forecasts, title="pass@10,000 foretold from the first attempts")
+figure = plot_forecasts(forecasts, title=titles.forecast_title(forecasts, notes["pythia"]))
 caption = (
     "Share of 128 MATH problems solved in 10,000 attempts, foretold from the first 100 or 1,000 attempts (in five "
     f"random orders each), against what came true ({notes['pythia']}). Lines: 95 % prediction intervals, empirical "
@@ -244,8 +245,9 @@ you_should_see(held_out_sentence(held_out))
 
 # %%
 stages = real.beyond_frozen(real.stage_pairs())
+title = titles.beyond_title(stages, "RL stages", notes["stages"])
 figure = plot_differences(
-    stages, by="name", x_label="reached beyond frozen SFT, share of what it misses", title="RL beyond SFT, 30 problems"
+    stages, by="name", x_label="reached beyond frozen SFT, share of what it misses", title=title
 )
 caption = (
     "What RLVR reaches of what 4 attempts of SFT miss, less what 4 other attempts of the frozen SFT model reach, on 30 "

@@ -16,7 +16,6 @@ are empty, its tokens the solutions'.
 
 from __future__ import annotations
 
-import copy
 import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import Grader
 from mathb_kit.lab.collecting import Clock, Collector
+from mathb_kit.lab.lora import Start, trained_part
 from mathb_kit.lab.objectives import Batch, Objective
 from mathb_kit.lab.objectives.batch import kl_estimate
 from mathb_kit.lab.objectives.oreal import keep_pairs
@@ -55,7 +55,7 @@ def rollout_engine(
 
     Args:
         model: says how the network is prompted.
-        loaded: the network that will be trained, in 32 bit, and its tokenizer.
+        loaded: the network that will be trained, in 32 bit or with an adapter that is, and its tokenizer.
         max_tokens: token limit of an attempt.
         device: ``cpu``, ``cuda``; a GPU if there is one.
     """
@@ -76,6 +76,7 @@ class Training:
         objective: what is optimised.
         settings: with updates, learning rate and token limit given.
         folder: entered, so that no other process trains there.
+        checkpointing: whether activations are computed again in the backward pass.
         teacher: the objective's, with the policy's tokenizer, on its device.
     """
 
@@ -85,14 +86,15 @@ class Training:
     objective: Objective
     settings: TrainingSettings
     folder: RunFolder
+    checkpointing: bool = False
     teacher: PreTrainedModel | None = None
 
     def __post_init__(self) -> None:
         self.network = self.engine.network
         # Before a state is loaded: the distance from the base is that from where the run began, not from where it is
         # taken up again.
-        self.reference = copy.deepcopy(self.network).requires_grad_(False)
-        self.policy = Policy(self.network, self.objective, self.settings.learning_rate)
+        self.reference = Start(self.network)
+        self.policy = Policy(self.network, self.objective, self.settings.learning_rate, self.checkpointing)
         self.reward_model = None
         if settings := self.objective.token_reward:
             self.reward_model = TokenRewardModel(self.network, settings, self.settings.learning_rate)
@@ -103,7 +105,7 @@ class Training:
             self.sampled, self.idle = state["sampled"], state["idle"]
             self.collector.solved = state.get("solved", {})
             if state.get("reference"):
-                self.reference.load_state_dict(state["reference"])
+                self.reference.load(state["reference"])
             if self.reward_model:
                 self.reward_model.load(state["reward_model"])
 
@@ -151,7 +153,7 @@ class Training:
             "sampled": self.sampled,
             "idle": self.idle,
             "solved": self.collector.solved,
-            "reference": self.reference.state_dict() if self.objective.reference_reset else None,
+            "reference": self.reference.state() if self.objective.reference_reset else None,
             "policy": self.policy.state(),
             "reward_model": self.reward_model.state() if self.reward_model else None,
         }
@@ -173,7 +175,7 @@ class Training:
         if self.settings.validate and step % self.settings.validate == 0:
             row["validation"] = self._validate(grader)
         if self.objective.reference_reset and step % self.objective.reference_reset == 0:
-            self.reference.load_state_dict(self.network.state_dict())
+            self.reference.load(trained_part(self.network))
         self._complain_without_gradient(step, row)
         return {"step": step, **row, "sampled_tokens": self.sampled, **clock.seconds}
 
@@ -186,9 +188,12 @@ class Training:
         # differently, and a ratio must be exactly 1 where the policy has not moved yet.
         old, entropies = tabulate(self.network, rollouts, everything, entropy=True)
         mask = completion_mask(rollouts, str(self.network.device))
-        # For the log one attempt per group says enough about the distance from the base.
-        rows = everything if self.objective.reference else [rollouts.groups.index(g) for g in set(rollouts.groups)]
-        (base,) = tabulate(self.reference, rollouts, rows)
+        # For the log one attempt per group says enough about the distance from the base; of texts that the policy did
+        # not sample it says nothing.
+        rows = [] if self.objective.supervised else [rollouts.groups.index(g) for g in set(rollouts.groups)]
+        rows = everything if self.objective.reference else rows
+        with self.reference.network() as network:
+            (base,) = tabulate(network, rollouts, rows)
         distance = (kl_estimate(old[rows], base[rows]) * mask[rows]).sum() / mask[rows].sum()
         teacher = tabulate(self.teacher, rollouts, everything)[0] if self.teacher else None
         entropy = (entropies * mask).sum() / mask.sum()

@@ -1,8 +1,9 @@
 """Log-probabilities of rollouts under a small Llama, each prompt read once for all attempts that share it.
 
-At the miniature's size a prompt is as long as an attempt and 8 or 16 attempts share it, so that most of what the
-network's own forward computes are copies of prompts, and padding. Here only tokens that count go through the matrices,
-packed side by side; attention alone works on padded tables. Numbers and gradients are the network's own up to rounding.
+Large networks have `mathb_kit.lab.packing`. At the miniature's size a prompt is as long as an attempt and 8 or 16
+attempts share it, so that most of what the network's own forward computes are copies of prompts, and padding. Here only
+tokens that count go through the matrices, packed side by side; attention alone works on padded tables. Numbers and
+gradients are the network's own up to rounding.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _TOKENS_AT_ONCE = 2048  # of attempts, padding included: near the processor's cache, and some batches for every thread
 
 
-def packed_batches(rollouts: Rollouts, rows: Sequence[int], device: torch.device) -> Iterator[list[int]]:
+def small_batches(rollouts: Rollouts, rows: Sequence[int]) -> Iterator[list[int]]:
     """The rows, sorted by the length of their completions and cut into batches."""
     batch: list[int] = []
     for row in sorted(rows, key=lambda row: (len(rollouts.completions[row]), rollouts.groups[row])):
@@ -35,7 +36,7 @@ def packed_batches(rollouts: Rollouts, rows: Sequence[int], device: torch.device
         yield batch
 
 
-def packed_log_probs(
+def small_log_probs(
     network: LlamaForCausalLM, rollouts: Rollouts, rows: Sequence[int], entropy: bool = False
 ) -> list[Tensor]:
     """As `mathb_kit.lab.scoring.token_log_probs`; 0 at padding.
