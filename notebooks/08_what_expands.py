@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 08 · What expands? The scoreboard, read critically
 #
-# Several objectives and methods that claim to expand, one base, the same number of sampled tokens, learning rates chosen
-# alike, several seeds, the last checkpoint. Which of them reaches problems that its base does not, and how much of what
-# the board says can it bear?
+# Several objectives and methods that claim to expand, one base, the same number of sampled tokens, learning rates
+# chosen alike, several seeds, the last checkpoint. Which of them reaches problems that its base does not, and how much
+# of what the board says can it bear?
 #
 # **You will see** everything that was tried; the board with intervals, and a frozen base beside every number; what a
 # board of this size could *not* have seen; the same rows at matched pass@1; two controls; and a template for an
