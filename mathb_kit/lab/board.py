@@ -115,20 +115,8 @@ class Scoreboard(Settings):
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
         """The held-out problems, in no shipped set and in no other board's training, with golds beyond guessing."""
-        rng = random.Random(self.held_out.seed)
         taken = evaluation_statements() | {problem.statement for problem in load_problems(self.on)}
-        drawn: dict[str, Problem] = {}
-        for level, count in self.held_out.levels.items():
-            for family in FAMILIES:
-                wanted = len(drawn) + count
-                while len(drawn) < wanted:
-                    exercise = draw_exercise(rng, family, level)
-                    if exercise.statement not in taken and exercise.gold >= HARD_GOLD:
-                        drawn.setdefault(exercise.statement, Problem(
-                            "mini-board", f"{len(drawn):03d}", exercise.statement, str(exercise.gold),
-                            {"family": family, "level": level},
-                        ))  # fmt: skip
-        return tuple(drawn.values())
+        return draw_problems("mini-board", self.held_out, taken)
 
     def rows_of(self, only: Collection[str] = ()) -> dict[str, BoardRow]:
         """The rows to run: those named, ``all``, or the default ones; the yardstick is always among them.
@@ -147,6 +135,23 @@ class Scoreboard(Settings):
     def base_of(self, row: str) -> str:
         """The initial policy of a row, or of a model that stands beside the rows."""
         return (self.rows[row].base if row in self.rows else None) or self.base
+
+
+def draw_problems(name: str, wanted: HeldOut, taken: Collection[str]) -> tuple[Problem, ...]:
+    """Problems of the miniature's generator, each statement once and none of ``taken``, with golds beyond guessing."""
+    rng = random.Random(wanted.seed)
+    drawn: dict[str, Problem] = {}
+    for level, count in wanted.levels.items():
+        for family in FAMILIES:
+            enough = len(drawn) + count
+            while len(drawn) < enough:
+                exercise = draw_exercise(rng, family, level)
+                if exercise.statement not in taken and exercise.gold >= HARD_GOLD:
+                    drawn.setdefault(exercise.statement, Problem(
+                        name, f"{len(drawn):03d}", exercise.statement, str(exercise.gold),
+                        {"family": family, "level": level},
+                    ))  # fmt: skip
+    return tuple(drawn.values())
 
 
 def load_scoreboard(quick: bool = False) -> Scoreboard:

@@ -1,6 +1,6 @@
 """What a scoreboard can see, before anything is sampled: by the planner of the statistics, from a pilot of the base.
 
-The pilot (``pilot.csv``) are attempts of the base at other problems of the same levels; from its success rates follows
+The pilot (``pilot.csv``, made by ``bench/pilot.py``) are attempts of the base at other problems of the same levels; from its success rates follows
 how many held-out problems a reference draw leaves unsolved (D), what fresh draws of the base reach of them, and which
 gain in Expansion the exact test shows with so many runs beside so many draws.
 """
@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mathb_kit.errors import MathbError
-from mathb_kit.lab.board import Scoreboard
+from mathb_kit.evaluation import evaluate
+from mathb_kit.lab.board import HeldOut, Scoreboard, draw_problems
+from mathb_kit.models import get_model
+from mathb_kit.problems import load_problems
 from mathb_kit.statistics.redraw_power import RedrawDesign, detectable_expansion, expansion_power, problems_needed
 from mathb_kit.statistics.success_rates import SuccessRates, chances_within, fit_success_rates
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 PILOT = Path(__file__).with_name("pilot.csv")
 GAIN = 0.05
 _COPIES = 10
+_PILOT_SEED = 107
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,26 @@ def held_out_rates(board: Scoreboard, pilot: pd.DataFrame) -> SuccessRates:
     return fit_success_rates(pd.concat(parts)[["n", "c"]], refits=0)
 
 
+def make_pilot(board: Scoreboard, each: int) -> pd.DataFrame:
+    """Try the base at problems of the board's levels that are none of its own, ``each`` of a family and level.
+
+    Returns:
+        problem, level, family, n, c.
+    """
+    import pandas as pd
+
+    wanted = HeldOut(seed=_PILOT_SEED, levels=dict.fromkeys(board.held_out.levels, each))
+    taken = {problem.statement for problem in [*board.problems, *load_problems(board.on)]}
+    problems = draw_problems("mini-board-pilot", wanted, taken)
+    outcomes = evaluate(get_model(board.base), problems, board.plan, draw="pilot").outcomes
+    about = pd.DataFrame([(p.key, p.meta["level"], p.meta["family"]) for p in problems],
+                         columns=["problem", "level", "family"])  # fmt: skip
+    table = about.merge(outcomes[["problem", "n", "c"]], on="problem")
+    return table.assign(problem=table["problem"].str.extract(r"/(\d+)", expand=False))
+
+
 def read_pilot(file: Path = PILOT) -> pd.DataFrame:
     """The committed pilot: problem, level, family, n, c."""
     import pandas as pd
 
-    return pd.read_csv(file)
+    return pd.read_csv(file, dtype={"problem": str})
