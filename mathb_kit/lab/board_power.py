@@ -1,8 +1,8 @@
 """What a scoreboard can see, before anything is sampled: by the planner of the statistics, from a pilot of the base.
 
-The pilot (``pilot.csv``, made by ``bench/pilot.py``) are attempts of the base at other problems of the same levels; from its success rates follows
-how many held-out problems a reference draw leaves unsolved (D), what fresh draws of the base reach of them, and which
-gain in Expansion the exact test shows with so many runs beside so many draws.
+The pilot (``pilot.csv``, made by ``bench/pilot.py``) are attempts of the base at other problems of the same levels;
+from its success rates follows how many held-out problems a reference draw leaves unsolved (D), what fresh draws of the
+base reach of them, and which gain in Expansion the exact test shows with so many runs beside so many draws.
 """
 
 from __future__ import annotations
