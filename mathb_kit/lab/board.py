@@ -50,6 +50,8 @@ class CompositionSettings(Settings):
 
     rows: tuple[str, ...]
     seeds: tuple[int, ...]
+    prompts: int
+    group: int
     parts: int
     trained_on: tuple[int, ...]
     careful: float

@@ -136,8 +136,8 @@ def run_composition(bench: Bench) -> pd.DataFrame:
     bases = {name: make_base(board, world.chained) for name, world in settings.worlds.items()}
     runs = {
         (name, row, seed): Run.of(
-            board.rows[row].objective, bases[name], on=str(on), tokens=world.tokens, seed=seed, prompts=board.prompts,
-            group=board.group, learning_rate=settings.learning_rate,
+            board.rows[row].objective, bases[name], on=str(on), tokens=world.tokens, seed=seed,
+            prompts=settings.prompts, group=settings.group, learning_rate=settings.learning_rate,
         )
         for name, world in settings.worlds.items()
         for row in settings.rows
