@@ -70,7 +70,7 @@ def test_a_frozen_rate_is_read_and_holds_for_its_very_settings_alone(monkeypatch
     again = tuning.tune(bench)
     assert not asked or not any(asked) and set(again["row"]) == {"grpo", "raft"}
     assert tuning.not_frozen(bench) == []
-    for change in ({"tokens": 10}, {"tuning_seeds": (101, 103)}, {"group": 8}, {"prompts": 4}, {"validate_every": 5}):
+    for change in ({"tokens": 10}, {"tuning_seeds": (101, 103)}, {"group": 8}, {"prompts": 4}, {"validate_every": 7}):
         assert tuning.not_frozen(bench_of(["grpo", "raft"], **change)) == ["grpo", "raft"], change
     rows = {**BOARD.rows, "raft": BOARD.rows["raft"].model_copy(update={"updates": 3})}
     assert tuning.not_frozen(bench_of(["grpo", "raft"], rows=rows)) == ["raft"]
@@ -81,7 +81,7 @@ def test_whatever_a_run_hangs_on_is_in_the_name_of_its_folder():
     names = {bench.run("grpo", 1e-3, 1).folder.name, bench.run("grpo", 1e-4, 1).folder.name,
              bench.run("grpo", 1e-3, 2).folder.name, bench.run("grpo", 1e-3, 1, steps=5).folder.name,
              *(bench_of(["grpo"], **change).run("grpo", 1e-3, 1).folder.name
-               for change in ({"tokens": 10}, {"group": 8}, {"prompts": 4}, {"validate_every": 5}))}  # fmt: skip
+               for change in ({"tokens": 10}, {"group": 8}, {"prompts": 4}, {"validate_every": 7}))}  # fmt: skip
     assert len(names) == 8
 
 
