@@ -46,7 +46,7 @@ def batch_of(log_probs, rewards, groups, **more):
 
 def test_the_board_holds_what_was_asked_for_and_keeps_its_problems_out_of_training():
     default = BOARD.rows_of()
-    assert {"grpo", "raft", "pass-at-k", "oreal", "oreal-released", "distillation"} <= set(default)
+    assert {"grpo", "raft", "oreal", "oreal-released", "distillation"} <= set(default)
     assert set(default) | set(OBJECTIVES) <= set(BOARD.rows)  # every objective can be asked for
     for row in BOARD.rows.values():
         get_objective(row.objective)

@@ -1,11 +1,17 @@
 """Learning rates: a grid that widens until the best lies inside, on validation alone, frozen under its settings."""
 
+import json
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
-from mathb_kit.lab import tuning
+from mathb_kit.lab import scoreboard, tuning
 from mathb_kit.lab.board import load_scoreboard
+from mathb_kit.lab.practice import solution_prefix
 from mathb_kit.lab.scoreboard import Bench
+from mathb_kit.plan import Plan
+from mathb_kit.problems import load_problems
 
 BOARD = load_scoreboard()
 
@@ -95,3 +101,44 @@ def test_seeds_of_a_rate_are_summed_up_by_hand():
         2, pytest.approx(0.3), 0.2, 0.4, True
     ]  # fmt: skip
     assert not table.loc[1e-3, "chosen"] and table.loc[1e-4, "edge"]
+
+
+def test_hard_queries_are_those_without_a_right_attempt_and_are_paid_for(monkeypatch):
+    asked = []
+
+    def tries(model, problems, plan, draw):
+        asked.append((model.name, plan, draw))
+        counts = [i % 3 for i in range(len(problems))]
+        rows = [(problem.key, plan.n_max, c, 300) for problem, c in zip(problems, counts)]
+        return SimpleNamespace(outcomes=pd.DataFrame(rows, columns=["problem", "n", "c", "tokens"]))
+
+    monkeypatch.setattr(scoreboard, "evaluate", tries)
+    bench = bench_of(["pope"], tokens=100_000)
+    run = bench.run("pope", 1e-3, 1)
+    assert asked == [("mini-base-1", Plan.fixed(8), "filter")]
+    kept = list(load_problems(run.on))
+    tried = int(100_000 / 2 / (8 * BOARD.cost.tokens_per_attempt))
+    assert len(kept) == -(-tried // 3) and all(problem.meta["level"] for problem in kept)
+    assert run.settings.tokens == 100_000 - 300 * tried and run.validate_on == BOARD.on
+    for problem in kept:  # what the rule needs of them came along
+        assert solution_prefix(problem, 0.25).startswith("Carefully: ")
+
+
+def test_a_teachers_right_attempts_are_the_solutions_that_a_row_learns_from(monkeypatch):
+    teachers = []
+    monkeypatch.setattr(
+        scoreboard, "evaluate", lambda model, problems, plan, draw: teachers.append((model.name, plan, draw))
+    )
+
+    def export(answers, problems, path, most):
+        rows = [{"id": p.id, "problem": p.statement, "answer": p.gold, "solution": "Columns"} for p in problems[:40]]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    monkeypatch.setattr(scoreboard, "export_solutions", export)
+    bench = bench_of(["off-policy-distillation"])
+    run = bench.run("off-policy-distillation", 1e-3, 1)
+    assert teachers == [("mini-distilled-1", Plan.fixed(4), "teaching")]
+    held_out = {problem.statement for problem in list(load_problems(BOARD.on))[::10]}
+    learnt = list(load_problems(run.on))
+    assert len(learnt) == 40 and not held_out & {problem.statement for problem in learnt}
+    assert run.settings.tokens == BOARD.tokens  # the teacher's own tokens are not the row's
