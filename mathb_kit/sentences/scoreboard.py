@@ -56,9 +56,9 @@ def board_power_sentence(board: Scoreboard) -> str:
     return (
         f"What can be seen: of {power.problems} held-out problems the base's first draw should leave {power.unsolved} "
         f"unsolved in {board.plan.n_max:,} attempts (D), and a fresh draw of it reach {percent(power.frozen)} of D. "
-        f"{seeds} {_plural('run', seeds)} beside {draws} {_plural('draw', draws)} show an Expansion of {GAIN:.0%} of D "
-        f"in {percent(power.power)} of such boards, {shows}. One run alone shows {alone}. {GAIN:.0%} would need a D of "
-        f"{power.needed:,}."
+        f"{seeds} {_plural('run', seeds)} beside {draws} {_plural('draw', draws)} show an Expansion of {percent(GAIN)} "
+        f"of D in {percent(power.power)} of such boards, {shows}. One run alone shows {alone}. {percent(GAIN)} would "
+        f"need a D of {power.needed:,}."
     )
 
 

@@ -20,7 +20,7 @@ from mathb_kit.lab.board import load_scoreboard
 from mathb_kit.lab.objectives import OBJECTIVES, Batch, get_objective
 from mathb_kit.lab.objectives.oreal import oreal_every_token, oreal_not_reshaped
 from mathb_kit.lab.objectives.policy_gradient import grpo_early
-from mathb_kit.lab.result import Result, read_result, run_scoreboard
+from mathb_kit.lab.result import Result, others_tokens, read_result, run_scoreboard
 from mathb_kit.lab.run import Run, train
 from mathb_kit.lab.run_folder import read_log
 from mathb_kit.lab.scoreboard import Bench
@@ -160,6 +160,9 @@ def test_what_a_board_cannot_have_seen_follows_from_its_problems_seeds_and_rows(
     for question in ("Expansion", "Shrinkage"):
         assert table.loc[("grpo", question), ["shows_half", "shows_mostly"]].min() >= d - 1e-9
     assert "Expansion of raft (more)" in words.verdicts_sentence(result)
+    grpo, raft = words.expands_sentences(result)
+    assert "raft (5 runs)" in raft and "it reaches more than a frozen base, for all rows at once" in raft
+    assert "it is not told apart from a frozen base (p = 1," in grpo
     told = " ".join(words.limits_sentences(result))
     # By hand: 48 - 24 left to gain; no draw expands, and 0.025 is the chance of one problem or more at p = 0.053 %.
     assert "reaches 24 of 48 problems" in told and "more than 24 or shrink by more than 24" in told
@@ -218,6 +221,15 @@ def test_the_interval_of_a_difference_agrees_with_the_normal_one_and_never_close
     # 48 problems without any difference: up to 1 - 0.025 ** (1/48) of them may differ, one way or the other.
     same = np.zeros((5, 48))
     assert difference_over_runs(same, same) == pytest.approx((0, -(1 - 0.025 ** (1 / 48)), 1 - 0.025 ** (1 / 48)))
+
+
+def test_what_others_wrote_or_scored_for_a_run_is_counted_apart():
+    guided = pd.DataFrame({"reward": [0.1, 0.2], "sampled_tokens": [100, 200], "given_tokens": [3, 4]})
+    assert others_tokens(guided) == 7
+    taught = guided.drop(columns="given_tokens").assign(teacher_tokens=[100, 100])
+    assert others_tokens(taught) == 200 and others_tokens(guided[["reward", "sampled_tokens"]]) == 0
+    supervised = pd.DataFrame({"reward": [None, None], "sampled_tokens": [100, 200]})
+    assert others_tokens(supervised) == 200
 
 
 def test_a_result_is_read_back_as_it_was_saved_and_not_under_other_settings():
