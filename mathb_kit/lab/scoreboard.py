@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class Bench:
     board: Scoreboard
     rows: dict[str, BoardRow]
     failures: dict[str, str]
+    _asked: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
 
     def train(self, runs: Mapping[Any, Run]) -> dict[Any, Path]:
         """Make the checkpoints; a run that fails (say, diverges) is noted and left out, the others go on."""
@@ -95,7 +96,9 @@ class Bench:
         Its folder is named by everything that its weights hang on, so that no changed setting meets another's run.
         """
         board = self.board
-        on, spent = self._queries(row)
+        if row not in self._asked:
+            self._asked[row] = self._queries(row)
+        on, spent = self._asked[row]
         tokens = board.tokens - spent
         if tokens < board.tokens / 4:
             raise MathbError(
@@ -150,10 +153,14 @@ class Bench:
 
         Its tokens are not the row's: the row learns from the solutions that are left, and those count.
         """
-        path = self._file(f"{self.board.on}-by-{teacher}.jsonl")
+        model = get_model(teacher)
+        path = self._file(f"{self.board.on}-by-{teacher}-{model.key()[:8]}.jsonl")
         if not path.is_file():
-            answers = evaluate(get_model(teacher), problems, Plan.fixed(4), draw="teaching")
-            export_solutions(answers, problems, path, most=1)
+            answers = evaluate(model, problems, Plan.fixed(4), draw="teaching")
+            half = path.with_suffix(".part")  # a file that is there is whole
+            half.unlink(missing_ok=True)
+            export_solutions(answers, problems, half, most=1)
+            half.rename(path)
         return path
 
     def _file(self, name: str) -> Path:
