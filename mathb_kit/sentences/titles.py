@@ -141,13 +141,13 @@ def modes_title(shares: pd.DataFrame, note: str) -> str:
 
 
 def rates_title(tried: pd.DataFrame, note: str) -> str:
-    """Where the chosen learning rates lie (row, learning_rate, chosen)."""
+    """Where the chosen learning rates lie (row, learning_rate, seeds, chosen: `mathb_kit.lab.tuning.by_rate`)."""
     rates, chosen = tried["learning_rate"], tried[tried["chosen"]]["learning_rate"]
     commonest = chosen.mode().iloc[0]
     where = {rates.min(): ", the smallest tried", rates.max(): ", the largest tried"}.get(commonest, "")
     return titled(
         f"{(chosen == commonest).sum()} of {len(chosen)} objectives validate best at {commonest:g}{where}",
-        "mean of the last three validations, one run each; a ring marks the choice", note,
+        f"mean of the last three validations, {tried['seeds'].max()} runs each; a ring marks the choice", note,
     )  # fmt: skip
 
 
