@@ -248,6 +248,7 @@ def test_what_is_said_of_oreals_gradients_and_of_the_next_board_is_what_their_ta
     board, power = load_scoreboard(), board_power(load_scoreboard())
     for said in (f"{board.tokens:,} sampled tokens", f"{board.prompts} problems with {board.group} attempts",
                  f"{power.problems} problems drawn", f"first draw leaves {power.unsolved} unsolved",
-                 f"5.0 % of them shows in {percent(power.power)} % of such boards, one of {percent(power.shows)} % in 80",
+                 f"5.0 % of them shows in {percent(power.power)} % of such boards",
+                 f"one of {percent(power.shows)} % in 80",
                  f"one run alone shows {percent(power.one_run)} %"):  # fmt: skip
         assert said in flat, said
