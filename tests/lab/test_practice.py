@@ -245,7 +245,7 @@ def test_a_recipe_knows_rules_teacher_and_the_problems_of_a_file(tmp_path):
         "rule": "step_rewards", "credit_share": 0.25
     }  # fmt: skip
     assert recipe("on-policy-distillation")["rules"] == {"teacher": "mini-distilled-1"}
-    assert recipe("prorl")["rules"]["reference_reset"] == 50
+    assert recipe("prorl")["rules"]["reference_reset"] == 10
     some = list(load_problems("mini-train"))[:20]
     assert recipe("grpo", on=some)["on_key"] != recipe("grpo", on=some[:19])["on_key"]
     assert "on_key" not in recipe("grpo")
