@@ -159,6 +159,24 @@ def test_what_the_readme_finds_in_real_models_is_what_the_committed_tables_say()
         assert said in flat, said
 
 
+def test_the_verdict_that_the_readme_shows_is_that_of_the_committed_tables():
+    reach = pd.read_csv(TABLES / "03_beside_redrawn.csv").set_index("tuned").loc["mini-rl-1"]
+    one = pd.read_csv(TABLES / "03_differences.csv").query("tuned == 'mini-rl-1' and k == 1").iloc[0]
+    flat, ends = " ".join(README.split()), [f"{100 * one[name]:.1f}" for name in ("low", "high")]
+    assert one["low"] > 0 and reach["low"] < 0 < reach["high"]
+    said = (
+        f"Sharper, no evidence of expansion: pass@1 {100 * one['difference']:+.1f} points ({ends[0]} to {ends[1]}); "
+        f"reach {reach['reached']:.0f} of {reach['of']}, a frozen base {reach['redrawn']:.0f}: "
+        f"{points(reach).replace(' (', ' points (')}"
+    )
+    assert said in flat
+    pair = pd.read_csv(ROOT / "figures" / "real" / "10_pair_beside_null.csv").set_index("k").loc[64]
+    assert f"a gain of up to {percent(pair['difference_high'])} points at k = 64 is not ruled out" in flat
+    stages = pd.read_csv(ROOT / "figures" / "real" / "10_stages.csv")
+    narrowest = 100 * (stages["high"] - stages["low"]).min()
+    assert f"the narrowest of the intervals is {narrowest:.0f} points wide" in flat
+
+
 def test_every_caption_of_the_real_figures_names_its_source_its_licence_and_that_it_was_sampled_elsewhere():
     captions = sorted((ROOT / "figures" / "real").glob("*.txt"))
     assert len(captions) == len(list((ROOT / "figures" / "real").glob("*.png"))) >= 7
