@@ -284,7 +284,7 @@ def test_the_composition_world_is_right_only_if_every_step_is_careful():
 
 def test_the_composition_worlds_problems_are_kept_apart_and_its_corpus_is_as_careless_as_declared():
     settings = BOARD.composition
-    held_out = composition.held_out_problems(settings)
+    held_out = composition.many_step_problems(settings)
     pool = composition.training_pool(settings)
     assert {p.meta["steps"] for p in held_out} == {settings.parts}
     assert {p.meta["steps"] for p in pool} == set(settings.trained_on) and len(pool) == settings.training_problems
