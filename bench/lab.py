@@ -4,8 +4,8 @@
 
 Every objective trains mini-base-1 for a few steps at the default batch (16 prompts, 8 attempts each), in turns of one
 process. Processor time, not the clock, because the machine may be shared; scaled to 200 steps without the loading. The
-last line is GRPO with rollouts scored by the network's own forward, prompts read once for every attempt: what it was
-before, in the same process.
+last line is GRPO with rollouts scored by the network's own forward, a prompt read once for every attempt and again
+before every minibatch: what it was before, in the same process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MATHB_PROGRESS", "off")
 
-from mathb_kit.lab import scoring  # noqa: E402
+from mathb_kit.lab import scoring, update  # noqa: E402
 from mathb_kit.lab.objectives import OBJECTIVES  # noqa: E402
 from mathb_kit.lab.run import train  # noqa: E402
 
@@ -36,7 +36,8 @@ def main() -> None:
     print(f"{'objective':26} {'s/200 steps':>11} {'to GRPO':>7}  sampling  grading   update tokens/step")
     grpo, packed = None, scoring.is_small_llama
     for name in [*dict.fromkeys(["grpo", *arguments.objectives]), _PLAIN]:
-        scoring.is_small_llama = packed if name != _PLAIN else lambda _: False
+        for module in (scoring, update):
+            module.is_small_llama = packed if name != _PLAIN else lambda _: False
         with tempfile.TemporaryDirectory() as folder:
             train(name.split(",")[0], "mini-base-1", steps=arguments.steps, to=folder)
             training = json.loads((Path(folder) / "recipe.json").read_text())["training"]

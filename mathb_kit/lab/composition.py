@@ -76,7 +76,7 @@ def draw_sums(rng: random.Random, parts: int) -> Sums:
     return Sums(tuple(terms))
 
 
-def held_out_problems(settings: CompositionSettings) -> list[Problem]:
+def many_step_problems(settings: CompositionSettings) -> list[Problem]:
     """Problems of the most steps."""
     rng = random.Random(_SEEDS["held out"])
     drawn = [draw_sums(rng, settings.parts) for _ in range(settings.held_out)]
@@ -95,7 +95,7 @@ def training_pool(settings: CompositionSettings) -> list[Problem]:
 def corpus(settings: CompositionSettings, chained: float) -> Iterator[tuple[str, str]]:
     """An endless stream of (statement, solution), this share of them of two steps and more; held-out statements are
     left out of it."""
-    rng, held_out = random.Random(_SEEDS["corpus"]), {problem.statement for problem in held_out_problems(settings)}
+    rng, held_out = random.Random(_SEEDS["corpus"]), {problem.statement for problem in many_step_problems(settings)}
     while True:
         sums = draw_sums(rng, rng.randint(2, settings.parts) if rng.random() < chained else 1)
         if sums.statement not in held_out:
@@ -213,7 +213,7 @@ def beside_frozen(outcomes: pd.DataFrame, k: int) -> pd.DataFrame:
 
 
 def _evaluate(board: Scoreboard, folder: Path, draw: str) -> Evaluation:
-    return evaluate(get_model(folder), held_out_problems(board.composition), board.plan, draw=draw)
+    return evaluate(get_model(folder), many_step_problems(board.composition), board.plan, draw=draw)
 
 
 def _problem(number: int, sums: Sums) -> Problem:

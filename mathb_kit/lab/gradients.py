@@ -63,8 +63,8 @@ def gradient_table(probe: Probe, objectives: Sequence[str]) -> tuple[pd.DataFram
         with RLOO's gradient from the other batches), coherence (mean cosine with its own from single other batches).
         And the token reward model on these batches: loss (nats per attempt, ln 2 for no knowledge), right_above_wrong
         (share of kept pairs in which the right attempt scores higher), right_weight and wrong_weight (mean token weight
-        in right and wrong kept attempts), misled (share of kept attempts whose weights are 0 all along: the reward
-        model is on the wrong side).
+        in right and wrong kept attempts), early_weight and late_weight (in the first and in the last quarter of their
+        tokens), misled (share of kept attempts whose weights are 0 all along: the reward model is on the wrong side).
     """
     import pandas as pd
     import torch
@@ -153,8 +153,13 @@ def _told(reward_model: TokenRewardModel, rollouts: Rollouts, kept: list[int]) -
     above = [float(means[(groups == g) & (rewards == 1)] > means[(groups == g) & (rewards == 0)])
              for g in groups.unique().tolist()]  # fmt: skip
     each = weights.sum(1) / mask.sum(1)
+    quarter = (mask.sum(1, keepdim=True) / 4).ceil()
+    place = mask.cumsum(1) * mask
+    first = (place > 0) & (place <= quarter)
+    last = place > mask.sum(1, keepdim=True) - quarter
+    early, late = (float(((weights * part).sum(1) / quarter[:, 0]).mean()) for part in (first, last))
     return {
         "loss": float(reward_model_loss(scores, rewards, mask)), "right_above_wrong": sum(above) / len(above),
         "right_weight": float(each[rewards == 1].mean()), "wrong_weight": float(each[rewards == 0].mean()),
-        "misled": float((each == 0).float().mean()),
+        "early_weight": early, "late_weight": late, "misled": float((each == 0).float().mean()),
     }  # fmt: skip

@@ -235,6 +235,8 @@ class Training:
         return chunk_seed(self.settings.seed, "lab", what, f"rollout-{number}", step)
 
     def _complain_without_gradient(self, step: int, row: dict[str, Any]) -> None:
+        if self.collector.practice.gate:
+            return  # where nothing teaches any more, that is the rule's doing
         self.idle = 0 if row["trained"] or "reward_model_loss" in row else self.idle + 1
         if self.idle == _PATIENCE:
             why = {0.0: "every attempt is wrong", 1.0: "every attempt is right"}

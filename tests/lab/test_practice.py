@@ -193,9 +193,9 @@ def test_steps_of_oreals_ablation_by_hand():
 
 @pytest.mark.parametrize("name", CLAIMS)
 def test_every_method_that_claims_to_expand_trains_and_says_where_it_comes_from(tmp_path, name):
-    settings = {"steps": 3, "prompts": 4, "group": 4, "learning_rate": 1e-3, "on": "mini-train"}
+    settings = {"steps": 2, "prompts": 4, "group": 4, "learning_rate": 1e-3, "on": "mini-train"}
     log = read_log(train(name, to=tmp_path / "run", **settings))
-    assert len(log) == 3 and log["loss"].notna().all() and log["trained"].sum() > 0
+    assert len(log) == 2 and log["loss"].notna().all() and log["trained"].sum() > 0
     assert ("given_tokens" in log) == (name in ("nurl", "pope", "questa"))
     assert ("teacher_tokens" in log) == (name == "on-policy-distillation")
     told = OBJECTIVES[name].practice.rule if OBJECTIVES[name].practice else OBJECTIVES[name].loss
@@ -245,7 +245,7 @@ def test_a_recipe_knows_rules_teacher_and_the_problems_of_a_file(tmp_path):
         "rule": "step_rewards", "credit_share": 0.25
     }  # fmt: skip
     assert recipe("on-policy-distillation")["rules"] == {"teacher": "mini-distilled-1"}
-    assert recipe("prorl")["rules"]["reference_reset"] == 50
+    assert recipe("prorl")["rules"]["reference_reset"] == 10
     some = list(load_problems("mini-train"))[:20]
     assert recipe("grpo", on=some)["on_key"] != recipe("grpo", on=some[:19])["on_key"]
     assert "on_key" not in recipe("grpo")

@@ -284,7 +284,7 @@ def test_the_composition_world_is_right_only_if_every_step_is_careful():
 
 def test_the_composition_worlds_problems_are_kept_apart_and_its_corpus_is_as_careless_as_declared():
     settings = BOARD.composition
-    held_out = composition.held_out_problems(settings)
+    held_out = composition.many_step_problems(settings)
     pool = composition.training_pool(settings)
     assert {p.meta["steps"] for p in held_out} == {settings.parts}
     assert {p.meta["steps"] for p in pool} == set(settings.trained_on) and len(pool) == settings.training_problems
@@ -363,3 +363,24 @@ def test_words_of_runs_are_those_of_welchs_test_and_runs_all_alike_have_none():
         expected = "more than" if low > 0 else "less than" if high < 0 else "not told apart from"
         assert reading._word_of_runs(ours, theirs) == expected
     assert reading._word_of_runs(np.full(5, 0.1), np.full(4, 0.3)) == reading._word_of_runs(ours[:1], theirs) == ""
+
+
+def test_every_world_of_the_positive_control_has_its_own_base_beside_it():
+    tries = {  # problems reached in 16 attempts, of four
+        ("often", composition.BASE, 0): (1, 0, 0, 0), ("often", composition.BASE, 1): (1, 1, 0, 0),
+        ("often", "grpo", 1): (1, 1, 1, 0), ("never", composition.BASE, 0): (0, 0, 0, 0),
+        ("never", composition.BASE, 1): (0, 0, 0, 0), ("never", "grpo", 1): (1, 0, 0, 0),
+    }  # fmt: skip
+    rows = [
+        {"world": world, "row": row, "seed": seed} | outcome(problem, first, f"{world}-{row}-{seed}")
+        for (world, row, seed), firsts in tries.items()
+        for problem, first in zip("abcd", firsts)
+    ]
+    outcomes = pd.DataFrame(rows).astype({"first_correct": "Int64"})
+    table = composition.composition_table(outcomes, 16).set_index(["world", "row"])
+    assert table.loc[("often", "grpo"), ["reach", "expansion"]].tolist() == [3 / 4, 2 / 4]
+    assert table.loc[("often", composition.BASE), ["reach", "expansion"]].tolist() == [2 / 4, 1 / 4]
+    assert table.loc[("never", "grpo"), ["reach", "expansion"]].tolist() == [1 / 4, 1 / 4]
+    beside = composition.beside_frozen(outcomes, 16).set_index("world")
+    assert beside.loc["often", ["reached", "base_reached", "difference"]].tolist() == [3, 2, 1 / 4]
+    assert beside.loc["never", ["reached", "base_reached", "difference"]].tolist() == [1, 0, 1 / 4]

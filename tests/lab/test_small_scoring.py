@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from mathb_kit.lab import scoring, small_scoring
 from mathb_kit.lab.rollouts import Rollouts
+from mathb_kit.lab.run import train
 from mathb_kit.lab.scoring import tabulate, token_log_probs
 from mathb_kit.lab.small_scoring import small_batches, small_log_probs
 from mathb_kit.models import get_model
@@ -82,3 +84,14 @@ def test_batches_hold_every_row_once_and_no_more_tokens_than_fit(monkeypatch):
     for batch in batches:
         longest = max(len(rollouts.completions[row]) for row in batch)
         assert len(batch) == 1 or len(batch) * longest <= 20
+
+
+def test_training_goes_where_it_went_with_the_networks_own_forward(network, tmp_path, monkeypatch):
+    settings = {"steps": 2, "prompts": 4, "group": 4, "seed": 5, "learning_rate": 1e-3}
+    packed = load_file(train("grpo", to=tmp_path / "packed", **settings) / "model.safetensors")
+    monkeypatch.setattr(scoring, "is_small_llama", lambda _: False)
+    plain = load_file(train("grpo", to=tmp_path / "plain", **settings) / "model.safetensors")
+    start = {name: weight.half() for name, weight in network.state_dict().items()}
+    moved = sum(float((plain[name].float() - start[name].float()).norm() ** 2) for name in plain) ** 0.5
+    apart = sum(float((plain[name].float() - packed[name].float()).norm() ** 2) for name in plain) ** 0.5
+    assert moved > 0 and apart < 0.02 * moved

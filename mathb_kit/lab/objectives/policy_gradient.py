@@ -84,8 +84,8 @@ def prorl(batch: Batch, low: float = 0.2, high: float = 0.4, kl: float = 0.001) 
     groups.
 
     Departures: abstracts and summaries were at hand, among them the clip (0.2 and 0.4), not the KL's coefficient (ours)
-    nor how often the reference is reset (here every so many steps, the optimiser going on); hundreds of steps instead
-    of thousands, one kind of task.
+    nor how often the reference is reset (here every ten steps, the optimiser going on); tens of steps instead of
+    thousands, one kind of task.
     """
     penalty = mean_of_tokens(kl_estimate(batch.log_probs, batch.reference_log_probs), batch.mask)
     return dapo(batch, low, high) + kl * penalty

@@ -158,7 +158,7 @@ OBJECTIVES = {
             updates=2,
             resample=True,
             reference=True,
-            reference_reset=50,
+            reference_reset=10,
         ),
         Objective("on-policy-distillation", on_policy_distillation, teacher="mini-distilled-1"),
         Objective("distillation", distillation, supervised=True),
