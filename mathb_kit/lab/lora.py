@@ -116,6 +116,17 @@ class Start:
         else:
             self._copy = copy.deepcopy(network).requires_grad_(False)
 
+    def state(self) -> dict[str, Tensor]:
+        """Its weights, for resuming."""
+        return self._copy.state_dict() if self._copy is not None else dict(self._adapter)
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Take over what `state`, or `trained_part` of the network, gave."""
+        if self._copy is not None:
+            self._copy.load_state_dict(state)
+        else:
+            self._adapter = {name: weight.clone() for name, weight in state.items()}
+
     @contextmanager
     def network(self) -> Iterator[PreTrainedModel]:
         """The network to score with; an adapter has its first weights again as long as this is entered."""
