@@ -75,10 +75,10 @@ class Run:
         on: Problems = "mini-train",
         to: str | os.PathLike[str] | None = None,
         validate_on: Problems | None = None,
-        lora: Lora | int | None = None,
         **settings: Any,
     ) -> Run:
         """A run with the defaults of `train`, whose arguments these are."""
+        lora = settings.pop("lora", None)
         lora = Lora(lora) if isinstance(lora, int) else lora
         chosen = TrainingSettings(**settings)
         if to is None:
@@ -202,7 +202,6 @@ def train(
     on: Problems = "mini-train",
     to: str | os.PathLike[str] | None = None,
     validate_on: Problems | None = None,
-    lora: Lora | int | None = None,
     **settings: Any,
 ) -> Path:
     """Train a model on the verdicts of its own attempts; a call that was stopped goes on where it was kept.
@@ -213,10 +212,9 @@ def train(
         on: training problems: a set that no evaluation uses, a file, or problems.
         to: the folder of the run and its checkpoint; ``runs/lab/<objective>-<base>-<seed>`` by default.
         validate_on: the training problems whose every tenth validates and is left out of training; ``on`` by default.
-        lora: the rank of an adapter to train beside the weights, which stay in the type in which the model is asked; a
-            base that is an adapter itself goes on with it.
         settings: fields of `TrainingSettings`: steps, tokens, prompts, group, updates, learning_rate, max_tokens, seed,
-            validate.
+            validate; and ``lora``, a `Lora` or the rank of an adapter to train beside the weights, which stay in the
+            type in which the model is asked; a base that is an adapter itself goes on with it.
 
     Returns:
         The folder, an ordinary checkpoint or adapter (`get_model` reads it), with ``log.jsonl`` beside it.
@@ -224,7 +222,7 @@ def train(
     Raises:
         MathbError: see `Run.train`.
     """
-    return Run.of(objective, base, on=on, to=to, validate_on=validate_on, lora=lora, **settings).train()
+    return Run.of(objective, base, on=on, to=to, validate_on=validate_on, **settings).train()
 
 
 def _teacher(objective: Objective, engine: TransformersEngine) -> PreTrainedModel | None:

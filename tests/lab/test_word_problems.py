@@ -43,7 +43,7 @@ def test_no_held_out_statement_is_trained_on_even_in_other_letters(data_folder, 
     svamp = {folded(problem) for problem in load_problems("svamp")}
     for problems in (word_problems.start_problems(), word_problems.rl_problems()):
         assert len(problems) > 1000 and not {folded(problem) for problem in problems} & svamp
-    assert len(word_problems.held_out_problems()) == load_profile("real-rl").limit["svamp"]
+    assert len(word_problems.judged_problems()) == load_profile("real-rl").limit["svamp"]
 
 
 def test_an_unknown_recipe_is_one_sentence():

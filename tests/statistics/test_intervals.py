@@ -17,7 +17,8 @@ from mathb_kit.statistics import (
     mean_interval,
     proportion_interval,
 )
-from mathb_kit.statistics.intervals import acceleration, bca_ends, clopper_pearson
+from mathb_kit.statistics.bootstrap import acceleration, bca_ends
+from mathb_kit.statistics.intervals import clopper_pearson
 
 METHODS = ["clopper-pearson", "wilson"]
 
