@@ -48,7 +48,9 @@ show_table(word_problems.recipe_table())
 
 # %%
 logs = {name: read_log(mb.models.ADAPTERS / name) for name in study.tuned}
-figure = plot_training(logs, title=f"GRPO from {study.bases[0]}, {len(logs)} seeds")
+ends = word_problems.ends_of(logs)
+about = f"GRPO from {study.bases[0]} on MAWPS, {len(logs)} seeds; means over five steps"
+figure = plot_training(logs, title=sentences.titles.training_title(ends, about, study.note))
 training = word_problems.joined_logs(logs)
 caption = (
     f"Training of the tuned models of profile {study.name} on MAWPS, from the logs that ship with the adapters: "
@@ -58,7 +60,6 @@ mb.save_figure(figure, training, folder, "11_training", caption)
 print(caption)
 
 # %%
-ends = word_problems.ends_of(logs)
 mb.plots.write_csv(ends, folder / "11_training_ends.csv", float_format="%.4g")
 show_table(ends)
 
@@ -69,7 +70,9 @@ show_table(ends)
 
 # %%
 curves = results.on_first_set_curves  # mb.pass_at_k_curve(outcomes, study.ks, by=["name"])
-figure = mb.plot_pass_at_k(curves, by="name", title=f"pass@k on {problems.name}, {len(problems)} problems")
+differences = results.differences  # mb.statistics.paired_difference(base outcomes, tuned outcomes, [1, k])
+title = sentences.titles.both_ends_title(differences, f"{len(problems)} problems of {problems.name}", study.note)
+figure = mb.plot_pass_at_k(curves, by="name", title=title)
 caption = (
     f"Mean pass@k on the first {len(problems)} problems of {problems.name} ({study.note}); chance: the start's answers "
     f"held against golds of other problems with as many digits, {study.chance} attempts each. Bands: 95 %, problems as "
@@ -85,7 +88,6 @@ sentences.you_should_see(sentences.ends_sentence(curves, "name"))
 # The same as differences of the curves' ends, problem by problem.
 
 # %%
-differences = results.differences
 mb.plots.write_csv(differences, folder / "11_differences.csv", float_format="%.6g")
 show_table(differences)
 
@@ -101,7 +103,8 @@ sentences.you_should_see(sentences.differences_sentence(differences))
 # %%
 k = max(study.ks)
 beside_redrawn, power = results.beside_redrawn, results.power
-figure = mb.plots.plot_beside_redrawn(beside_redrawn, power, title=f"Beyond the frozen start? ({study.name})")
+title = sentences.titles.power_title(beside_redrawn, power, study.note)
+figure = mb.plots.plot_beside_redrawn(beside_redrawn, power, title=title)
 of = int(beside_redrawn["of"].iloc[0])
 caption = (
     f"Left: problems reached at k = {k:,} minus those that the frozen start reaches (mean of {study.redraws} fresh "

@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex, to_rgb  # noqa: E402
 from matplotlib.text import Text  # noqa: E402
 
 from mathb_kit import plots  # noqa: E402
-from mathb_kit.lab.scoreboard import load_scoreboard  # noqa: E402
+from mathb_kit.lab.board import load_scoreboard  # noqa: E402
 from mathb_kit.models import list_models  # noqa: E402
 from mathb_kit.plots import released as released_plots  # noqa: E402
 from mathb_kit.plots import scoreboard  # noqa: E402
