@@ -104,8 +104,9 @@ def power_title(table: pd.DataFrame, power: pd.DataFrame, note: str) -> str:
     finding = finding_of(reached_title(table, ""))
     gains = sorted(gain for gain in power["expansion"].unique() if gain >= 0.1)
     seen = power[power["expansion"] == gains[0]]["power"].max() if gains else float("nan")
-    shown = f"{finding}; +{100 * gains[0]:.0f} points would have shown in {percent(seen)}" if seen == seen else finding
-    return with_subtitle(shown, about, note)
+    if seen == seen:  # of the largest design: single models see less
+        finding += f"; +{100 * gains[0]:.0f} points would have shown in at most {percent(seen)}"
+    return with_subtitle(finding, about, note)
 
 
 def ends_title(curves: pd.DataFrame, note: str, on: str = "") -> str:
