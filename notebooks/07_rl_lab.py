@@ -158,7 +158,7 @@ shares = pd.concat(
 figure = mb.plots.plot_modes(shares, title=f"Solution modes along {objective}")
 caption = (
     f"Share of attempts in each solution mode on mini-math along one run of {objective} from {base.name} (first 16 "
-    "attempts at each problem); hatched: correct."
+    "attempts at each problem); dark: correct, light: wrong."
 )
 mb.save_figure(figure, shares, figures, "07_modes", caption)
 print(caption)
