@@ -36,8 +36,8 @@ print(f"{study.note}\nplan: {study.plan}\n{problems.name}: {problems.note} probl
 # %% [markdown]
 # ## What was trained
 # The recipes, fixed before any attempt at a held-out problem was looked at. `distillation` clones written solutions:
-# the equation that ASDiv writes down, and the answer in a box. RL then sees MAWPS, which has answers only. Whatever is a
-# problem of SVAMP, up to typing or in other words, was left out of both. The base's weights are the 4-bit ones of a
+# the equation that ASDiv writes down, and the answer in a box. RL then sees MAWPS, which has answers only. Whatever is
+# a problem of SVAMP, up to typing or in other words, was left out of both. The base's weights are the 4-bit ones of a
 # package, so that no model hub is needed.
 
 # %%
