@@ -61,8 +61,8 @@ print(f"{board.name}: {note}\n{len(board.problems)} held-out problems, plan {boa
 rates = by_rate(result.tried)
 figure = plot_learning_rates(rates, title=titles.rates_title(rates, note))
 caption = (
-    f"Mean of the last three validations by learning rate, {rates['seeds'].max()} runs each ({note}); a ring marks the "
-    "choice."
+    f"Mean of the last three validations by learning rate, seeds tried: {rates['seeds'].max()} ({note}); a ring marks "
+    "the choice."
 )
 mb.save_figure(figure, rates, folder, "08_learning_rates", caption)
 display(show_table(result.failures))

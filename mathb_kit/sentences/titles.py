@@ -151,11 +151,11 @@ def modes_title(shares: pd.DataFrame, note: str) -> str:
 def rates_title(tried: pd.DataFrame, note: str) -> str:
     """Where the chosen learning rates lie (row, learning_rate, seeds, chosen: `mathb_kit.lab.tuning.by_rate`)."""
     rates, chosen = tried["learning_rate"], tried[tried["chosen"]]["learning_rate"]
-    commonest = chosen.mode().iloc[0]
+    commonest, seeds = chosen.mode().iloc[0], tried["seeds"].max()
     where = {rates.min(): ", the smallest tried", rates.max(): ", the largest tried"}.get(commonest, "")
     return with_subtitle(
         f"{(chosen == commonest).sum()} of {len(chosen)} objectives validate best at {commonest:g}{where}",
-        f"mean of the last three validations, {tried['seeds'].max()} runs each; a ring marks the choice", note,
+        f"mean of the last three validations, {seeds} run{'s' * (seeds > 1)} each; a ring marks the choice", note,
     )  # fmt: skip
 
 
