@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,11 +88,12 @@ class Run:
             rate = there
         return json.loads(json.dumps(self._recipe(rate))) == recipe
 
-    def train(self, device: str | None = None) -> Path:
+    def train(self, device: str | None = None, watch: Callable[[dict[str, Any]], None] | None = None) -> Path:
         """Train on the verdicts of the model's own attempts; a run that was stopped goes on where it was kept.
 
         Args:
             device: ``cpu``, ``cuda``; a GPU if there is one.
+            watch: called with each step's row of the log, e.g. `mathb_kit.course.LiveCurves.add`.
 
         Returns:
             The folder, an ordinary checkpoint (`get_model` reads it), with ``log.jsonl`` beside it.
@@ -115,7 +116,7 @@ class Run:
             return folder.path
         with folder:
             engine = rollout_engine(model, (network, tokenizer), settings.max_tokens, device)
-            record = Training(engine, *parts, objective, settings, folder).fit()
+            record = Training(engine, *parts, objective, settings, folder, watch).fit()
             write_checkpoint(folder.path, network, tokenizer, usage_of(model, model.name, [source]), recipe, record)
             folder.clean()
         return folder.path

@@ -17,7 +17,7 @@ from __future__ import annotations
 import copy
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,7 @@ class Training:
         objective: what is optimised.
         settings: with updates, learning rate and token limit given.
         folder: entered, so that no other process trains there.
+        watch: called with each step's row of the log.
     """
 
     engine: TransformersEngine
@@ -86,6 +87,7 @@ class Training:
     objective: Objective
     settings: TrainingSettings
     folder: RunFolder
+    watch: Callable[[dict[str, Any]], None] | None = None
 
     def __post_init__(self) -> None:
         self.network = self.engine.network
@@ -124,6 +126,8 @@ class Training:
                     raise
                 # The log first: a row without its state is cut off and made again, a state without its row is lost.
                 folder.log(row)
+                if self.watch:
+                    self.watch(row)
                 folder.save(self.state(step), last=self.over(step))
                 bar.update(1 if settings.steps else self.sampled - before)
                 if step == 1 or step % 20 == 0 or self.over(step):
