@@ -197,8 +197,7 @@ else:
         "DeepScaleR-Preview, against MATH-500, AIME 2024 and 2025, and AMC 2023. Our filters, not the paper's. "
         + "; ".join(f"{p.name}: {p.note or 'whole'}" for p in real_pools)
     )
-    mb.save_figure(figure, real, folder, "02_real_pools", caption)
-    print(caption)
+    keep(figure, real, folder, "02_real_pools", caption)
     sentences.you_should_see(*(f"{p.name}: {sentences.funnel_sentence(f)}" for p, f in zip(real_pools, frames)))
 
 # %% [markdown]

@@ -257,7 +257,7 @@ else:
         f"Share of attempts in each solution mode on {study.sets[0]} ({study.note}), first 16 attempts at every "
         "problem; hatched: correct."
     )
-    mb.save_figure(figure, shares, folder, "03_solution_modes", caption)
+    keep(figure, shares, folder, "03_solution_modes", caption)
     table = shares.pivot(index="name", columns="mode", values="share").reindex(names).fillna(0)
     display(show_table(table.reset_index()))
     sentences.you_should_see(sentences.modes_sentence(shares))

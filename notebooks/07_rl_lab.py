@@ -186,7 +186,7 @@ print(f"loss {mine:.6f} and {theirs:.6f}; loss and {moved.numel():,} gradients d
 import random
 
 rng, probes = random.Random(seed), mb.load_problems("mini-aime")[::3]
-optimizer = torch.optim.AdamW(bench.network.parameters(), lr=1e-3, weight_decay=0.0)
+optimizer = torch.optim.AdamW(bench.network.parameters(), lr=3e-4, weight_decay=0.0)
 
 
 def probe(step):
@@ -198,13 +198,14 @@ with LiveCurves(f"GRPO by hand, from {base.name}") as live:
     for step in range(1, by_hand + 1):
         drawn = bench.attempts(rng.sample(training, 8), group=16, seed=100 * seed + step)
         advantage, old = advantages(drawn.rewards, drawn.groups), bench.log_probs(drawn).detach()
+        row = bench.report(step, drawn)
         for _ in range(2):
             loss = grpo_loss(bench.log_probs(drawn), old, advantage, drawn.mask)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(bench.network.parameters(), 1.0)
             optimizer.step()
-        live.add(bench.report(step, drawn) | (probe(step) if step % 10 == 0 else {}))
+        live.add(row | (probe(step) if step % 10 == 0 else {}))
 
 # %% tags=["hide-input"]
 rows = live.log.dropna(subset="reward")

@@ -287,9 +287,8 @@ else:
         f"by 512 other attempts of the base itself ({table.note}). Bars: 95 % interval of the latter, "
         f"{null['interval'].iloc[0]}. Not in the paper."
     )
-    mb.save_figure(figure, beside, folder, "09_beside_null", caption)
-    mb.plots.write_csv(null, folder / "09_null.csv", float_format="%.6g")
-    print(caption)
+    keep(figure, beside, folder, "09_beside_null", caption)
+    keep_table(null, folder, "09_null")
     above = beside["expansion"] > beside["null_high"]
     you_should_see(
         f"{above.sum()} of {len(beside)} tuned models lie above the whole interval of their frozen base's own share, "

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.grading import Grader
@@ -54,10 +54,12 @@ class Workbench:
     Attributes:
         engine: samples from the network in training, in whatever state it is.
         base: a copy of the network as it was, never changed.
+        grader: one for all batches; its workers end with it.
     """
 
     engine: TransformersEngine
     base: PreTrainedModel
+    grader: Grader = field(default_factory=Grader)
 
     @classmethod
     def of(cls, model: str | Model = "mini-base-1") -> Workbench:
@@ -81,8 +83,7 @@ class Workbench:
         import torch
 
         drawn = sample_rollouts(self.engine, problems, group, lambda p: chunk_seed(seed, "by hand", p.key, "lab", 0))
-        with Grader() as grader:
-            rollouts = graded(drawn, self.engine, grader)
+        rollouts = graded(drawn, self.engine, self.grader)
         mask = completion_mask(rollouts, str(self.network.device))
         groups = torch.tensor(rollouts.groups, device=mask.device)
         return Tried(rollouts, mask.new_tensor(rollouts.rewards), groups, mask)
@@ -96,7 +97,7 @@ class Workbench:
         """A step's row, named as in the trainer's log: reward, mixed, groups, length, entropy and kl to the base (nats
         per token).
 
-        Made after the update, it tells the network's entropy and distance on attempts that it sampled before it.
+        Asked for before the update: the estimate of the distance holds on tokens that this very network sampled.
         """
         rows = range(len(tried.rewards))
         now, entropies = tabulate(self.network, tried.rollouts, rows, entropy=True)

@@ -34,7 +34,19 @@ def write_notebook_page(executed: Path, sources: Path) -> Path:
     return page
 
 
-def notebook_html(executed: Path) -> str:
+def write_slides(notebook: Path, folder: Path) -> Path:
+    """Write a notebook as slides to page through with the arrow keys: ``<name>.html`` in the folder, one file.
+
+    A heading begins a slide, a prediction is one of its own, and cells with the tag ``skip`` are left out. A link that
+    leads nowhere from the folder becomes plain text.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    page = (folder / notebook.name).with_suffix(".html")
+    page.write_text(_led(notebook_html(notebook, slides=True), folder, folder), encoding="utf-8")
+    return page
+
+
+def notebook_html(executed: Path, slides: bool = False) -> str:
     """The page's text, links as they stand in the notebook."""
     from nbconvert import HTMLExporter
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -50,7 +62,8 @@ def notebook_html(executed: Path) -> str:
         return MarkdownWithMath(renderer=Renderer(escape=False)).render(source)
 
     exporter = HTMLExporter(raw_template=own_text("templates/notebook.html"), filters={"markdown2html": markdown})
-    text, _ = exporter.from_filename(str(executed), resources={"title": _title(executed), "style": _style()})
+    texts = {"title": _title(executed), "style": _style(), "script": own_text("slides.js") if slides else ""}
+    text, _ = exporter.from_filename(str(executed), resources=texts | {"slides": slides})
     return text
 
 
