@@ -14,6 +14,8 @@ Usage: ./reproduce.sh [CALL] [OPTIONS]        times are for two CPU cores, set-u
   test          the tests; 6 minutes. Further words go to pytest: ./reproduce.sh test tests/house/test_docs.py
   laptop        real language models (135M and 0.5B) on GSM8K; fetches 560 MB; an hour, --quick 10 minutes
   laptop-math   a 0.5B model on MATH-500 by level, k = 64; half an hour on idle cores
+  real-rl       RL on a real model (135M) from a supervised start of ours, by adapters that ship: held-out word problems
+                (SVAMP, from MATHB_DATA_DIR), k = 32; fetches 90 MB; half an hour, --quick 5 minutes
   real          real models sampled elsewhere, beside their null (counts in MATHB_DATA_DIR); 2 minutes
   released      tables and figures from the released MATH-B table (hub or MATHB_DATA_DIR), checked; 1 minute
   evening       a 1.5B base and what RL made of it at k = 128: an evening on one GPU of 24 GB (--plan tells)

@@ -18,15 +18,19 @@ from mathb_kit.construction.sieve import Sieve
 from mathb_kit.evaluation import Evaluation, evaluate
 from mathb_kit.judging import (
     UNIFORM,
+    CheckpointJudgement,
     Judgement,
     chance_lines,
     change_by_problem,
     expansion_beside_redrawn,
+    form_of_gain,
     judge,
+    judge_checkpoint,
     judge_seeds,
     redraw_names,
 )
 from mathb_kit.lab.result import mode_shares
+from mathb_kit.models import Pair
 from mathb_kit.plan import Plan
 from mathb_kit.problems import ProblemSet
 from mathb_kit.profiles import Profile
@@ -60,8 +64,9 @@ class StudyResults:
 
     def __init__(self, study: Profile, *, stored_only: bool = False) -> None:
         self.study, self.k = study, max(study.ks)
-        engine = engine_factory(study.engine, **study.engine_options)
-        self._sampling = nullcontext(StoredOnly()) if stored_only else OneAtATime(engine)
+        self._engine = engine_factory(study.engine, **study.engine_options)
+        self._sampling = nullcontext(StoredOnly()) if stored_only else OneAtATime(self._engine)
+        self._stored_only = stored_only
         self._kept: dict[tuple[str, str], Evaluation] = {}
 
     @cached_property
@@ -274,7 +279,12 @@ class StudyResults:
 
     @cached_property
     def judgements(self) -> dict[str, Judgement]:
-        """By tuned model, what it reaches of what its base left unsolved, beside the re-drawn base."""
+        """By tuned model, what it reaches of what its base left unsolved, beside the re-drawn base.
+
+        Of the hard set; in a study without one, of the first set (`checkpoints`).
+        """
+        if not self.study.hard_set:
+            return {name: each.judgement for name, each in self.checkpoints.items()}
         tried, k = self.on_hard_set, self.k
         if not (pairs := self._pairs(tried)):
             raise NotStored(f"Of {self.study.name} no tuned model and its base are both here on {self.study.hard_set}.")
@@ -336,6 +346,21 @@ class StudyResults:
         return power[["base", "who", "problems", "redraws", "seeds", "k", "expansion", "power"]]
 
     @cached_property
+    def checkpoints(self) -> dict[str, CheckpointJudgement]:
+        """By tuned model of a study without a hard set, its judgement on the first set (``judge_checkpoint``).
+
+        The problems judged on are what the base leaves unsolved there in a draw that does nothing else.
+        """
+        if self._stored_only:
+            raise NotStored(f"The judgements of {self.study.name} are not looked up without sampling.")
+        problems, judged = self.study.problems(self.study.sets[0]), {}
+        for name, base in self.study.tuned.items():
+            pair = Pair(self.study.model(base), self.study.model(name), "vendor")
+            judged[name] = judge_checkpoint(pair, problems, self.study.plan, ordinary=[problems],
+                                            engine_for=self._engine, redraws=self.study.redraws)  # fmt: skip
+        return judged
+
+    @cached_property
     def at_least(self) -> pd.DataFrame:
         """Reach by at least m correct answers, for all m that the plan can tell."""
         ms = range(1, self.study.plan.stop + 1)
@@ -385,6 +410,22 @@ class StudyResults:
     def modes(self) -> pd.DataFrame:
         """Shares of the miniature's solution modes on the first set (``mode_shares``)."""
         return pd.concat([mode_shares(each) for each in self.on_first_set.values()], ignore_index=True)
+
+    @cached_property
+    def on_first_set_curves(self) -> pd.DataFrame:
+        """pass@k of everybody on the first set, by name, with chance (`chance`) as further names."""
+        tried, first = self.on_first_set, self.study.sets[0]
+        outcomes = pd.concat([each.outcomes for each in tried.values()])
+        curves = pass_at_k_curve(outcomes, self.study.ks, by=["name"])
+        guessing = self.chance[(self.chance["set"] == first) & ~self.chance["what"].isin(tried)]
+        return pd.concat([curves, guessing.rename(columns={"what": "name"}).drop(columns="set")], ignore_index=True)
+
+    @cached_property
+    def form_of_gains(self) -> pd.DataFrame:
+        """What of each tuned model's gain at pass@1 on the first set is form (``form_of_gain``)."""
+        tried = self.on_first_set
+        tables = [form_of_gain(tried[base], tried[name]).assign(tuned_model=name) for name, base in self._pairs(tried)]
+        return pd.concat(tables, ignore_index=True)
 
     def _pairs(self, tried: Collection[str]) -> list[tuple[str, str]]:
         """Tuned models with their bases, as far as both were tried."""

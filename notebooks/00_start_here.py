@@ -68,6 +68,7 @@ sentences.you_should_see(
 # | [08](08_what_expands.ipynb) | Which RL objective reaches further? | 07 | minutes |
 # | [09](09_the_released_table.ipynb) | What do the paper's own released data show? | 03 | minutes |
 # | [10](10_real_models.ipynb) | And real models, sampled elsewhere, beside their null? | 09 | minutes |
+# | [11](11_rl_on_a_real_model.ipynb) | What does RL make of a real model, on two cores? | 10 | half an hour |
 #
 # Once 01 to 03 have run, all of them again take 0:58, because what was sampled is stored.
 #

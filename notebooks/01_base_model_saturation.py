@@ -93,7 +93,7 @@ sentences.you_should_see(f"{study.bases[0]} on {study.sets[-1]}. {sentences.coun
 
 # %%
 curves = results.saturation  # mb.pass_at_k_curve(outcomes, study.ks, by=["set", "name"])
-figure = mb.plot_pass_at_k(curves, by="name", panel="set", title=f"pass@k of the base models ({study.name})")
+figure = mb.plot_pass_at_k(curves, by="name", panel="set", title=sentences.titles.saturation_title(curves, study.note))
 
 # %% tags=["hide-input"]
 caption = (
@@ -156,7 +156,7 @@ chance = results.chance  # mb.judging.chance_lines, set by set, of a draw "chanc
 
 # %%
 guesser = study.bases[0]
-figure = mb.plot_pass_at_k(chance, by="what", panel="set", title=f"{guesser} and chance ({study.name})")
+figure = mb.plot_pass_at_k(chance, by="what", panel="set", title=sentences.titles.chance_title(chance, study.note))
 
 # %% tags=["hide-input"]
 caption = (

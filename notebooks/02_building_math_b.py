@@ -78,7 +78,7 @@ k, sieve = max(study.ks), results.sieve  # construction.prescreen, then construc
 counts = results.stages
 
 # %%
-figure = mb.plots.plot_funnel(counts, title=f"From {study.pool} to {study.hard_set}")
+figure = mb.plots.plot_funnel(counts, title=sentences.titles.funnel_title(counts, study.note))
 
 # %% tags=["hide-input"]
 caption = (
@@ -191,7 +191,7 @@ else:
     for real_pool in real_pools:
         frames.append(construction.run_filters(real_pool, real_stages).to_frame().assign(pool=real_pool.name))
     real = pd.concat(frames, ignore_index=True)
-    figure = mb.plots.plot_funnel(real, title="Real pools: what is left before any model is asked")
+    figure = mb.plots.plot_funnel(real, title=sentences.titles.pools_title(real))
     caption = (
         "Problems left after each filter that needs no model, on local copies of DAPO-Math-17K and of a part of "
         "DeepScaleR-Preview, against MATH-500, AIME 2024 and 2025, and AMC 2023. Our filters, not the paper's. "

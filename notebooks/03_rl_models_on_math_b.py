@@ -67,16 +67,14 @@ outcomes.groupby("name", sort=False)[["n", "c", "no_answer", "grader_failed", "t
 
 # %%
 curves = results.expansion  # mb.judging.expansion_beside_redrawn(on_hard, study.tuned, problems, study.ks)
-figure = mb.plot_pass_at_k(
-    curves, by="who", panel="base", y_label="Expansion (share of the base's unsolved set)",
-    title=f"Reach into {study.hard_set} ({study.name})",
-)  # fmt: skip
+title = sentences.titles.reached_title(results.beside_redrawn, study.note, curves)
+figure = mb.plots.plot_expansion(curves, title=title)
 
 # %% tags=["hide-input"]
 caption = (
-    f"Expansion against k on the part of {study.hard_set} that each base left unsolved at selection "
-    f"({study.note}). 're-drawn' is a fresh draw of the base itself: the null. Reach counts the first k attempts; "
-    f"bands are 95 % {' and '.join(curves['interval'].unique())} intervals."
+    f"Left: what is reached at k = {max(study.ks):,} on the part of {study.hard_set} that each base left unsolved at "
+    f"selection ({study.note}), with counts; grey: a fresh draw of the base itself, the null. Right: the same against "
+    f"k. Reach counts the first k attempts; lines are 95 % {' and '.join(curves['interval'].unique())} intervals."
 )
 keep(figure, curves, folder, "03_expansion", caption)
 sentences.you_should_see(sentences.ends_sentence(curves, "who", "base"))
@@ -107,7 +105,8 @@ keep_table(table, folder, "03_reach")
 
 # %%
 beside_redrawn, power = results.beside_redrawn, results.power
-figure = mb.plots.plot_beside_redrawn(beside_redrawn, power, title=f"Beyond a frozen base? ({study.name})")
+title = sentences.titles.power_title(beside_redrawn, power, study.note)
+figure = mb.plots.plot_beside_redrawn(beside_redrawn, power, title=title)
 
 # %% tags=["hide-input"]
 redraws = f"the mean of {study.redraws} fresh draws" if study.redraws > 1 else "a fresh draw"
@@ -187,7 +186,7 @@ sentences.you_should_see(*(f"{name}: {sentences.gains_sentence(each)}." for name
 
 # %%
 union = results.pass_at_k_on_hard_set  # mb.pass_at_k_curve(outcomes, study.ks, by=["name"])
-figure = mb.plot_pass_at_k(union, by="name", title=f"pass@k on {study.hard_set} ({study.name})")
+figure = mb.plot_pass_at_k(union, by="name", title=sentences.titles.ends_title(union, study.note, study.hard_set))
 
 # %% tags=["hide-input"]
 caption = (
@@ -221,7 +220,7 @@ sentences.you_should_see(sentences.steps_sentence(steps))
 
 # %%
 changes = results.changes  # mb.judging.change_by_problem, for every tuned model and its base
-figure = mb.plots.plot_sharpening(changes, title=f"{study.sets[0]}: pass@1 and reach at k = {k:,} ({study.name})")
+figure = mb.plots.plot_sharpening(changes, title=sentences.titles.sharpening_title(changes, study.note, k))
 
 # %% tags=["hide-input"]
 caption = (
@@ -252,10 +251,10 @@ if not study.miniature:
     print("Left out: only the tiny models' ways of solving have names.")
 else:
     shares = results.modes  # mb.lab.mode_shares of each model
-    figure = mb.plots.plot_modes(shares, title=f"Solution modes on {study.sets[0]} ({study.name})")
+    figure = mb.plots.plot_modes(shares, title=sentences.titles.modes_title(shares, study.note))
     caption = (
         f"Share of attempts in each solution mode on {study.sets[0]} ({study.note}), first 16 attempts at every "
-        "problem; hatched: correct."
+        "problem; dark: correct, light: wrong."
     )
     keep(figure, shares, folder, "03_solution_modes", caption)
     table = shares.pivot(index="name", columns="mode", values="share").reindex(names).fillna(0)

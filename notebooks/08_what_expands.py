@@ -30,7 +30,7 @@ from mathb_kit.lab.composition import composition_table
 from mathb_kit.lab.objectives import Objective
 from mathb_kit.lab.result import finished_or_quick
 from mathb_kit.plots.scoreboard import plot_learning_rates, plot_plane, plot_scores
-from mathb_kit.sentences import percent, you_should_see
+from mathb_kit.sentences import percent, titles, you_should_see
 from mathb_kit.sentences.scoreboard import (
     composition_sentences,
     distillation_sentence,
@@ -57,7 +57,7 @@ print(f"{board.name}: {note}\n{len(board.problems)} held-out problems, plan {boa
 # training set choose, never the held-out ones. Runs that failed are listed.
 
 # %%
-figure = plot_learning_rates(result.tried, title="Validation reward by learning rate")
+figure = plot_learning_rates(result.tried, title=titles.rates_title(result.tried, note))
 show_table(result.failures)
 
 # %% tags=["hide-input"]
@@ -86,7 +86,10 @@ you_should_see(
 final = scores.score_table(result)
 matched = scores.score_table(result, "matched")
 keep_table(matched, folder, "08_matched")
-figure = plot_scores(final, matched if len(matched) else None, title=f"What each objective gains and loses, k = {k:,}")
+told = reading.comparisons(result)
+about = f"k = {k:,}; dashed: a frozen base; hollow: stopped at matched pass@1; lines: 95 %"
+title = titles.board_title(told, about, note)
+figure = plot_scores(final, matched if len(matched) else None, title=title)
 
 # %% tags=["hide-input"]
 caption = (
@@ -120,8 +123,7 @@ you_should_see(*scoreboard_sentences(result))
 # The differences from the frozen base that all these words rest on:
 
 # %%
-told = reading.comparisons(result)
-title = "Differences from a frozen base, drawn afresh"
+title = titles.board_title(told, f"every row less a frozen base, drawn afresh; lines: 95 %, {scores.INTERVAL}", note)
 figure = mb.plots.plot_differences(told, by="row", panel="question", x_label="difference", title=title)
 
 # %% tags=["hide-input"]
@@ -202,19 +204,22 @@ you_should_see(
 )  # fmt: skip
 
 # %% [markdown]
-# Every run as a point: to the right is sharper, upwards is wider. A base drawn again and again shows how much of the
-# height is luck.
+# Every row as the mean of its runs: to the right is sharper, upwards is wider. A base drawn again and again (grey)
+# shows how much of the height is luck.
 
 # %% [markdown] tags=["prediction"]
-# **Before you look.** Each run a point, to the right the sharper ones. Will they lie above the frozen base's draws,
+# **Before you look.** Each row a point, to the right the sharper ones. Will they lie above the frozen base's draws,
 # level with them, or below?
 
 # %%
 runs = scores.by_run(result)
-figure = plot_plane(runs, k=k, title="Sharper or wider?")
+figure = plot_plane(runs, k=k, title=titles.plane_title(runs, note))
 
 # %% tags=["hide-input"]
-caption = f"Every run and every draw of the base ({note}). Hollow: stopped at matched pass@1."
+caption = (
+    f"Means over the runs of each row ({note}); lines: lowest to highest run; grey: the range of the base's draws. "
+    "Hollow: stopped at matched pass@1."
+)
 keep(figure, runs, folder, "08_plane", caption)
 draws, ends = runs[runs["stage"] == "base"], runs[runs["stage"] == "final"]
 low, high = draws["reach"].min(), draws["reach"].max()

@@ -31,6 +31,7 @@ from mathb_kit.sentences import (
     pair_sentences,
     percent,
     settings_sentence,
+    titles,
     you_should_see,
 )
 from mathb_kit.sentences.real import (
@@ -60,9 +61,8 @@ for name in notes:
 
 # %%
 pair = real.real_pair()
-figure = plot_beside_null(
-    pair.expansion, base=pair.base, tuned=pair.tuned, title="Reached, of what k attempts of the base miss (MATH-500)"
-)
+title = titles.pair_title(pair, "MATH-500", notes["pair"])
+figure = plot_beside_null(pair.expansion, base=pair.base, tuned=pair.tuned, title=title)
 
 # %% tags=["hide-input"]
 caption = (
@@ -141,7 +141,7 @@ check("10.1", ..., pair.expansion, missed)  # your answer in place of the dots
 
 # %%
 curves = real.pair_curves()
-figure = mb.plot_pass_at_k(curves, by="name", title="pass@k on MATH-500")
+figure = mb.plot_pass_at_k(curves, by="name", title=titles.crossing_title(pair, curves, "MATH-500", notes["pair"]))
 
 # %% tags=["hide-input"]
 caption = (
@@ -160,7 +160,7 @@ you_should_see(crossing_sentence(pair))
 # %%
 ranking = real.otis_ranking()
 label = "reached by 8 attempts of what 8 others miss"
-figure = plot_ranking(ranking, null_label=label, title="OTIS Mock AIME: pass@1, and each model's own null")
+figure = plot_ranking(ranking, null_label=label, title=titles.null_title(ranking, "OTIS Mock AIME", notes["otis"]))
 
 # %% tags=["hide-input"]
 caption = (
@@ -179,8 +179,9 @@ pairs = real.otis_pairs()
 for compared, says in pairs:
     print(f"{compared.tuned} beside {compared.base}: {says}")
 beyond = real.beyond_frozen([compared for compared, _ in pairs])
+title = titles.beyond_title(beyond, "pairs", notes["otis"])
 figure = plot_differences(
-    beyond, by="name", x_label="reached beyond the frozen base, share of what it misses", title="Beyond the frozen base"
+    beyond, by="name", x_label="reached beyond the frozen base, share of what it misses", title=title
 )
 
 # %% tags=["hide-input"]
@@ -198,7 +199,7 @@ you_should_see(beyond_sentence(beyond))
 
 # %%
 curves = real.pythia_curves()
-figure = mb.plot_pass_at_k(curves, by="name", title="Pythia on 128 MATH problems, up to 10,000 attempts")
+figure = mb.plot_pass_at_k(curves, by="name", title=titles.top_title(curves, "128 MATH problems", notes["pythia"]))
 
 # %% tags=["hide-input"]
 caption = (
@@ -243,7 +244,7 @@ check("10.2", ..., replayed)  # your answer in place of the dots
 
 # %%
 forecasts = real.forecasts()
-figure = plot_forecasts(forecasts, title="pass@10,000 foretold from the first attempts")
+figure = plot_forecasts(forecasts, title=titles.forecast_title(forecasts, notes["pythia"]))
 
 # %% tags=["hide-input"]
 caption = (
@@ -271,8 +272,9 @@ you_should_see(held_out_sentence(held_out))
 
 # %%
 stages = real.beyond_frozen(real.stage_pairs())
+title = titles.beyond_title(stages, "RL stages", notes["stages"])
 figure = plot_differences(
-    stages, by="name", x_label="reached beyond frozen SFT, share of what it misses", title="RL beyond SFT, 30 problems"
+    stages, by="name", x_label="reached beyond frozen SFT, share of what it misses", title=title
 )
 
 # %% tags=["hide-input"]

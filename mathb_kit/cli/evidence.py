@@ -13,6 +13,7 @@ from mathb_kit.cli.app import JUDGE, Json, app, complete_sets
 from mathb_kit.cli.complete import import_names, one_of
 from mathb_kit.errors import MathbError
 from mathb_kit.report.records import to_json
+from mathb_kit.report.terminal import text_table
 
 Columns = Annotated[
     list[str],
@@ -75,7 +76,7 @@ def import_(
         print(to_json({"name": kept_as, "folder": folder, "on": samples.on, "note": samples.note, "models": table}))
         return
     print(f"{kept_as}: {samples.note}")
-    print(table.to_string(index=False, float_format="{:.3f}".format))
+    print(text_table(table))
     for line in remarks(samples):
         print(line)
 

@@ -9,6 +9,7 @@ import typer
 
 from mathb_kit.cli.app import BUILD, Json, app, complete_models, complete_sets, only_result_on_stdout
 from mathb_kit.cli.complete import objective_names, one_of
+from mathb_kit.errors import MathbError
 from mathb_kit.report.records import to_json
 
 lab = typer.Typer(no_args_is_help=True, help="Train a model by RL on its own graded attempts.")
@@ -46,31 +47,55 @@ def lab_train(
     updates: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Optimiser steps per batch; else the objective's own.")
     ] = None,
-    learning_rate: Annotated[float | None, typer.Option(metavar="X", help="3e-4 for tiny models, else 1e-6.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(metavar="X", help="3e-4 for tiny models, 1e-4 for adapters, else 1e-6.")
+    ] = None,
+    lora: Annotated[
+        int | None, typer.Option(min=1, metavar="RANK", help="Train an adapter of this rank beside the weights.")
+    ] = None,
+    checkpointing: Annotated[
+        bool, typer.Option("--checkpointing", help="With --lora: less memory, a third more time.")
+    ] = False,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Token limit of an attempt; else the model's own.")
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Ask by this, with {problem}; else as the model is asked.")
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="With --lora: type of the weights that stay.")
+    ] = None,
     validate: Annotated[
         int, typer.Option(metavar="N", help="Try every tenth problem, held out, every so many steps.")
     ] = 0,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, metavar="N", help="Processor threads.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Train a model; the result is an ordinary checkpoint.
+    """Train a model; the result is an ordinary checkpoint, or with --lora an adapter.
 
     The same command again goes on where a run was stopped.
 
     \b
     Example: mathb lab train --steps 2 --prompts 4 --group 4 --to tried
     Example: mathb lab train --objective oreal --from mini-base-1 --steps 200
+    Example: mathb lab train --lora 4 --from mini-base-1 --steps 2 --prompts 4 --group 4 --to adapted
     """
+    from mathb_kit.lab.lora import Lora
     from mathb_kit.lab.run import train
+    from mathb_kit.models import asked, get_model
+
+    if (checkpointing or dtype) and lora is None:
+        raise MathbError("--checkpointing and --dtype are for an adapter; give --lora, or leave them out.")
 
     if threads:
         import torch
 
         torch.set_num_threads(threads)
     with only_result_on_stdout():
+        model = asked(get_model(base), prompt=prompt, dtype=dtype, max_tokens=max_tokens)
         folder = train(
-            objective, base, steps=steps, tokens=tokens, on=on, to=to, seed=seed, prompts=prompts, group=group,
-            updates=updates, learning_rate=learning_rate, validate=validate,
+            objective, model, lora=lora and Lora(lora, checkpointing), steps=steps, tokens=tokens, on=on, to=to,
+            seed=seed, prompts=prompts, group=group, updates=updates, learning_rate=learning_rate, validate=validate,
         )  # fmt: skip
     text = f"{folder}\nTry it: mathb evaluate {folder} --base {base} --on mini-math-b"
     print(to_json({"checkpoint": folder, "base": base, "objective": objective}) if as_json else text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,8 @@ import mathb_kit as mb
 from mathb_kit.cli.app import BUILD, JUDGE, Json, app, complete_sets, only_result_on_stdout, warn
 from mathb_kit.errors import MathbError
 from mathb_kit.report.records import to_json
+from mathb_kit.report.terminal import text_table
 
-if TYPE_CHECKING:
-    import pandas as pd
 
 @app.command(rich_help_panel=JUDGE)
 def problems(
@@ -85,7 +84,7 @@ def construct(
     settings = load_construction(file)
     if plan:
         asked = attempts_at_most(settings)
-        text = f"At most, before anything is dropped or found in the store:\n{_table(asked)}"
+        text = f"At most, before anything is dropped or found in the store:\n{text_table(asked)}"
         print(to_json(asked) if as_json else text)
         return
     if to is None:
@@ -98,11 +97,7 @@ def construct(
         made = {"set": to, "funnel": result.funnel.to_frame(), "retested": result.retested}
         print(to_json(made | {"truncated": result.sieve.truncated(), "warnings": warnings}))
         return
-    print(_table(result.funnel.to_frame()))
+    print(text_table(result.funnel.to_frame()))
     if result.retested is not None:
-        print(f"\nWhat each model left unsolved, tried again by a fresh draw:\n{_table(result.retested)}")
+        print(f"\nWhat each model left unsolved, tried again by a fresh draw:\n{text_table(result.retested)}")
     print(f"\nThe set: {to}")
-
-
-def _table(frame: pd.DataFrame) -> str:
-    return frame.to_string(index=False, float_format="{:.3f}".format)

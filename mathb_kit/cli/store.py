@@ -12,6 +12,7 @@ from mathb_kit.cli.app import KEPT, Json, app, complete_sets
 from mathb_kit.cli.complete import among
 from mathb_kit.errors import MathbError
 from mathb_kit.report.records import to_json
+from mathb_kit.report.terminal import text_table
 
 stored = typer.Typer(no_args_is_help=True, help="Count, compact, export and mend what is in the store.")
 app.add_typer(stored, name="store", rich_help_panel=KEPT)
@@ -53,7 +54,7 @@ def store_counts(
     if as_json:
         print(to_json(table))
     else:
-        print(table.to_string(index=False) if len(table) else "The store has no such attempts.")
+        print(text_table(table) if len(table) else "The store has no such attempts.")
 
 
 @stored.command("compact")

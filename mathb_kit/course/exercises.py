@@ -236,4 +236,12 @@ QUESTIONS: dict[str, Question] = {
         {"That is the share that the plan takes, not what it saves.": lambda replayed: 1 - _share_saved(replayed),
          "That is how many times fewer it takes.": lambda replayed: replayed["ratio"].max()},
     ),
+    "11.1": Question(
+        _always(0.8 * 0.5 - 0.4 * 0.5), "pass@1 is the share of boxes times the share of these that are right.",
+        {"That is how much oftener it boxes, or pass@1 after RL; take pass@1 before RL from it.": _always(0.8 * 0.5)},
+    ),
+    "11.2": Question(
+        _always(2 * 576 * 8), "The adapter is a product of two matrices: 576 times 8, and 8 times 576.",
+        {"That is one of the two factors.": _always(576 * 8), "That is the matrix itself.": _always(576**2)}, within=0,
+    ),
 }  # fmt: skip

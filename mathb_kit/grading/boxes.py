@@ -3,14 +3,17 @@ r"""The boxes of a text, and the answer that they hold together.
 Boxes are found in one scan, nested ones with their parents, so that a text of nothing but boxes costs no more than any
 other. Boxes beside each other are one answer where only a joint stands between them ("and", a comma, "(b)"). What
 stands right beside a box belongs to it where it changes the value: a minus sign, a percent or degree sign, a power, a
-unit.
+unit; and the rest of a term that the box is a part of (`mathb_kit.grading.box_terms`).
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from mathb_kit.grading.box_terms import brackets_around, put_together, term_around
 
 # A backslash run with what it escapes, or a bare brace. Possessive quantifiers keep the scan linear.
 _TOKEN = re.compile(r"\{|\}|\\(?P<slashes>\\*+)(?:(?P<box>boxed|fbox)(?![A-Za-z])\s*+|(?P<escaped>[{}]))?")
@@ -118,10 +121,12 @@ def answer_in_boxes(text: str, *, first: bool = False) -> str | None:
         if len(boxes) > 1 and not first:
             chosen = _joined(text, boxes)
             if len(chosen) > 1:
-                return ", ".join(dict.fromkeys(text[box.content : box.content_end].strip() for box in chosen))
+                if around := brackets_around(text, chosen[0].start, chosen[-1].end):
+                    return _without_boxes(text, *around, boxes)
+                return ", ".join(dict.fromkeys(_in_place(text, box, boxes) for box in chosen))
             box = chosen[0]
         if not box.inner or not (boxes := [inner for inner in box.inner if inner.holds]):
-            return _with_neighbours(text, box)
+            return _term(text, box, boxes) or _with_neighbours(text, box)
         first = False  # a box in an answer holds the answer
     return None
 
@@ -133,7 +138,8 @@ def filled(text: str) -> list[Box]:
 
 def single_answers(text: str) -> list[str]:
     """What every outermost box holds, one by one."""
-    return [_with_neighbours(text, box) for box in filled(text)]
+    boxes = filled(text)
+    return [_term(text, box, [box]) or _with_neighbours(text, box) for box in boxes]
 
 
 def _joined(text: str, boxes: list[Box]) -> list[Box]:
@@ -147,6 +153,27 @@ def _joined(text: str, boxes: list[Box]) -> list[Box]:
             break
         chosen.append(box)
     return chosen[::-1]
+
+
+def _in_place(text: str, box: Box, boxes: Sequence[Box]) -> str:
+    return _term(text, box, boxes) or text[box.content : box.content_end].strip()
+
+
+def _term(text: str, box: Box, boxes: Sequence[Box]) -> str | None:
+    """The term round a box, without any box; None where there is none, or an equation goes on behind it."""
+    term = term_around(text, box.start, box.end)
+    return None if term is None or term.goes_on else _without_boxes(text, term.start, term.end, boxes)
+
+
+def _without_boxes(text: str, start: int, end: int, boxes: Sequence[Box]) -> str:
+    """What stands there, with the content of each box in its place."""
+    parts, at = [], start
+    for box in boxes[bisect_left(boxes, start, key=lambda each: each.start) :]:
+        if box.end > end:
+            break
+        parts += [(text[at : box.start], False), (text[box.content : box.content_end], True)]
+        at = box.end
+    return put_together([*parts, (text[at:end], False)])
 
 
 def _with_neighbours(text: str, box: Box) -> str:

@@ -23,22 +23,27 @@ _ANSWER_WORD = (
     r"|đáp án|đáp số|ans(?=\.?[ \t]*[:=])\.?)"
     r"(?:[ \t]+(?:finale?|correcta?|correcte))?"
 )
+# What a typeface or a bracket round the word ends with: **Answer**: 352, \text{ANSWER}: 352, "answer": 352.
+_SHUT = r"(?:\*{1,2}|_{1,2}|[}\])】`\"]|</[A-Za-z]{1,8}>){0,2}"
 _IS = (
-    r"[ \t]*+(?:\*\*)?[ \t]*+(?:(?:is|are|(?:would|should|must|will)[ \t]+be|(?:turns|comes|works)[ \t]+out[ \t]+"
+    rf"[ \t]*+{_SHUT}[ \t]*+(?:(?:is|are|(?:would|should|must|will)[ \t]+be|(?:turns|comes|works)[ \t]+out[ \t]+"
     r"(?:to(?:[ \t]+be)?|as)|comes[ \t]+to|equals|est|es|ist|lautet|è|é)"
-    r"(?![^\W\d_])[ \t]*+[:：]?|[:：=＝]|(?:应该|应)?(?:是|为))"
+    r"(?![^\W\d_])[ \t]*+[:：]?|[:：=＝](?:[ \t]*</[A-Za-z]{1,8}>)?|→|⇒|[-=]>|(?:应该|应)?(?:是|为))"
 )
 _MATH_AHEAD = r"(?=\$|\\\(|\\\[)"
-_CJK_ANSWER = r"答案(?:应该|应当|应|就|即)?[是为选：:=＝]|答[：:]|答え?(?:は|[：:])|답[은:：]"
+_CJK_ANSWER = (
+    r"答案[}*】]{0,2}(?:应该|应当|应|就|即)?[是为选：:=＝]|【(?:答案|Answer)】|答[：:]|答え?(?:は|[：:])|답[은:：]"
+)
 _DECLARED = (
-    ("tag", ("<answer>", "<|begin_of_box|>"), re.compile(r"<answer>|<\|begin_of_box\|>")),
+    ("tag", ("<answer>", "<|begin_of_box|>", "[answer]"), re.compile(r"<answer>|<\|begin_of_box\|>|\[ANSWER\](?!:)")),
     ("final answer", ("final",), re.compile(rf"\bfinal[ \t]+{_ANSWER_WORD}(?:{_IS}|[ \t]*+(?:\*\*)?[ \t]*+\n)", re.I)),
     (
         "answer",
         _ANSWER_WORDS,
         re.compile(
             rf"(?<![^\W_]){_ANSWER_WORD}(?:[ \t]+(?:to|for)\b[^.\n]{{0,80}}?(?![A-Za-z\d]))?{_IS}|{_CJK_ANSWER}"
-            rf"|^[ \t#*]*{_ANSWER_WORD}[ \t*]*(?:\n|{_MATH_AHEAD}|[ \t](?=[-+]?[\d.,/]+[ \t.]*$))",
+            rf"|^[ \t#*]*(?:\\(?:sub)*(?:section|paragraph)\*?\{{)?{_ANSWER_WORD}\.?{_SHUT}[ \t*]*"
+            rf"(?:\n|{_MATH_AHEAD}|[ \t](?=[-+]?[\d.,/]+[ \t.]*$))",
             re.I | re.M,
         ),
     ),
@@ -68,7 +73,7 @@ _END_OF_SENTENCE = re.compile(r"(?<=[^\s.])\.(?=\s|$)|(?<=。)")
 _BEFORE = " \t\r\n*:：_}"  # what may stand between phrase and answer; a brace: of \text{The answer is }
 _LEAD_IN_LINES = 3  # "The value of x is:" says nothing, the line below it does
 _CLOSER = re.compile(r"(?P<mark>\\\]|\\\)|(?<!\\)\$\$?|(?<!\\)\})[.\s]*$")
-_CLOSING_TAG = re.compile(r"</answer>|<\|end_of_box\|>")
+_CLOSING_TAG = re.compile(r"</answer>|<\|end_of_box\|>|\[/ANSWER\]")
 # A formula without words, delimiters or boxes: it declares nothing beyond itself, and most answers are of this kind.
 BARE = re.compile(r"(?:[-+\d.,/%(){}^_=!|]| (?=[^ ])|\\(?!boxed|fbox)[A-Za-z]++|[A-Za-z](?![A-Za-z]))++")
 

@@ -39,10 +39,14 @@ _END_OF_TURN = re.compile(
     r"|start|START_OF_TURN_TOKEN|END_OF_TURN_TOKEN)\|>|/s>|(?:start|end)_of_turn>|｜(?:User|Assistant|end▁of▁sentence)｜>)"
 )
 _NEW_PROBLEM = re.compile(
-    r"\n[ \t#*\[]*+(?=[NPQEHUI\n])(?:(?:New |Next )?(?:Problem|Question|Exercise)"
+    r"\n[ \t#*\[]*+(?=[NPQEHUI\n])(?:(?:Problem|Question|Exercise|(?:New|Next) (?i:problem|question|exercise))"
     r"(?:(?:[ \t]+\d{1,4})?(?:\*\*)?[ \t]*[:.]|[ \t]+\d{1,4}(?:\*\*)?[ \t]*\n)"
     r"|(?:Human|User|Instruction):|INST\b|\n[ \t]*Q:)"
 )
+# "Let me restate. **Problem:** ..." before any solution is the problem at hand; a number above 1, or a turn, is not.
+_RESTATES = re.compile(r"\n[ \t#*\[]*+(?:Problem|Question|Exercise)(?:[ \t]+1)?(?:\*\*)?[ \t]*[:.]")
+_SOLVES = re.compile(r"=|(?m:^)[ \t#*]*(?:Solution|Answer|Step|Proof|Reasoning|Explanation)\b")
+_LONGEST_LEAD_IN = 600
 
 
 EXTRACTION_RULES = {
@@ -130,8 +134,16 @@ def visible_text(text: str, stop: Iterable[str]) -> str | None:
     start = len(text) - len(text.lstrip())  # a marker before any other text restates the problem at hand
     if marked and (cut := _END_OF_TURN.search(text, start)):
         text = text[: cut.start()]
-    cut = _NEW_PROBLEM.search(text, start)
-    return text[: cut.start()] if cut else text
+    for cut in _NEW_PROBLEM.finditer(text, start):
+        if not (_RESTATES.match(text, cut.start()) and _leads_in(text[start : cut.start()])):
+            return text[: cut.start()]
+    return text
+
+
+def _leads_in(text: str) -> bool:
+    """Whether nothing is solved or committed to yet in what stands before a problem."""
+    short = len(text) <= _LONGEST_LEAD_IN and not _SOLVES.search(text)
+    return short and _commitment(text, "response", "last_box").answer is None
 
 
 def _before_stop(text: str, stop: Iterable[str]) -> str:

@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from mathb_kit.errors import MathbError
-from mathb_kit.evaluation import evaluate
+from mathb_kit.evaluation import Evaluation, evaluate
+from mathb_kit.judging.judgement import mean_reach
 from mathb_kit.models import Model, Pair, asked, matched
 from mathb_kit.sampling import EngineFactory
-from mathb_kit.statistics import expansion_curve, proportion_interval, reach
-from mathb_kit.statistics.mcnemar import sign_test
+from mathb_kit.statistics import expansion_curve, reach
+from mathb_kit.statistics.redraws import redraw_test
 from mathb_kit.store import Store
 
 if TYPE_CHECKING:
@@ -78,19 +80,27 @@ def elicitation_table(judged: CheckpointJudgement) -> pd.DataFrame:
     """Reach of every arm, and whether the tuned model can be told from it.
 
     Returns:
-        arm (the base re-drawn, then the base asked otherwise), reached, of, rate, low, high, only_tuned, only_arm
-        (problems reached by one of the two), p (exact McNemar test against the tuned model).
+        arm (the base re-drawn, then the base asked otherwise), draws, reached (of several draws the mean), of, rate,
+        low, high (``mean_reach``), only_tuned (problems reached by the tuned model and by no draw of the arm),
+        only_arm (by a draw of the arm and not by the tuned model), p (exact test of the tuned model against all draws,
+        ``redraw_test``; McNemar's against one).
     """
-    k = judged.plan.n_max
-    tuned = reach(judged.tuned_attempts.outcomes, k)
-    arms = {f"{judged.base.name} re-drawn": judged.redrawn_attempts, **judged.elicited}
+    k, problems = judged.plan.n_max, [problem.key for problem in judged.problems]
+
+    def reaches(draws: Sequence[Evaluation]) -> np.ndarray:
+        found = [reach(each.outcomes, k) for each in draws]
+        return np.array([[problem in each for problem in problems] for each in found], dtype=int)
+
+    tuned = reaches([judged.tuned_attempts])
+    arms = {f"{judged.base.name} re-drawn": judged.redraws}
+    arms |= {name: (evaluation,) for name, evaluation in judged.elicited.items()}
     rows = []
-    for name, evaluation in arms.items():
-        reached, of = reach(evaluation.outcomes, k), len(evaluation.outcomes)
-        alone = len(tuned - reached), len(reached - tuned)
-        ends = proportion_interval(len(reached), of)
-        rows.append((name, len(reached), of, len(reached) / of, *ends, *alone, sign_test(*alone)))
-    columns = ["arm", "reached", "of", "rate", "low", "high", "only_tuned", "only_arm", "p"]
+    for name, draws in arms.items():
+        test = redraw_test(tuned, reaches(draws))
+        count, *ends = mean_reach([reach(each.outcomes, k) for each in draws], problems)
+        alone = test.only_tuned, test.only_redrawn
+        rows.append((name, len(draws), count, test.of, count / test.of, *ends, *alone, test.p))
+    columns = ["arm", "draws", "reached", "of", "rate", "low", "high", "only_tuned", "only_arm", "p"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypedDict, Unpack
@@ -42,7 +42,7 @@ class PairComparison:
         on: name of the problem set.
         note: for captions: who sampled and who graded.
         base_outcomes, tuned_outcomes: one draw each, on all problems of the set.
-        redrawn: further draws of the base, if there are any.
+        redrawn: further draws of the base, if there are any; the tests of single problems count them all.
         attempts: of both, see `attempts_of`; None where there are only counts.
         settings: of both, how they were sampled, as far as anybody said.
     """
@@ -96,7 +96,7 @@ class PairComparison:
     @cached_property
     def separation(self) -> Separation:
         """What tells sharpening from expansion beyond one k (``separation_of_pair``)."""
-        arms = self.base_outcomes, self.tuned_outcomes
+        arms = (self.base_outcomes, *self.redrawn), self.tuned_outcomes
         return separation_of_pair((self.base, self.tuned), self.on, arms, self.gains)
 
     @cached_property
@@ -121,17 +121,20 @@ class PairComparison:
 
     @cached_property
     def gains(self) -> pd.DataFrame:
-        """Exact tests problem by problem over the whole set, which neither draw selected (``gains_by_problem``)."""
-        return gains_by_problem(self.base_outcomes, self.tuned_outcomes, selected_by="")
+        """Exact tests problem by problem over the whole set, which no draw selected (``gains_by_problem``).
+
+        Of the base all draws together, as far as they are by the plan of the first.
+        """
+        return self._tests()
 
     @cached_property
     def newly_reached(self) -> pd.DataFrame:
-        """The rows of `gains` that the base never solved and the tuned model did."""
+        """The rows of `gains` that no draw of the base solved and the tuned model did."""
         return self.gains[(self.gains["base_c"] == 0) & (self.gains["tuned_c"] > 0)].reset_index(drop=True)
 
     @cached_property
     def no_longer_reached(self) -> pd.DataFrame:
-        """The rows of `gains` that the base solved and the tuned model never did."""
+        """The rows of `gains` that a draw of the base solved and the tuned model never did."""
         return self.gains[(self.gains["base_c"] > 0) & (self.gains["tuned_c"] == 0)].reset_index(drop=True)
 
     def gains_among(self, problems: pd.Series) -> pd.DataFrame:
@@ -140,7 +143,7 @@ class PairComparison:
         Where the outcomes chose them (those that one model never solved, say) the tests are exploratory: a family
         chosen by its own data names more than its share of false ones.
         """
-        return gains_by_problem(self.base_outcomes, self.tuned_outcomes, problems=list(problems), selected_by="")
+        return self._tests(list(problems))
 
     @cached_property
     def foreseen(self) -> pd.Series | None:
@@ -173,6 +176,12 @@ class PairComparison:
                     continue  # another reading would have stopped elsewhere: the attempts tell, the outcomes do not
                 frames.append(outcome_bounds(rows, _powers_of_two(self.n)).assign(who=who, without_verdict=count))
         return pd.concat(frames, ignore_index=True) if frames else None
+
+    def _tests(self, problems: Collection[str] | None = None) -> pd.DataFrame:
+        plans = self.base_outcomes.set_index("problem")["plan"]
+        alike = [each for each in self.redrawn if each.set_index("problem")["plan"].reindex(plans.index).equals(plans)]
+        draws = [self.base_outcomes, *alike]
+        return gains_by_problem(draws, self.tuned_outcomes, problems=problems, selected_by="")
 
     @cached_property
     def _counts(self) -> pd.DataFrame:

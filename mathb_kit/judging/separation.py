@@ -6,7 +6,7 @@ nothing, and how its answers are spread.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from mathb_kit.statistics import (
     support_dynamics,
 )
 from mathb_kit.statistics.adaptive import estimates_by_problem
+from mathb_kit.statistics.arms import pooled
 
 if TYPE_CHECKING:
     from mathb_kit.evaluation import Evaluation
@@ -56,19 +57,21 @@ class Separation:
 
 
 def separation_of_pair(
-    names: tuple[str, str], on: str, arms: tuple[pd.DataFrame, pd.DataFrame], gains: pd.DataFrame
+    names: tuple[str, str], on: str, arms: tuple[Sequence[pd.DataFrame], pd.DataFrame], gains: pd.DataFrame
 ) -> Separation:
     """Of two models on problems that neither selected.
 
     Args:
         names: of base and tuned model.
         on: name of the set.
-        arms: outcomes of base and tuned model.
+        arms: outcomes of the base, a draw each, and of the tuned model. All draws count at fixed n (``pooled``); under
+            a plan that stops early all do for ``base_equivalent_k``, for the rest the first.
         gains: from ``gains_by_problem``.
     """
-    base, tuned = names
-    support, equivalents = _support(on, *arms), _equivalents(on, *arms)
-    return Separation(tuned, base, sharpening_of_pair(*arms), on, support, equivalents, None, _from_zero(gains))
+    (base, tuned), (draws, ours) = names, arms
+    first = pooled(draws)[0], ours
+    support, equivalents = _support(on, *first), _equivalents(on, *arms)
+    return Separation(tuned, base, sharpening_of_pair(*first), on, support, equivalents, None, _from_zero(gains))
 
 
 def separation_of_checkpoint(
@@ -84,14 +87,15 @@ def separation_of_checkpoint(
         gains: from ``gains_by_problem``, on what the base left unsolved.
     """
     arms = {name: (base.outcomes, tuned.outcomes) for name, (base, tuned) in ordinary.items()}
-    hard = _equivalents(judgement.on, judgement.redrawn_outcomes, judgement.tuned_outcomes)
+    equivalents = [_equivalents(name, [base], tuned) for name, (base, tuned) in arms.items()]
+    equivalents.append(_equivalents(judgement.on, judgement.redraws, judgement.tuned_outcomes))
     return Separation(
         judgement.tuned,
         judgement.base,
         _rescaled(judgement, next(iter(arms.values()), None)),
         next(iter(ordinary), ""),
         pd.concat([_support(name, *pair) for name, pair in arms.items()] or [pd.DataFrame()], ignore_index=True),
-        pd.concat([*(_equivalents(name, *pair) for name, pair in arms.items()), hard], ignore_index=True),
+        pd.concat(equivalents, ignore_index=True),
         pd.concat([_spread(name, *pair) for name, pair in ordinary.items()], ignore_index=True) if ordinary else None,
         _from_zero(gains),
     )
@@ -100,9 +104,11 @@ def separation_of_checkpoint(
 def _rescaled(judgement: Judgement, arms: tuple[pd.DataFrame, pd.DataFrame] | None) -> SharpeningNull | None:
     """A base sharpened as much as the tuned model is on the first ordinary set, on what the base had left unsolved.
 
-    Its success rates there are judged by the re-drawn base, whose draw selected nothing.
+    Its success rates there are judged by all re-draws of the base together, none of which selected anything. That takes
+    n and c alone, so that draws under a plan that stops early add up as well.
     """
-    redrawn = judgement.redrawn_outcomes
+    added = {"model": "first", "plan": "first", "n": "sum", "c": "sum"}
+    redrawn = pd.concat(pooled(judgement.redraws)).groupby("problem", sort=False).agg(added).reset_index()
     if arms is None or not (redrawn["c"] > 0).any():
         return None
     power = rescaling_power(*arms)
@@ -118,8 +124,8 @@ def _support(name: str, base: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame
     return _named(name, support_dynamics(base, tuned, sorted({max(1, most // 2), most})))
 
 
-def _equivalents(name: str, base: pd.DataFrame, tuned: pd.DataFrame) -> pd.DataFrame:
-    return _named(name, base_equivalent_k(base, tuned, sorted({1, _most(base, tuned)})))
+def _equivalents(name: str, base: Sequence[pd.DataFrame], tuned: pd.DataFrame) -> pd.DataFrame:
+    return _named(name, base_equivalent_k(base, tuned, sorted({1, _most(*base, tuned)})))
 
 
 def _spread(name: str, base: Evaluation, tuned: Evaluation) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,20 @@ def write_checkpoint(
         MathbError: the folder cannot be written.
     """
     import torch
+
+    def save() -> None:
+        network.to(torch.bfloat16 if usage.get("dtype") == "bfloat16" else torch.float16)
+        with without_weight_bars():
+            network.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+    return write_with_recipe(folder, save, usage, recipe, training)
+
+
+def write_with_recipe(
+    folder: Path, save: Callable[[], None], usage: dict[str, Any], recipe: dict[str, Any], training: dict[str, Any]
+) -> Path:
+    """What ``save`` writes into the folder and, last, ``recipe.json``; otherwise like `write_checkpoint`."""
     from safetensors import SafetensorError
 
     made_with = provenance()
@@ -60,10 +75,7 @@ def write_checkpoint(
         "python": made_with["python"],
     }
     try:
-        network.to(torch.bfloat16 if usage.get("dtype") == "bfloat16" else torch.float16)
-        with without_weight_bars():
-            network.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        save()
         for file in filter(Path.is_file, folder.glob("[!.]*")):
             with file.open("rb") as stream:
                 os.fsync(stream.fileno())  # the recipe says that they are there, also after a power cut

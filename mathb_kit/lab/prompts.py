@@ -49,9 +49,14 @@ def training_problems(on: str | os.PathLike[str] | Sequence[Problem]) -> tuple[l
 
 def problem_source(on: str | os.PathLike[str] | Sequence[Problem]) -> str:
     """What a recipe calls these problems: the set or file as it was named, or the sets that they come from."""
+    return ", ".join(problem_sources(on))
+
+
+def problem_sources(on: str | os.PathLike[str] | Sequence[Problem]) -> list[str]:
+    """The set or file as it was named, or the sets that the problems come from."""
     if isinstance(on, (str, os.PathLike)):
-        return os.fspath(on)
-    return ", ".join(sorted({problem.set for problem in on}))
+        return [os.fspath(on)]
+    return sorted({problem.set for problem in on})
 
 
 def written_solutions(problems: Sequence[Problem]) -> dict[str, str]:

@@ -12,12 +12,14 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mathb_kit.lab.checkpoints import usage_of, write_checkpoint
+from mathb_kit.lab.checkpoints import usage_of, write_checkpoint, write_with_recipe
+from mathb_kit.lab.lora import Lora, base_to_record, load_adapted, write_adapter
 from mathb_kit.lab.objectives import Objective, get_objective
-from mathb_kit.lab.prompts import problem_source, training_problems
+from mathb_kit.lab.prompts import problem_source, problem_sources, training_problems
 from mathb_kit.lab.run_folder import RunFolder, read_recipe
 from mathb_kit.lab.settings import TrainingSettings
 from mathb_kit.lab.trainer import Training, rollout_engine
@@ -31,7 +33,7 @@ Problems = str | os.PathLike[str] | Sequence[Problem]
 
 _STEPS = 200  # where neither steps nor tokens end a run
 _SMALL = 1e7  # parameters
-_RATE_SMALL, _RATE_LARGE = 3e-4, 1e-6
+_RATE_SMALL, _RATE_LARGE, _RATE_LORA = 3e-4, 1e-6, 1e-4
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Run:
         on: training problems: a set that no evaluation uses, a file, or problems.
         folder: of the run and its checkpoint.
         validate_on: the training problems whose every tenth validates and is left out of training; ``on`` by default.
+        lora: train an adapter beside the weights instead of them.
     """
 
     objective: str | Objective
@@ -53,6 +56,7 @@ class Run:
     on: Problems
     folder: Path
     validate_on: Problems | None = None
+    lora: Lora | None = None
 
     @classmethod
     def of(
@@ -63,14 +67,16 @@ class Run:
         on: Problems = "mini-train",
         to: str | os.PathLike[str] | None = None,
         validate_on: Problems | None = None,
+        lora: Lora | int | None = None,
         **settings: Any,
     ) -> Run:
         """A run with the defaults of `train`, whose arguments these are."""
+        lora = Lora(lora) if isinstance(lora, int) else lora
         chosen = TrainingSettings(**settings)
         if to is None:
             name = objective if isinstance(objective, str) else objective.name
             to = lab_root() / f"{name}-{_model(base).name}-{chosen.seed}"
-        return cls(objective, base, chosen, on, Path(to), validate_on)
+        return cls(objective, base, chosen, on, Path(to), validate_on, lora)
 
     def finished(self) -> bool:
         """Whether this very checkpoint is in the folder; loads no network.
@@ -84,7 +90,7 @@ class Run:
         if recipe is None:
             return False
         rate = self.settings.learning_rate
-        if rate is None and (there := recipe.get("training", {}).get("learning_rate")) in (_RATE_SMALL, _RATE_LARGE):
+        if rate is None and (there := recipe.get("training", {}).get("learning_rate")) in self._default_rates():
             rate = there
         return json.loads(json.dumps(self._recipe(rate))) == recipe
 
@@ -96,7 +102,7 @@ class Run:
             watch: called with each step's row of the log, e.g. `mathb_kit.course.LiveCurves.add`.
 
         Returns:
-            The folder, an ordinary checkpoint (`get_model` reads it), with ``log.jsonl`` beside it.
+            The folder, an ordinary checkpoint or adapter (`get_model` reads it), with ``log.jsonl`` beside it.
 
         Raises:
             MathbError: bad settings, an evaluation set as training set, divergence, no gradient for many steps, a full
@@ -104,11 +110,15 @@ class Run:
                 a damaged state, or a process that is training there now.
         """
         model, objective = _model(self.base), _objective(self.objective)
-        problems, source = training_problems(self.on)
-        network, tokenizer = load_checkpoint(replace(model, dtype="float32"))
+        problems, _ = training_problems(self.on)
+        if self.lora:
+            adapted, tokenizer = load_adapted(model, self.lora, self.settings.seed)
+            network = adapted.get_base_model()
+        else:
+            network, tokenizer = load_checkpoint(replace(model, dtype="float32"))
         rate = self.settings.learning_rate
         if rate is None:
-            rate = _RATE_SMALL if network.num_parameters() < _SMALL else _RATE_LARGE
+            rate = self._default_rates()[network.num_parameters() >= _SMALL]
         settings, recipe = self._settings(rate), self._recipe(rate)
         parts = self._divided(settings, problems, objective.supervised)
         folder = RunFolder(self.folder, recipe)
@@ -116,10 +126,21 @@ class Run:
             return folder.path
         with folder:
             engine = rollout_engine(model, (network, tokenizer), settings.max_tokens, device)
-            record = Training(engine, *parts, objective, settings, folder, watch).fit()
-            write_checkpoint(folder.path, network, tokenizer, usage_of(model, model.name, [source]), recipe, record)
+            forget = self.lora is not None and self.lora.checkpointing
+            record = Training(engine, *parts, objective, settings, folder, forget, watch).fit()
+            usage = usage_of(model, model.name, list(dict.fromkeys([*model.trained_on, *problem_sources(self.on)])))
+            if self.lora:
+                base = base_to_record(model)
+                save = partial(write_adapter, folder.path, adapted, base)
+                write_with_recipe(folder.path, save, usage, recipe, record)
+            else:
+                write_checkpoint(folder.path, network, tokenizer, usage, recipe, record)
             folder.clean()
         return folder.path
+
+    def _default_rates(self) -> tuple[float, float]:
+        """Of a small and of a large network."""
+        return (_RATE_LORA, _RATE_LORA) if self.lora else (_RATE_SMALL, _RATE_LARGE)
 
     def _settings(self, learning_rate: float | None) -> TrainingSettings:
         """The settings with everything that hangs on objective and base."""
@@ -139,7 +160,9 @@ class Run:
             "kind": "rl", "objective": objective.name, "coefficients": objective.coefficients(), "base": model.name,
             "base_key": model.key(), "on": problem_source(self.on), "training": asdict(self._settings(learning_rate)),
         }  # fmt: skip
-        return recipe | ({} if self.validate_on is None else {"validate_on": problem_source(self.validate_on)})
+        recipe |= {} if self.validate_on is None else {"validate_on": problem_source(self.validate_on)}
+        # What a network's layers keep for the backward pass changes no weight, so it is no part of the recipe.
+        return recipe | ({"lora": {"rank": self.lora.rank}} if self.lora else {})
 
     def _divided(
         self, settings: TrainingSettings, problems: list[Problem], supervised: bool
@@ -160,6 +183,7 @@ def train(
     on: Problems = "mini-train",
     to: str | os.PathLike[str] | None = None,
     validate_on: Problems | None = None,
+    lora: Lora | int | None = None,
     **settings: Any,
 ) -> Path:
     """Train a model on the verdicts of its own attempts; a call that was stopped goes on where it was kept.
@@ -170,16 +194,18 @@ def train(
         on: training problems: a set that no evaluation uses, a file, or problems.
         to: the folder of the run and its checkpoint; ``runs/lab/<objective>-<base>-<seed>`` by default.
         validate_on: the training problems whose every tenth validates and is left out of training; ``on`` by default.
+        lora: the rank of an adapter to train beside the weights, which stay in the type in which the model is asked; a
+            base that is an adapter itself goes on with it.
         settings: fields of `TrainingSettings`: steps, tokens, prompts, group, updates, learning_rate, max_tokens, seed,
             validate.
 
     Returns:
-        The folder, an ordinary checkpoint (`get_model` reads it), with ``log.jsonl`` beside it.
+        The folder, an ordinary checkpoint or adapter (`get_model` reads it), with ``log.jsonl`` beside it.
 
     Raises:
         MathbError: see `Run.train`.
     """
-    return Run.of(objective, base, on=on, to=to, validate_on=validate_on, **settings).train()
+    return Run.of(objective, base, on=on, to=to, validate_on=validate_on, lora=lora, **settings).train()
 
 
 def _model(base: str | os.PathLike[str] | Model) -> Model:

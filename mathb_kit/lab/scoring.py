@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from mathb_kit.lab.packing import can_pack, pack, packed_batches
 from mathb_kit.lab.rollouts import Rollouts
 from mathb_kit.sampling.threads import in_threads
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
     from transformers import PreTrainedModel
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 # network near the cache and leaves something for a second thread.
 _TOKENS_AT_ONCE = 1536
 _TOKENS_AT_ONCE_ON_GPU = 8192
+# Activations and logits of a batch of a large network; by the network alone, not by what is free at the time, so that
+# a run taken up elsewhere cuts its batches, hence rounds, as before.
+_BYTES_AT_ONCE = 1 << 29
+_BYTES_AT_ONCE_ON_GPU = 8 << 30
 
 Made = TypeVar("Made")
 
@@ -31,9 +35,21 @@ def completion_mask(rollouts: Rollouts, device: str = "cpu") -> Tensor:
     return (torch.arange(int(lengths.max()), device=device) < lengths[:, None]).float()
 
 
-def batches(rollouts: Rollouts, rows: Sequence[int], device: torch.device) -> Iterator[list[int]]:
+def tokens_at_once(network: PreTrainedModel) -> int:
+    """Tokens that may go through a network at once, in training."""
+    config, on_cpu = network.config.get_text_config(), network.device.type == "cpu"
+    # Kept for the backward pass, by rule of thumb: some 16 states and 6 of the wide ones in every layer, and of the
+    # vocabulary the logits, their probabilities and their gradient in 32 bits.
+    wide = getattr(config, "intermediate_size", 4 * config.hidden_size)
+    layer = (16 * config.hidden_size + 6 * wide) * network.dtype.itemsize
+    token = config.num_hidden_layers * layer + 3 * 4 * config.vocab_size
+    fitting = (_BYTES_AT_ONCE if on_cpu else _BYTES_AT_ONCE_ON_GPU) // token
+    return max(1, min(fitting, _TOKENS_AT_ONCE if on_cpu else _TOKENS_AT_ONCE_ON_GPU))
+
+
+def batches(rollouts: Rollouts, rows: Sequence[int], network: PreTrainedModel) -> Iterator[list[int]]:
     """The rows, sorted by length and cut into batches that fit."""
-    most = _TOKENS_AT_ONCE if device.type == "cpu" else _TOKENS_AT_ONCE_ON_GPU
+    most = tokens_at_once(network)
     length = {row: len(rollouts.prompts[row]) + len(rollouts.completions[row]) for row in rows}
     batch: list[int] = []
     for row in sorted(rows, key=length.__getitem__):
@@ -49,7 +65,10 @@ def each_batch(
     network: PreTrainedModel, rollouts: Rollouts, rows: Sequence[int], work: Callable[[list[int]], Made]
 ) -> Iterator[tuple[list[int], Made]]:
     """Every batch of these rows, in order, with what ``work`` makes of it; on processors side by side in threads."""
-    pieces = batches(rollouts, rows, network.device)
+    if can_pack(network):
+        pieces = packed_batches(rollouts, rows, tokens_at_once(network))
+    else:
+        pieces = batches(rollouts, rows, network)
     if network.device.type == "cpu":
         return in_threads(lambda batch, _: work(batch), pieces)
     return ((batch, work(batch)) for batch in pieces)
@@ -65,18 +84,34 @@ def token_log_probs(
     """
     import torch
 
+    if can_pack(network):
+        row = pack(rollouts, rows, network)
+        logits = network(
+            input_ids=row.ids, attention_mask=row.mask, position_ids=row.positions, logits_to_keep=row.before,
+            use_cache=False,
+        ).logits  # fmt: skip
+        lines = [value.split(row.lengths) for value in _scores(logits[0].float(), row.tokens, entropy)]
+        return [torch.nn.utils.rnn.pad_sequence(line, batch_first=True) for line in lines]
     ids, starts = _padded(rollouts, rows, network.device)
     first = int(starts.min()) - 1
     kept = torch.arange(first, ids.shape[1] - 1, device=ids.device)
     logits = network(input_ids=ids[:, :-1], logits_to_keep=kept, use_cache=False).logits.float()
     targets = ids[:, first + 1 :]
+    places = _places(rollouts, rows, starts - 1 - first, targets.shape[1])
+    values = _scores(logits.flatten(0, 1), targets.flatten(), entropy)
+    return [value.view(targets.shape).gather(1, places) for value in values]
+
+
+def _scores(logits: Tensor, tokens: Tensor, entropy: bool) -> list[Tensor]:
+    """Log-probability of each token, and with ``entropy`` the entropy there, from logits (tokens, vocabulary)."""
+    import torch
+
     # cross_entropy is several times faster here than log_softmax and gather.
-    values = [-torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")]
+    values = [-torch.nn.functional.cross_entropy(logits, tokens, reduction="none")]
     if entropy:
         normalized = logits.log_softmax(-1)
         values.append(-(normalized.exp() * normalized).sum(-1))
-    places = _places(rollouts, rows, starts - 1 - first, targets.shape[1])
-    return [value.view(targets.shape).gather(1, places) for value in values]
+    return values
 
 
 def tabulate(network: PreTrainedModel, rollouts: Rollouts, rows: Sequence[int], entropy: bool = False) -> list[Tensor]:

@@ -47,7 +47,7 @@ class TokenRewardModel:
 
         table = torch.zeros_like(completion_mask(rollouts, str(self.backbone.device)))
         with torch.no_grad():
-            for batch in batches(rollouts, rows, self.backbone.device):
+            for batch in batches(rollouts, rows, self.backbone):
                 values = self._scores(rollouts, batch)
                 table[batch, : values.shape[1]] = values
         return table
@@ -59,7 +59,7 @@ class TokenRewardModel:
         device = str(self.backbone.device)
         mask, rewards = completion_mask(rollouts, device), torch.tensor(rollouts.rewards, device=device)
         total = 0.0
-        for batch in batches(rollouts, rows, self.backbone.device):
+        for batch in batches(rollouts, rows, self.backbone):
             values = self._scores(rollouts, batch)
             # The loss is a mean over attempts, so a batch counts by its share of them: the gradients that add up here
             # are those of one mean over all, however memory cut it.

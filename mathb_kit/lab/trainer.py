@@ -14,7 +14,6 @@ validation where they apply. Distillation samples nothing: its reward and kl are
 
 from __future__ import annotations
 
-import copy
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import Grader
+from mathb_kit.lab.lora import Start
 from mathb_kit.lab.objectives import Batch, Objective
 from mathb_kit.lab.objectives.batch import kl_estimate
 from mathb_kit.lab.objectives.oreal import keep_pairs
@@ -57,7 +57,7 @@ def rollout_engine(
 
     Args:
         model: says how the network is prompted.
-        loaded: the network that will be trained, in 32 bit, and its tokenizer.
+        loaded: the network that will be trained, in 32 bit or with an adapter that is, and its tokenizer.
         max_tokens: token limit of an attempt.
         device: ``cpu``, ``cuda``; a GPU if there is one.
     """
@@ -78,6 +78,7 @@ class Training:
         objective: what is optimised.
         settings: with updates, learning rate and token limit given.
         folder: entered, so that no other process trains there.
+        checkpointing: whether activations are computed again in the backward pass.
         watch: called with each step's row of the log.
     """
 
@@ -87,14 +88,15 @@ class Training:
     objective: Objective
     settings: TrainingSettings
     folder: RunFolder
+    checkpointing: bool = False
     watch: Callable[[dict[str, Any]], None] | None = None
 
     def __post_init__(self) -> None:
         self.network = self.engine.network
         # Before a state is loaded: the distance from the base is that from where the run began, not from where it is
         # taken up again.
-        self.reference = copy.deepcopy(self.network).requires_grad_(False)
-        self.policy = Policy(self.network, self.objective, self.settings.learning_rate)
+        self.reference = Start(self.network)
+        self.policy = Policy(self.network, self.objective, self.settings.learning_rate, self.checkpointing)
         self.reward_model = None
         if settings := self.objective.token_reward:
             self.reward_model = TokenRewardModel(self.network, settings, self.settings.learning_rate)
@@ -202,9 +204,12 @@ class Training:
         # differently, and a ratio must be exactly 1 where the policy has not moved yet.
         old, entropies = tabulate(self.network, rollouts, everything, entropy=True)
         mask = completion_mask(rollouts, str(self.network.device))
-        # For the log one attempt per group says enough about the distance from the base.
-        rows = everything if self.objective.reference else [rollouts.groups.index(g) for g in set(rollouts.groups)]
-        (base,) = tabulate(self.reference, rollouts, rows)
+        # For the log one attempt per group says enough about the distance from the base; of texts that the policy did
+        # not sample it says nothing.
+        rows = [] if self.objective.supervised else [rollouts.groups.index(g) for g in set(rollouts.groups)]
+        rows = everything if self.objective.reference else rows
+        with self.reference.network() as network:
+            (base,) = tabulate(network, rollouts, rows)
         distance = (kl_estimate(old[rows], base[rows]) * mask[rows]).sum() / mask[rows].sum()
         entropy = (entropies * mask).sum() / mask.sum()
         batch = Batch(

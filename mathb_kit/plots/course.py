@@ -22,9 +22,10 @@ STATIONS = (
     ("08", "Which objective\nexpands?", 3, 2),
     ("09", "What do the paper's\nown data say?", 2, 2),
     ("10", "And real models,\nsampled elsewhere?", 1, 2),
+    ("11", "What does RL do\nto a real model?", 0, 2),
 )
 PATHS = (("00", "01"), ("01", "02"), ("02", "03"), ("01", "04"), ("01", "05"), ("02", "06"), ("03", "07"),
-          ("07", "08"), ("03", "09"), ("09", "10"))  # fmt: skip
+          ("07", "08"), ("03", "09"), ("09", "10"), ("10", "11"))  # fmt: skip
 
 
 def plot_course_map() -> Figure:

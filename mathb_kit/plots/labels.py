@@ -9,19 +9,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_SIZE = 9.5  # points
+_SIZE = 10.5  # points
 _WIDEST = 24  # characters in a line
+_ENDS_EARLY = 0.85  # of the axis' width: lines that end before are named at their ends
 
 
 def label_ends(ends: Mapping[Axes, Mapping[str, tuple[float, float, Any]]]) -> None:
     """Write each line's name right of its axes, at the height where the line ends or as near as others allow.
+
+    Of a line that ends well inside the axes the name stands at its end.
 
     Args:
         ends: for each axes of one figure: name of a line to x and y of its last point, and its colour.
     """
     for figure in {axis.figure for axis in ends}:
         figure.draw_without_rendering()  # so that the heights of the axes in points are known
-    for axis, lines in ends.items():
+    for axis, all_lines in ends.items():
+        early = {name for name, (x, _, _) in all_lines.items() if _share_of_axis(axis, x) < _ENDS_EARLY}
+        for name in early:
+            _beside_its_end(axis, name, *all_lines[name])
+        lines = {name: end for name, end in all_lines.items() if name not in early}
         height = axis.get_window_extent().height * 72 / axis.figure.dpi
         low, high = axis.get_ylim()
         names = sorted(reversed(lines), key=lambda name: lines[name][1])  # of equal ones, the first on top
@@ -36,6 +43,24 @@ def label_ends(ends: Mapping[Axes, Mapping[str, tuple[float, float, Any]]]) -> N
                 arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8, "alpha": 0.7, "shrinkA": 1,
                             "shrinkB": 4, "relpos": (0, 0.5)},
             )  # fmt: skip
+
+
+def _share_of_axis(axis: Axes, x: float) -> float:
+    """Where x lies on the axis: 0 at its left end, 1 at its right one."""
+    return float(axis.transAxes.inverted().transform(axis.transData.transform((x, axis.get_ylim()[0])))[0])
+
+
+def _beside_its_end(axis: Axes, name: str, x: float, y: float, colour: Any) -> None:
+    """A line that stops inside the axes has its name there: a leader to the edge would read as data."""
+    from matplotlib.patheffects import withStroke
+
+    low, high = axis.get_ylim()
+    below = y - low > 0.12 * (high - low)
+    axis.annotate(
+        textwrap.fill(name, _WIDEST), (x, y), xytext=(7, -1 if below else 1), textcoords="offset points",
+        va="top" if below else "bottom", fontsize=_SIZE, color=_readable(colour),
+        path_effects=[withStroke(linewidth=3, foreground="white")], zorder=5,
+    )  # fmt: skip
 
 
 def spread(wanted: Sequence[float], heights: Sequence[float], top: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""One colour, marker and dash per model, in every figure alike; published numbers and chance in grey.
+"""One colour, marker and dash per model, in every figure alike; frozen bases, published numbers and chance in grey.
 
 A model's look hangs on its name and on the registry alone, never on what else stands in a table. Models that others
 were tuned from have solid lines and the strongest colours; what was tuned from them has a neighbouring hue of another
@@ -15,13 +15,15 @@ from typing import Any
 from mathb_kit.judging.guessing import PERMUTED, UNIFORM
 from mathb_kit.models.registry import as_registered, hub_models, model_names
 
-# Seaborn's `colorblind` without grey, yellow and pale pink (too light for a line), then three like Paul Tol's `muted`.
+# Three of seaborn's `colorblind`, then seven found by search: of all pairs the nearest are as far apart as can be (in
+# OKLab, also as deuteranopes and protanopes see them), none too light for a line on white.
 PALETTE = (
-    "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#8c5a2b", "#882255", "#8a8a12", "#332288", "#56b4e9",
+    "#0173b2", "#de8f05", "#029e73", "#aa2772", "#002e9d", "#83601a", "#5d0055", "#004e00", "#d581bd", "#00b4ff",
 )  # fmt: skip
 NEUTRAL = "#5f5f5f"
 # Bars of counts and of what has no name of its own: a tone that no model has.
 INK = "#4a6b82"
+FAULT = "#d55e00"  # what was lost or wrong
 MARKERS = "osD^vPX*<>pdh"
 # Of what is trained from the first shipped base: markers that neither it nor a shipped model tuned from it has.
 _TRAINED = "sDvP*<pd8H"
@@ -29,6 +31,8 @@ _SOLID = "-"
 _DASHES = ((0, (5, 2)), (0, (1, 1.4)), (0, (5, 1.5, 1, 1.5)), (0, (8, 1.5)))
 # Hue (degrees) and lightness (of 100) beside a base's, for the models tuned from it.
 _SHADES = ((32, 40), (-30, 62), (-10, 76), (0, 28))
+# How a base that stands for "nothing was learned" is called: a reference, not one more model.
+NULLS = (", re-drawn", ", frozen")
 _NO_MODEL = (UNIFORM, PERMUTED, "as published")
 
 
@@ -42,8 +46,9 @@ _GREYS = (_look(NEUTRAL, "d", _DASHES[1]), _look("#8f8f8f", "8", _DASHES[0]), _l
 def look_of(names: Sequence[str], among: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
     """Colour, marker and dash (``color``, ``marker``, ``linestyle``) for each name: distinct in colour and in grey.
 
-    A registered model keeps its look everywhere, also as "<model>, re-drawn". Chance and published values are grey. In
-    a list without any model, names are categories and take their looks by place.
+    A registered model keeps its look everywhere. What is no model of its own but a reference is grey: a frozen base
+    ("<model>, re-drawn", "<model>, frozen"), chance, published values. In a list without any model, names are
+    categories and take their looks by place.
 
     Args:
         names: labels, each once.
@@ -52,8 +57,7 @@ def look_of(names: Sequence[str], among: Sequence[str] | None = None) -> dict[st
     """
     places = _places()
     looks = {name: _model_look(*places[model]) for name in names if (model := _model_in(name, places))}
-    looks |= {name: look | {"linestyle": _DASHES[1]} for name, look in looks.items() if name.endswith("re-drawn")}
-    grey = [name for name in names if name in _NO_MODEL]
+    grey = [name for name in names if name in _NO_MODEL or name.endswith(NULLS)]
     looks |= {name: _GREYS[place % len(_GREYS)] for place, name in enumerate(grey)}
     others = [name for name in names if name not in looks]
     if among is not None:
@@ -99,6 +103,13 @@ def _shade(colour: str, rank: int) -> str:
     hue, saturation, _ = husl.hex_to_husl(colour)
     turn, lightness = _SHADES[(rank - 1) % len(_SHADES)]
     return husl.husl_to_hex((hue + turn) % 360, 0.92 * saturation, lightness)
+
+
+def lightened(colour: str, by: float = 0.7) -> str:
+    """The colour, mixed with so much white."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    return to_hex([part + by * (1 - part) for part in to_rgb(colour)])
 
 
 def _model_in(label: str, places: Collection[str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mathb_kit.plots.apart import far_rows, row_axes
 from mathb_kit.plots.style import NEUTRAL, PALETTE, WIDTH, figure_style, look_of, percent_axis, round_ticks, title_of
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 def plot_beside_redrawn(table: pd.DataFrame, power: pd.DataFrame, *, title: str = "") -> Figure:
     """A row per tuned model with the difference of its reach and the frozen base's; right, the power against the gain.
 
+    Rows far from all others have a scale of their own below.
+
     Args:
         table: tuned, difference, low, high, seeds_low, seeds_high (NaN for one model), as shares of D.
         power: ``power_of``: who, expansion, power.
@@ -22,11 +25,19 @@ def plot_beside_redrawn(table: pd.DataFrame, power: pd.DataFrame, *, title: str 
     """
     import matplotlib.pyplot as plt
 
+    apart = far_rows(table, "tuned", "difference")
+    near = len(table) - len(apart)
     with figure_style():
-        figure, (left, right) = plt.subplots(
-            1, 2, figsize=(WIDTH, max(3.7, 0.42 * len(table) + 1.8)), width_ratios=(1.25, 1), layout="constrained"
+        figure = plt.figure(figsize=(WIDTH, max(3.9, 0.4 * len(table) + 2.2 + 0.5 * bool(apart))), layout="constrained")
+        grid = figure.add_gridspec(
+            1 + bool(apart), 2, width_ratios=(1.25, 1), height_ratios=(near, max(1.2, len(apart)))[: 1 + bool(apart)]
         )
-        _rows(left, table)
+        left = [figure.add_subplot(grid[place, 0]) for place in range(1 + bool(apart))]
+        for axis, here in zip(left, (False, True)):
+            _rows(axis, table[table["tuned"].isin(apart) == here])
+        row_axes(list(table["tuned"]), apart, left)
+        left[-1].set_xlabel("reached, tuned minus re-drawn")
+        right = figure.add_subplot(grid[:, 1])
         plot_power(power, ax=right)
         figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=2 if len(table) > 3 else 1)
         title_of(figure, title)
@@ -71,11 +82,7 @@ def _rows(axis: Axes, table: pd.DataFrame) -> None:
         table["difference"], places, linestyle="none", marker="o", color=PALETTE[0], markersize=7,
         markeredgecolor="white",
     )  # fmt: skip
-    axis.set_yticks(places, list(table["tuned"]))
-    axis.set_ylim(len(table) - 0.5, -0.5)
-    axis.tick_params(axis="y", length=0)
     axis.xaxis.set_major_locator(round_ticks(5))
     percent_axis(axis)
     axis.grid(axis="x")
     axis.set_axisbelow(True)
-    axis.set_xlabel("reached, tuned minus re-drawn")

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.lab.scoreboard import load_scoreboard
 from mathb_kit.plots.labels import label_ends
-from mathb_kit.plots.style import WIDTH, figure_style, look_of, round_ticks, title_of
+from mathb_kit.plots.style import NEUTRAL, WIDTH, figure_style, look_of, round_ticks, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 _PANELS = {
     "pass_1": "pass@1: gain", "reach": "reach: gain", "expansion": "Expansion", "shrinkage": "Shrinkage",
@@ -28,6 +30,8 @@ def _looks(rows: Iterable[str]) -> dict[str, dict[str, Any]]:
 def plot_scores(final: pd.DataFrame, matched: pd.DataFrame | None = None, *, title: str = "") -> Figure:
     """Every row's scores with their intervals, a panel each; a dashed line is the frozen base.
 
+    What only stands beside the objectives (``Scoreboard.beside``) has scales of its own below.
+
     Args:
         final: of `mathb_kit.lab.scores.score_table`.
         matched: the same at matched pass@1, drawn hollow below.
@@ -36,31 +40,33 @@ def plot_scores(final: pd.DataFrame, matched: pd.DataFrame | None = None, *, tit
     import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
 
-    rows = list(final["row"])
-    looks = _looks(rows)
+    names, looks = list(final["row"]), _looks(final["row"])
+    controls = [name for name in names if name in load_scoreboard().beside]
+    parts = [part for part in ([name for name in names if name not in controls], controls) if part]
     with figure_style():
-        figure, axes = plt.subplots(1, len(_PANELS), figsize=(WIDTH, 0.46 * len(rows) + 1.7), sharey=True,
-                                    layout="constrained")  # fmt: skip
-        for axis, (what, label) in zip(axes, _PANELS.items()):
-            for table, shift, hollow in ((final, -0.14, False), (matched, 0.2, True)):
-                for line in [] if table is None else table.to_dict("records"):
-                    height, look = rows.index(line["row"]) + shift, looks[line["row"]]
-                    value = line[what]
-                    around = [[max(0.0, value - line[f"{what}_low"])], [max(0.0, line[f"{what}_high"] - value)]]
-                    axis.errorbar(value, height, xerr=around, color=look["color"], marker=look["marker"],
-                                  markerfacecolor="white" if hollow else look["color"], markersize=6,
-                                  linewidth=1.2 if hollow else 1.9, clip_on=False)  # fmt: skip
-            null = final[f"{what}_null"].iloc[0] if f"{what}_null" in final else 0.0
-            axis.axvline(null, color="0.35", linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
+        figure, grid = plt.subplots(
+            len(parts), len(_PANELS), figsize=(WIDTH, 0.46 * len(names) + 2.1 + 0.5 * (len(parts) - 1)), squeeze=False,
+            height_ratios=[max(1.1, len(part)) for part in parts], layout="constrained",
+        )  # fmt: skip
+        for line, part in zip(grid, parts):
+            for axis, what in zip(line, _PANELS):
+                for table, shift, hollow in ((final, -0.14, False), (matched, 0.2, True)):
+                    shown = [] if table is None else table[table["row"].isin(part)].to_dict("records")
+                    for row in shown:
+                        _score(axis, row, what, part.index(row["row"]) + shift, looks[row["row"]], hollow)
+                null = final[f"{what}_null"].iloc[0] if f"{what}_null" in final else 0.0
+                axis.axvline(null, color="0.35", linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
+                axis.xaxis.set_major_locator(round_ticks(3))
+                axis.xaxis.set_major_formatter("{x:g}")
+                axis.set_yticks(range(len(part)), part if what == next(iter(_PANELS)) else [""] * len(part))
+                axis.set_ylim(len(part) - 0.5, -0.5)
+                axis.tick_params(axis="y", length=0)
+                axis.grid(axis="x")
+                axis.set_axisbelow(True)
+        for axis, label in zip(grid[0], _PANELS.values()):
             axis.set_title(label)
-            axis.xaxis.set_major_locator(round_ticks(3))
-            axis.xaxis.set_major_formatter("{x:g}")
+        for axis in grid[-1]:
             axis.set_xlabel("share of problems")
-            axis.tick_params(axis="y", length=0)
-            axis.grid(axis="x")
-            axis.set_axisbelow(True)
-        axes[0].set_yticks(range(len(rows)), rows)
-        axes[0].set_ylim(len(rows) - 0.5, -0.5)
         keys = [Line2D([], [], color="0.35", linestyle=(0, (4, 3)), label="a frozen base, drawn again")]
         if matched is not None:
             keys += [
@@ -72,8 +78,22 @@ def plot_scores(final: pd.DataFrame, matched: pd.DataFrame | None = None, *, tit
     return figure
 
 
+def _score(
+    axis: Axes, row: dict[str, Any], what: str, height: float, look: dict[str, Any], hollow: bool
+) -> None:
+    value = row[what]
+    around = [[max(0.0, value - row[f"{what}_low"])], [max(0.0, row[f"{what}_high"] - value)]]
+    axis.errorbar(
+        value, height, xerr=around, color=look["color"], marker=look["marker"], markersize=6,
+        markerfacecolor="white" if hollow else look["color"], linewidth=1.2 if hollow else 1.9, clip_on=False,
+    )  # fmt: skip
+
+
 def plot_plane(runs: pd.DataFrame, *, k: int, title: str = "") -> Figure:
-    """Every run as a point: pass@1 across, reach upwards; hollow where it was stopped at matched pass@1.
+    """Every row as the mean of its runs: pass@1 across, reach upwards; hollow where stopped at matched pass@1.
+
+    Lines reach from the lowest to the highest run, the grey field from the lowest to the highest draw of the base. What
+    only stands beside the objectives has axes of its own at the right.
 
     Args:
         runs: of `mathb_kit.lab.scores.by_run`.
@@ -83,30 +103,68 @@ def plot_plane(runs: pd.DataFrame, *, k: int, title: str = "") -> Figure:
     import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
 
-    # Who is tuned first, then what stands beside, then the base.
-    order = runs["stage"].map({"final": 0, "matched": 0, "beside": 1, "base": 2})
+    beside = runs[runs["stage"] == "beside"]
+    base, trained = runs[runs["stage"] == "base"], runs[runs["stage"].isin(["final", "matched"])]
     with figure_style():
-        figure, axis = plt.subplots(figsize=(WIDTH, 4.8), layout="constrained")
-        keys = []
-        for row, look in _looks(runs.loc[order.sort_values(kind="stable").index, "row"]).items():
-            here = runs[runs["row"] == row]
-            for hollow, points in here.groupby(here["stage"] == "matched"):
-                axis.scatter(points["pass_1"], points["reach"], s=52, marker=look["marker"], edgecolor=look["color"],
-                             facecolor="none" if hollow else look["color"], linewidth=1.3, alpha=0.9)  # fmt: skip
-            drawn = ", re-drawn" if (here["stage"] == "base").all() else ""
-            keys.append(Line2D([], [], linestyle="", marker=look["marker"], color=look["color"], label=row + drawn))
+        figure, axes = plt.subplots(
+            1, 2 if len(beside) else 1, figsize=(WIDTH, 5.2), squeeze=False, layout="constrained",
+            width_ratios=(5, 1) if len(beside) else (1,),
+        )  # fmt: skip
+        main, keys = axes[0][0], []
+        if len(base):
+            low, high = base[["pass_1", "reach"]].min(), base[["pass_1", "reach"]].max()
+            main.axhspan(low["reach"], high["reach"], color=NEUTRAL, alpha=0.12, linewidth=0, zorder=0)
+            main.axvspan(low["pass_1"], high["pass_1"], color=NEUTRAL, alpha=0.12, linewidth=0, zorder=0)
+            _mean_of_runs(main, base, _look_of_null(base))
+            keys.append(_key(f"{base['row'].iloc[0]}, re-drawn", _look_of_null(base)))
+        looks = _looks(trained["row"]) | look_of(list(dict.fromkeys(beside["row"])))
+        for row, here in trained.groupby("row", sort=False):
+            for stage, points in here.groupby("stage", sort=False):
+                _mean_of_runs(main, points, looks[str(row)], hollow=stage == "matched")
+            keys.append(_key(str(row), looks[str(row)]))
+        for row, points in beside.groupby("row", sort=False):
+            _mean_of_runs(axes[0][1], points, looks[str(row)])
+            keys.append(_key(str(row), looks[str(row)]))
         if (runs["stage"] == "matched").any():
             keys.append(Line2D([], [], linestyle="", marker="o", color="0.35", markerfacecolor="none",
                                label=f"hollow: {_HOLLOW.replace(' at ', chr(10) + 'at ')}"))  # fmt: skip
-        axis.xaxis.set_major_locator(round_ticks(6))
-        axis.yaxis.set_major_locator(round_ticks(6))
-        axis.set_xlabel("pass@1 on the held-out problems (to the right: sharper)")
-        axis.set_ylabel(f"reach: share solved in {k:,} attempts (up: wider)")
-        axis.grid()
-        axis.set_axisbelow(True)
+        for axis, most in zip(axes[0], (6, 2)):
+            axis.xaxis.set_major_locator(round_ticks(most))
+            axis.yaxis.set_major_locator(round_ticks(6))
+            axis.grid()
+            axis.set_axisbelow(True)
+        if len(beside):
+            axes[0][1].set_title("on scales of its own", fontsize=10)
+            x, y = beside["pass_1"].mean(), beside["reach"].mean()
+            axes[0][1].set(xlim=(x - 0.08, x + 0.08), ylim=(y - 0.12, y + 0.06))
+        main.set_xlabel("pass@1 on the held-out problems (to the right: sharper)")
+        main.set_ylabel(f"reach: share solved in {k:,} attempts (up: wider)")
         figure.legend(handles=keys, loc="outside right center")
         title_of(figure, title)
     return figure
+
+
+def _look_of_null(base: pd.DataFrame) -> dict[str, Any]:
+    name = f"{base['row'].iloc[0]}, re-drawn"
+    return look_of([name])[name]
+
+
+def _key(label: str, look: dict[str, Any]) -> Line2D:
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], linestyle="", marker=look["marker"], color=look["color"], markersize=8, label=label)
+
+
+def _mean_of_runs(axis: Axes, points: pd.DataFrame, look: dict[str, Any], hollow: bool = False) -> None:
+    """One mark with a line each way, from the lowest run to the highest."""
+    x, y = points["pass_1"].mean(), points["reach"].mean()
+    thin = {"color": look["color"], "linewidth": 1.0 if hollow else 1.6, "alpha": 0.75, "zorder": 2}
+    axis.hlines(y, points["pass_1"].min(), points["pass_1"].max(), **thin)
+    axis.vlines(x, points["reach"].min(), points["reach"].max(), **thin)
+    axis.plot(
+        x, y, marker=look["marker"], markersize=9, color=look["color"], linestyle="", zorder=3,
+        markerfacecolor="white" if hollow else look["color"], markeredgecolor=look["color"] if hollow else "white",
+    )  # fmt: skip
 
 
 def plot_learning_rates(tried: pd.DataFrame, *, title: str = "") -> Figure:

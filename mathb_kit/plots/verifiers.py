@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from mathb_kit.plots.style import INK, PALETTE, WIDTH, figure_style, round_ticks, title_of
+from mathb_kit.plots.style import FAULT, INK, WIDTH, figure_style, round_ticks, title_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,7 @@ def plot_agreement(table: pd.DataFrame, *, title: str = "") -> Figure:
     table = table[table["labelled"] > 0]
     sources, verifiers = list(dict.fromkeys(table["source"])), list(dict.fromkeys(table["verifier"]))
     faults = {  # column: label, side, colour, hatch
-        "false_equals": ("called right, though wrong", -1, PALETTE[3], "////"),
+        "false_equals": ("called right, though wrong", -1, FAULT, "////"),
         "false_differences": ("called wrong, though right", 1, INK, ""),
     }
     columns = min(2, len(sources))

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.atomic import write_text
 from mathb_kit.grading import GRADER_VERSION
-from mathb_kit.judging import CheckpointJudgement, Health, elicitation_curves, elicitation_table
+from mathb_kit.judging import CheckpointJudgement, Health, elicitation_curves, elicitation_table, near_misses
 from mathb_kit.miniature import shipped_sets
 from mathb_kit.models.showing import asked_table
 from mathb_kit.places import cards_root
 from mathb_kit.plots import plot_pass_at_k, plot_sharpening
 from mathb_kit.provenance import provenance
-from mathb_kit.report.comparison import CONFOUNDS, confounds_table
+from mathb_kit.report.comparison import confounds_table
 from mathb_kit.report.evaluated import health_record
 from mathb_kit.report.html import PageTable, Picture, render
 from mathb_kit.report.records import json_ready
 from mathb_kit.report.sections import identity, published_numbers
 from mathb_kit.report.separation import separation_record, separation_tables
-from mathb_kit.report.terminal import text_table
+from mathb_kit.report.terminal import bullets, titled
 from mathb_kit.sentences import (
     checkpoint_caveats,
     checkpoint_headline,
@@ -33,12 +33,13 @@ from mathb_kit.sentences import (
     selection_warnings,
     separation_sentences,
 )
+from mathb_kit.sentences.formats import signed_points
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _SYNTHETIC = "synthetic arithmetic problems that ship with mathb_kit"
-_ELICITED = "What the base reaches when asked otherwise needed no training (exact McNemar test against the tuned model)"
+_ELICITED = "What the base reaches when asked otherwise needed no training (exact test against the tuned model)"
 _PAPERS_SETS = ("math-b", "math-b-i")
 
 
@@ -102,24 +103,28 @@ def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
 
 def card_text(judged: CheckpointJudgement) -> str:
     """The same for a terminal, without the completions: headline, tables, fine print."""
-    reached = [text_table(_reached_by_part(judged))]
-    if judged.elicited:
-        reached += ["", text_table(_elicited(judged))]
+    base, tuned = judged.base.name, judged.tuned.name
+    tables = [titled(f"Reached, of what {base} left unsolved", _reached_by_part(judged))]
     if judged.saturated:
-        reached += ["", text_table(_ordinary_rows(judged).set_index("set").T.reset_index(names="ordinary sets"))]
+        tables.append(titled("On ordinary sets", _ordinary_in_short(judged)))
+    if judged.elicited:
+        tables.append(titled(_ELICITED, _elicited(judged)))
+    misses = near_misses(judged.tuned_attempts)
+    if len(misses):
+        title = f"Near misses of {tuned} where it reached nothing (the card has their texts)"
+        tables.append(titled(title, _missed_rows(misses)))
+    for name in judged.confounds:
+        tables.append(titled(f"What else it may be, on {name} ({_alike(judged)})", _readings(judged, name)))
+    settings = f"Settings (--match {judged.pair.match}), and where they come from"
+    tables.append(titled(settings, _settings(judged)))
     fine = [
         *checkpoint_sentences(judged),
         *separation_sentences(judged.separation),
         f"Judged on: {judged.selection.words}{_graders(judged)}; plan: {judged.plan}.",
         *(f"{what}: {health_sentence(health)}" for what, health in _healths(judged).items()),
     ]
-    readings: list[str] = []
-    for name in judged.confounds:
-        readings += ["", f"{CONFOUNDS}, on {name} ({_alike(judged)}):", text_table(_readings(judged, name))]
-    settings = f"Settings (--match {judged.pair.match}), and where they come from:"
-    return "\n".join(
-        [checkpoint_headline(judged), "", *reached, "", *fine, *readings, "", settings, text_table(_settings(judged))]
-    )
+    title = f"{tuned} beside {base} on {judged.on.name}"
+    return "\n\n".join([f"{checkpoint_headline(judged)}", *tables, f"{title}, in full\n{bullets(fine)}"])
 
 
 def card_warnings(judged: CheckpointJudgement) -> list[str]:
@@ -161,7 +166,9 @@ def _elicited(judged: CheckpointJudgement) -> pd.DataFrame:
     """`elicitation_table` with intervals in words."""
     table = elicitation_table(judged)
     shares = zip(table["reached"], table["of"], table["low"], table["high"])
-    table["reached"] = [f"{count} of {of} ({100 * low:.1f} to {100 * high:.1f} %)" for count, of, low, high in shares]
+    table["reached"] = [
+        f"{count:.4g} of {of} ({100 * low:.1f} to {100 * high:.1f} %)" for count, of, low, high in shares
+    ]
     columns = {"arm": "the base asked", "only_tuned": "only with tuning", "only_arm": "only so", "p": "p"}
     table["p"] = table["p"].map("{:.2g}".format)
     return table[["arm", "reached", *list(columns)[1:]]].rename(columns=columns)
@@ -215,6 +222,7 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
         apart=separation_sentences(judged.separation),
         apart_tables=separation_tables(judged.separation),
         reached=_reached(judged),
+        near=_near(judged),
         ordinary=_ordinary(judged) if judged.saturated else None,
         sharpening=Picture.of(plot_sharpening(judged.changes(), panel="name"), marks) if judged.saturated else None,
         published=(
@@ -229,6 +237,30 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
         by_problem=PageTable.of(_by_problem(judged), "What tuning changed, one row a problem", sortable=True),
         provenance=json.dumps(record["provenance"], indent=1),
     )  # fmt: skip
+
+
+def _missed_rows(misses: pd.DataFrame) -> pd.DataFrame:
+    """`near_misses` without their texts."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "problem": [key.partition("@")[0] for key in misses["problem"]],
+            "gold": misses["gold"],
+            "answer": misses["answer"],
+            "attempts": [f"{count:,} of {n:,}" for count, n in zip(misses["count"], misses["n"])],
+        }
+    )
+
+
+def _near(judged: CheckpointJudgement) -> list[dict[str, Any]]:
+    """Near misses to read: summary, statement, index and completion."""
+    misses, problems = near_misses(judged.tuned_attempts), []
+    for row, shown in zip(misses.itertuples(), _missed_rows(misses).itertuples()):
+        summary = f"{shown.problem}: {shown.answer} for {shown.gold}, in {shown.attempts} attempts"
+        problems.append({"summary": summary, "statement": row.statement, "index": row.index,
+                         "completion": row.completion})  # fmt: skip
+    return problems
 
 
 def _reached(judged: CheckpointJudgement) -> list[dict[str, Any]]:
@@ -270,6 +302,22 @@ def _ordinary_rows(judged: CheckpointJudgement) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _ordinary_in_short(judged: CheckpointJudgement) -> pd.DataFrame:
+    """`CheckpointJudgement.ordinary` as narrow as a terminal: a set is two rows, at one attempt and at all of them."""
+    import pandas as pd
+
+    rows = []
+    for row in judged.ordinary().itertuples():
+        shares = (row.base_pass_1, row.tuned_pass_1, row.base_pass_k, row.tuned_pass_k)
+        base_1, tuned_1, base_k, tuned_k = (f"{100 * share:.1f} %" for share in shares)
+        lost = f"{row.shrinkage} of {row.problems} only by the base"
+        rows += [
+            (row.set, "pass@1", base_1, tuned_1, f"{signed_points(row.difference, row.low, row.high)} points"),
+            ("", f"pass@{row.k:,}", base_k, tuned_k, lost),
+        ]
+    return pd.DataFrame(rows, columns=["set", "", judged.base.name, judged.tuned.name, "what tuning changed"])
 
 
 def _by_problem(judged: CheckpointJudgement) -> pd.DataFrame:

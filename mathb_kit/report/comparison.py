@@ -19,14 +19,18 @@ from mathb_kit.provenance import provenance
 from mathb_kit.report.html import PageTable, Picture, render
 from mathb_kit.report.records import json_ready
 from mathb_kit.report.separation import separation_record, separation_tables, worth_table
-from mathb_kit.report.terminal import text_table
+from mathb_kit.report.terminal import bullets, titled
 from mathb_kit.sentences import (
     confounds_sentence,
+    expansion_sentence,
+    intervals_sentence,
     pair_headline,
     pair_sentences,
+    percent_with_interval,
     separation_sentences,
     settings_sentence,
 )
+from mathb_kit.sentences.formats import signed_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,32 +41,29 @@ _LONGEST = 150  # characters of a file's name, which names of models may exceed
 
 
 def comparison_text(pair: PairComparison) -> str:
-    """For a terminal: the headline, what stands behind it, and the table."""
-    headline, *rest = pair_sentences(pair)
-    shown = {"index": False, "float_format": "{:.3f}".format}
+    """For a terminal: the headline, the tables, then the fine print."""
     named = pair.gains[pair.gains["lost"] | (pair.gains["gained"] & (pair.gains["base_c"] == 0))]
-    lines = [
-        headline, "", *rest, *separation_sentences(pair.separation), "",
-        f"Expansion beside the frozen base ({pair.note}; 95 % intervals: {pair.expansion['interval'].iloc[0]}):",
-        beside_null(pair).to_string(**shown), "",
-        f"pass@k, paired by problem (95 %: {pair.differences['interval'].iloc[0]}):",
-        _differences(pair).to_string(**shown), "",
-        f"What attempts of {pair.tuned} are worth in attempts of {pair.base}:",
-        worth_table(pair.separation).to_string(index=False), "",
-        f"Solved at least once in {pair.n:,} attempts (95 %: Clopper-Pearson):",
-        pair.reach.to_string(**shown),
-    ]  # fmt: skip
-    lines += ["", f"{CONFOUNDS}:", text_table(confounds_table(pair.confounds, pair.base, pair.tuned))]
-    lines += ["", confounds_sentence(pair.confounds), settings_sentence(*pair.settings)]
+    rows, left_out = beyond_table(pair)
+    tables = [
+        titled("pass@k, paired by problem", curves_table(pair)),
+        titled(f"Reached, of what k attempts of {pair.base} miss", rows, *left_out),
+        titled(f"What k attempts of {pair.tuned} are worth in attempts of {pair.base}", worth_table(pair.separation)),
+        titled(f"Solved at least once in {pair.n:,} attempts", solved_table(pair)),
+        titled(CONFOUNDS, confounds_table(pair.confounds, pair.base, pair.tuned)),
+    ]
     if len(named):
-        lines += ["", "Newly reached or lost, beyond chance:", _by_problem(named).to_string(**shown)]
-    return "\n".join(lines)
+        tables.append(titled("Newly reached or lost, beyond chance", _by_problem(named)))
+    fine = [*pair_sentences(pair), *separation_sentences(pair.separation), confounds_sentence(pair.confounds)]
+    fine += [settings_sentence(*pair.settings), intervals_sentence(pair)]
+    title = f"{pair.tuned} beside {pair.base} on {pair.on}"
+    return "\n\n".join([f"{title}\n{pair_headline(pair)}", *tables, f"In full\n{bullets(fine)}"])
 
 
 def comparison_record(pair: PairComparison, origin: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Everything as JSON-ready values."""
     return {
-        "verdict": pair_headline(pair),
+        "headline": pair_headline(pair),
+        "verdict": expansion_sentence(pair),
         "sentences": pair_sentences(pair),
         "base": pair.base, "tuned": pair.tuned, "on": pair.on, "note": pair.note, "n": pair.n,
         "expansion": json_ready(pair.expansion),
@@ -104,19 +105,21 @@ def write_comparison(
         f"Of the problems that k attempts of {pair.base} miss: the share that k attempts of {pair.tuned} reach, and k "
         f"other attempts of the frozen base ({pair.note}). Bands: 95 %, {pair.expansion['interval'].iloc[0]}."
     )
+    rows, left_out = beyond_table(pair)
     text = render(
         "comparison.html",
         title=f"{pair.tuned} beside {pair.base} on {pair.on}",
         pair=pair,
+        headline=pair_headline(pair),
         sentences=pair_sentences(pair),
         expansion=Picture.of(plot_beside_null(pair.expansion, base=pair.base, tuned=pair.tuned), caption),
-        beside=PageTable.of(beside_null(pair), "Expansion and the frozen base's own, with 95 % intervals"),
-        curves=PageTable.of(_differences(pair), f"pass@k; 95 %: {pair.differences['interval'].iloc[0]}"),
+        beside=PageTable.of(rows, " ".join([f"Reached, of what k attempts of {pair.base} miss. 95 %.", *left_out])),
+        curves=PageTable.of(curves_table(pair), f"pass@k; 95 %: {pair.differences['interval'].iloc[0]}"),
         confounds=PageTable.of(confounds_table(pair.confounds, pair.base, pair.tuned), CONFOUNDS),
         told=[confounds_sentence(pair.confounds), settings_sentence(*pair.settings)],
         apart=separation_sentences(pair.separation),
         apart_tables=separation_tables(pair.separation),
-        reach=PageTable.of(pair.reach, f"Solved at least once in {pair.n:,} attempts, 95 % Clopper-Pearson"),
+        reach=PageTable.of(solved_table(pair), f"Solved at least once in {pair.n:,} attempts, 95 % Clopper-Pearson"),
         by_problem=PageTable.of(_by_problem(named), "Every problem, the clearest gains first", sortable=True),
         provenance=json.dumps({"origin": record["origin"], "here": record["provenance"]}, indent=1, default=str),
     )
@@ -124,11 +127,54 @@ def write_comparison(
     return page, data
 
 
-def beside_null(pair: PairComparison) -> pd.DataFrame:
-    """k, expected misses, and the rates of tuned model and frozen base and their difference, with intervals."""
-    columns = ["k", "missed"]
-    columns += [f"{name}{end}" for name in ("tuned", "null", "difference") for end in ("", "_low", "_high")]
-    return pair.expansion[columns].rename(columns=lambda name: name.replace("_", " "))
+def beyond_table(pair: PairComparison) -> tuple[pd.DataFrame, list[str]]:
+    """What tuned model and frozen base reach of what k attempts of the base miss, in words, and what is left out.
+
+    Left out are rows without an interval: there the base misses too few problems to say anything.
+    """
+    import pandas as pd
+
+    kept = pair.expansion.dropna(subset=["difference_low", "difference_high"])
+    few = [f"{k:,}" for k in pair.expansion["k"] if k not in set(kept["k"])]
+    table = pd.DataFrame({"k": kept["k"].astype(int), "missed": kept["missed"].map("{:.1f}".format)})
+    base, tuned = _names(pair)
+    for who, name in (("tuned", tuned), ("null", f"{base}, frozen")):
+        table[name] = [percent_with_interval(*ends) for ends in _ends(kept, who)]
+    table["points"] = [signed_points(*ends) for ends in _ends(kept, "difference")]
+    return table, [f"Too few are missed for an interval at k = {', '.join(few)}."] if few else []
+
+
+def curves_table(pair: PairComparison) -> pd.DataFrame:
+    """pass@k of both and their difference in points, in words."""
+    import pandas as pd
+
+    rows, names = pair.differences, _names(pair)
+    return pd.DataFrame(
+        {
+            "k": rows["k"],
+            names[0]: [f"{100 * share:.1f} %" for share in rows["a"]],
+            names[1]: [f"{100 * share:.1f} %" for share in rows["b"]],
+            "points": [signed_points(*ends) for ends in rows[["estimate", "low", "high"]].values],
+        }
+    )
+
+
+def solved_table(pair: PairComparison) -> pd.DataFrame:
+    """`PairComparison.reach` with intervals in words."""
+    import pandas as pd
+
+    rows = pair.reach
+    shares = [percent_with_interval(*ends) for ends in rows[["share", "low", "high"]].values]
+    return pd.DataFrame({"by": rows["who"], "problems": rows["problems"], "of": rows["of"], "share": shares})
+
+
+def _names(pair: PairComparison) -> tuple[str, str]:
+    """A model beside itself by name, in two draws, is called base and tuned."""
+    return (pair.base, pair.tuned) if pair.base != pair.tuned else ("base", "tuned")
+
+
+def _ends(rows: pd.DataFrame, name: str) -> list[list[float]]:
+    return rows[[name, f"{name}_low", f"{name}_high"]].values.tolist()
 
 
 def confounds_table(confounds: pd.DataFrame, base: str, tuned: str) -> pd.DataFrame:
@@ -215,11 +261,6 @@ def _escaped(text: str) -> str:
     return re.sub(r"[&%$#_{}]", lambda match: "\\" + match[0], text).replace("~", r"\textasciitilde ").replace(
         "<=", r"$\le$"
     )
-
-
-def _differences(pair: PairComparison) -> pd.DataFrame:
-    table = pair.differences[["k", "a", "b", "estimate", "low", "high"]]
-    return table.rename(columns={"a": pair.base, "b": pair.tuned, "estimate": "difference"})
 
 
 def _by_problem(gains: pd.DataFrame) -> pd.DataFrame:

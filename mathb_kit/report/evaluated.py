@@ -10,7 +10,7 @@ from mathb_kit.judging import Health, health_of
 from mathb_kit.models.showing import asked_table
 from mathb_kit.outcomes import answer_counts
 from mathb_kit.plan import Plan
-from mathb_kit.report.terminal import text_table
+from mathb_kit.report.terminal import bullets, text_table, titled
 from mathb_kit.sentences import health_sentence, health_warnings, percent_with_interval
 from mathb_kit.statistics import neighbours, pass_at_k_curve
 
@@ -69,14 +69,19 @@ class Evaluated:
     def text(self) -> str:
         """For a terminal: headline, table, fine print."""
         curve = self.curve
-        shown = curve[["k", "estimate", "low", "high"]].rename(columns={"estimate": "pass@k"})
+        shares = [percent_with_interval(*ends) for ends in curve[["estimate", "low", "high"]].to_numpy()]
+        shown = curve[["k"]].assign(**{"pass@k (95 %)": shares})
+        others = self.neighbours
+        ends = others[["estimate", "low", "high"]].to_numpy()
+        beside = others[["metric"]].assign(**{"(95 %)": [percent_with_interval(*each) for each in ends]})
         problems, plan = f"{len(self.evaluation.outcomes):,} problems", f"plan: {self.evaluation.plan}"
-        draw, interval = f"draw: {self.evaluation.draw.name}", f"low to high: 95 %, {curve['interval'].iloc[0]}"
-        notes = [f"{problems}; {plan}; {draw}; {interval}.", health_sentence(self.health)]
-        rows = self.neighbours.itertuples()
-        others = "; ".join(f"{row.metric} {percent_with_interval(row.estimate, row.low, row.high)}" for row in rows)
-        notes.append(f"First {self.evaluation.plan.rounds[0]} attempts at every problem: {others}.")
-        return "\n".join([self.headline, "", text_table(shown, digits=4), "", *notes])
+        first = f"First {self.evaluation.plan.rounds[0]} attempts at every problem"
+        notes = [
+            f"{problems}; {plan}; draw: {self.evaluation.draw.name}.",
+            f"Intervals: {curve['interval'].iloc[0]}.",
+            health_sentence(self.health),
+        ]
+        return "\n\n".join([self.headline, text_table(shown), titled(first, beside), bullets(notes)])
 
     def record(self) -> dict[str, Any]:
         """The same and more for scripts."""

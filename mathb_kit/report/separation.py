@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mathb_kit.report.html import PageTable
 from mathb_kit.report.records import json_ready
 from mathb_kit.sentences import k_text
-from mathb_kit.sentences.formats import signed_with_interval
+from mathb_kit.sentences.formats import signed_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,8 @@ def separation_tables(apart: Separation) -> list[PageTable]:
     tables = [
         PageTable.of(
             worth_table(apart),
-            f"k attempts of {apart.tuned} solve what the base does in so many, by attempts and at matched tokens; 95 %",
+            f"What k attempts of {apart.tuned} are worth in attempts of the base; points: tuned minus base for as many "
+            "tokens; 95 %",
         )
     ]
     if len(apart.support):
@@ -47,25 +48,26 @@ def separation_tables(apart: Separation) -> list[PageTable]:
 
 
 def worth_table(apart: Separation) -> pd.DataFrame:
-    """``base_equivalent_k`` with ends in words."""
+    """``base_equivalent_k`` in words: at which k the base solves as much, and what it solves for as many tokens.
+
+    Columns without a value, and the set where there is one only, are left out.
+    """
     import pandas as pd
 
     rows = []
     for row in apart.equivalents.itertuples():
+        ends = f"({k_text(row.low, row.n)} to {k_text(row.high, row.n)})"
         matched = row.base_at_matched == row.base_at_matched
         rows.append(
             {
-                "set": row.set, "k": row.k, "pass@k": f"{row.tuned:.3f}", "base, same k": f"{row.base:.3f}",
-                "equals the base at": k_text(row.base_k, row.n),
-                "95 %": f"{k_text(row.low, row.n)} to {k_text(row.high, row.n)}",
-                "matched tokens": k_text(row.matched_k, row.n) if matched else "",
-                "base there": f"{row.base_at_matched:.3f}" if matched else "",
-                "difference": signed_with_interval(row.difference, row.difference_low, row.difference_high)
-                if matched else "",
+                "set": row.set, "k": row.k, "solves": f"{100 * row.tuned:.1f} %",
+                "as the base at k": f"{k_text(row.base_k, row.n)} {ends}",
+                "same tokens: k": k_text(row.matched_k, row.n) if matched else None,
+                "points": signed_points(row.difference, row.difference_low, row.difference_high) if matched else None,
             }
         )  # fmt: skip
-    table = pd.DataFrame(rows)
-    return table if (table["matched tokens"] != "").any() else table.drop(columns=list(table.columns[-3:]))
+    table = pd.DataFrame(rows).dropna(axis=1, how="all")
+    return table if table["set"].nunique() > 1 else table.drop(columns="set")
 
 
 def support_table(apart: Separation) -> pd.DataFrame:

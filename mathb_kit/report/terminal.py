@@ -1,16 +1,29 @@
-"""Tables for a terminal of 80 columns, without colours, so that a pipe gets the same."""
+"""Tables and lists for a terminal of 80 columns, without colours, so that a pipe gets the same."""
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
 WIDTH = 80
+# Of a table only the line below its header, in characters that every terminal has; columns two spaces apart.
+_RULED = "    \n    \n -  \n    \n    \n    \n    \n    \n"
 _NUMBER = re.compile(r"[+-]?[\d,]+(\.\d+)?(e[+-]\d+)?( ?%)?( of [\d,]+)?( \([^()]*\))?|")
+
+
+def titled(title: str, frame: pd.DataFrame, *notes: str, digits: int = 3) -> str:
+    """A table under its title, with notes below it."""
+    return "\n".join([title, text_table(frame, digits=digits), *notes])
+
+
+def bullets(sentences: Iterable[str]) -> str:
+    """A sentence a line, however long: what a terminal breaks can still be searched and copied."""
+    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def text_table(frame: pd.DataFrame, *, digits: int = 3, width: int = WIDTH) -> str:
@@ -21,16 +34,20 @@ def text_table(frame: pd.DataFrame, *, digits: int = 3, width: int = WIDTH) -> s
         digits: decimals.
         width: columns of the terminal.
     """
+    from rich.box import Box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="", padding=(0, 2, 0, 0), collapse_padding=True)
+    table = Table(box=Box(_RULED, ascii=True), pad_edge=False, show_edge=False, header_style="", padding=(0, 1, 0, 0))
     cells = []
     for name in frame.columns[frame.notna().any().to_numpy()] if len(frame) else frame.columns:
         shown = [_shown(value, digits) for value in frame[name]]
         right = all(map(_NUMBER.fullmatch, shown))
-        table.add_column(Text(str(name).replace("_", " ")), justify="right" if right else "left", overflow="fold")
+        number = right and not any("(" in cell for cell in shown)
+        whole = max(map(len, shown), default=0) if number else None  # no number is cut
+        table.add_column(Text(str(name).replace("_", " ")), justify="right" if right else "left", overflow="fold",
+                         min_width=whole)  # fmt: skip
         cells.append(shown)
     for row in zip(*cells):
         table.add_row(*map(Text, row))

@@ -7,6 +7,8 @@ arXiv 2402.05099). The numbers are the network's own up to rounding.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from mathb_kit.sampling.decoding import Prefix
@@ -42,8 +44,13 @@ class SharedPrefixDecoding:
 
     def keep(self, rows: torch.Tensor) -> None:
         self._prompt_of, self._positions = self._prompt_of[rows], self._positions[rows]
-        self._buffers = [self._with_room(b[..., : self._used, :].index_select(1, rows)) for b in self._buffers]
+        self._replace_buffers(lambda filled: filled.index_select(1, rows))
         self._assign_seats()
+
+    def _replace_buffers(self, change: Callable[[torch.Tensor], torch.Tensor] = lambda filled: filled) -> None:
+        # Layer by layer: of all layers at once, the old and the new would need twice the memory.
+        for layer, buffer in enumerate(self._buffers):
+            self._buffers[layer] = self._with_room(change(buffer[..., : self._used, :]))
 
     def _with_room(self, filled: torch.Tensor) -> torch.Tensor:
         buffer = filled.new_empty(*filled.shape[:3], self._used + _ROOM, filled.shape[-1])
@@ -66,7 +73,7 @@ class SharedPrefixDecoding:
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         weights, rows, place = self._weights, len(tokens), self._used
         if place == self._buffers[0].shape[3]:
-            self._buffers = [self._with_room(buffer) for buffer in self._buffers]
+            self._replace_buffers()
         self._used += 1
         turn = weights.turn(self._positions)
         self._positions = self._positions + 1

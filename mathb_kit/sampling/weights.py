@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from transformers import LlamaForCausalLM, PreTrainedModel, Qwen2ForCausalLM, Qwen3ForCausalLM
 
+from mathb_kit.models.adapters import is_adapted
+
 # Parameters up to which nobody minds a second copy of the weights.
 _SMALL = 10_000_000
 _FAMILIES = (LlamaForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM)
@@ -55,13 +57,19 @@ class Weights(Protocol):
         ...
 
 
+def is_small(network: PreTrainedModel) -> bool:
+    """Whether starting operations costs this network more time than the numbers do."""
+    return network.num_parameters() <= _SMALL
+
+
 def is_small_llama(network: PreTrainedModel) -> bool:
     """Whether `FusedLlama` can stand for this network."""
     config = network.config
     return (
         type(network) is LlamaForCausalLM
         and (network.device.type, network.dtype) == ("cpu", torch.float32)
-        and network.num_parameters() <= _SMALL
+        and is_small(network)
+        and not is_adapted(network)  # its matrices are not the whole of its layers
         and config.hidden_act == "silu"
         and not (config.attention_bias or config.mlp_bias)
         and network.model.rotary_emb.rope_type == "default"

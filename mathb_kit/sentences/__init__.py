@@ -1,5 +1,6 @@
 """Every sentence for readers, computed from tables and results; nothing here knows a result beforehand."""
 
+from mathb_kit.sentences import titles
 from mathb_kit.sentences.confounds import confounds_sentence, settings_sentence
 from mathb_kit.sentences.curves import (
     after_chance_sentence,
@@ -10,11 +11,10 @@ from mathb_kit.sentences.curves import (
     widths_sentence,
 )
 from mathb_kit.sentences.formats import percent, percent_range, percent_with_interval, you_should_see
+from mathb_kit.sentences.headlines import checkpoint_caveats, checkpoint_headline, pair_headline
 from mathb_kit.sentences.health import health_sentence, health_warnings, sampled_warnings, selection_warnings
 from mathb_kit.sentences.judging import (
     at_least_sentence,
-    checkpoint_caveats,
-    checkpoint_headline,
     checkpoint_sentences,
     gains_sentence,
     judgement_sentence,
@@ -23,7 +23,7 @@ from mathb_kit.sentences.judging import (
     seeds_sentence,
     verdict_sentence,
 )
-from mathb_kit.sentences.pairs import crossing_sentence, pair_headline, pair_sentences
+from mathb_kit.sentences.pairs import crossing_sentence, expansion_sentence, intervals_sentence, pair_sentences
 from mathb_kit.sentences.planning import (
     gain_power_sentence,
     plan_sentence,

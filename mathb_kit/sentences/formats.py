@@ -31,6 +31,11 @@ def points_with_interval(value: float, low: float, high: float) -> str:
     return f"{100 * value:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
+def signed_points(value: float, low: float, high: float) -> str:
+    """``+6.5 (-6.7 to +19.6)``: the same in a column of points."""
+    return f"{100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
 def percent_range(shares: pd.Series) -> str:
     """Lowest to highest of some shares, or the one that all are."""
     low, high = percent(shares.min()), percent(shares.max())

@@ -25,37 +25,6 @@ def checkpoint_sentences(judged: CheckpointJudgement) -> tuple[str, str]:
     return judgement_sentence(judged.judgement), f"Problem by problem: {gains_sentence(judged.gains)}."
 
 
-def checkpoint_headline(judged: CheckpointJudgement) -> str:
-    """One line: sharper or not, expansion or not, the two numbers behind it, and what forbids to read it so.
-
-    ``Sharper, no evidence of expansion: pass@1 +23.5 points (15.0 to 31.5); reach 0 of 26, a frozen base 2: -7.7 points
-    (-20.1 to +4.7)``
-    """
-    test = judged.judgement.test
-    beyond = "no evidence of expansion"
-    if test.distinguishable:
-        beyond = "expansion" if test.more else "reaches less than its base"
-    numbers = (
-        f"reach {test.tuned:g} of {test.of}, a frozen base {_mean_count(test)}: "
-        f"{points_with_interval(test.difference, test.low, test.high)}"
-    )
-    if judged.saturated:
-        first = judged.ordinary().iloc[0]
-        words = "Sharper" if first["low"] > 0 else "Blunter" if first["high"] < 0 else "Neither sharper nor blunter"
-        beyond, at = f"{words}, {beyond}", f" on {first['set']}" if len(judged.saturated) > 1 else ""
-        points = "{:+.1f} points ({:.1f} to {:.1f})".format(
-            *(100 * first[name] for name in ("difference", "low", "high"))
-        )
-        numbers = f"pass@1{at} {points}; {numbers}"
-    return "; ".join([f"{beyond[0].upper()}{beyond[1:]}: {numbers}", *checkpoint_caveats(judged)])
-
-
-def checkpoint_caveats(judged: CheckpointJudgement) -> list[str]:
-    """What stands in the way of reading a judgement as one of base and tuned model; mostly nothing."""
-    base, tuned = judged.base.name, judged.tuned.name
-    return [f"{base} is not the base of {tuned}, which is {judged.other_base}"] if judged.other_base else []
-
-
 def verdict_sentence(comparison: ReachComparison, *nulls: ReachComparison) -> str:
     """The tuned model's reach beside that of re-drawn bases, the difference, and whether the two can be told apart.
 
@@ -80,7 +49,7 @@ def verdict_sentence(comparison: ReachComparison, *nulls: ReachComparison) -> st
         null = f"a re-drawn base reaches {reach_with_interval(nulls[0].tuned_reach)}"
         how, by = "exact McNemar test", "the re-drawn base"
     else:
-        null = f"{test.redraws} draws of the frozen base reach {_mean_count(test)}"
+        null = f"{test.redraws} draws of the frozen base reach {mean_count(test)}"
         how, by = f"exact test against {test.redraws} re-draws", "re-draws"
     return (
         f"reached {reach_with_interval(comparison.tuned_reach)}; {null}; tuned minus re-drawn "
@@ -96,7 +65,7 @@ def seeds_sentence(name: str, test: RedrawTest) -> str:
     if test.distinguishable:
         outcome = "more than a frozen base" if test.more else "less than a frozen base"
     return (
-        f"{name}, {test.seeds} seeds: {test.tuned:.1f} of {test.of} reached on average, {_mean_count(test)} by the "
+        f"{name}, {test.seeds} seeds: {test.tuned:.1f} of {test.of} reached on average, {mean_count(test)} by the "
         f"frozen base; tuned minus re-drawn {points_with_interval(test.difference, test.low, test.high)} for these "
         f"seeds, {100 * test.seeds_low:+.1f} to {100 * test.seeds_high:+.1f} for other seeds of the recipe: {outcome} "
         f"(exact test of all draws, p = {test.p:.2g}; 95 % intervals, problems as a sample)."
@@ -152,7 +121,7 @@ def reach_with_interval(rate: Rate) -> str:
     return f"{rate.count} of {rate.of}, {percent_with_interval(rate.rate, rate.low, rate.high)}"
 
 
-def _mean_count(test: RedrawTest) -> str:
+def mean_count(test: RedrawTest) -> str:
     """``2``, or the mean of several draws: ``5.25 on average of 4 draws``."""
     return f"{test.redrawn:g}" if test.redraws == 1 else f"{test.redrawn:.4g} on average of {test.redraws} draws"
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mathb_kit.judging import PairComparison
 
 
-def pair_headline(pair: PairComparison) -> str:
-    """The one sentence: what tuning did to one attempt, and to what the base misses, beside the frozen base itself."""
+def expansion_sentence(pair: PairComparison) -> str:
+    """What tuning did to one attempt, and to what the base misses, beside the frozen base itself."""
     one, row = pair.differences.iloc[0], pair.expansion.iloc[-1]
     start = f"{pair.tuned} beside {pair.base} on {pair.on}: pass@1 {_moved(one)}; "
     if math.isnan(row["difference_low"]):
@@ -40,7 +40,7 @@ def pair_headline(pair: PairComparison) -> str:
 
 
 def pair_sentences(pair: PairComparison) -> list[str]:
-    """The headline and what stands behind it, a sentence each."""
+    """What stands behind the headline, a sentence each."""
     counts = pair.reach.set_index("who")["problems"]
     missed = counts["tuned only"] + counts["neither"]
     reached = (
@@ -53,7 +53,7 @@ def pair_sentences(pair: PairComparison) -> list[str]:
             f"; a fresh draw of {pair.base} would solve {seen['estimate']:.1f} of the {missed} ({seen['low']} to "
             f"{seen['high']}, forecast from its success rates)"
         )
-    lines = [pair_headline(pair), f"{reached}."]
+    lines = [expansion_sentence(pair), f"{reached}."]
     if pair.judgement is not None:
         lines.append(judgement_sentence(pair.judgement))
     lines.append(f"Problem by problem: {gains_sentence(pair.gains)}.")
@@ -71,6 +71,14 @@ def pair_sentences(pair: PairComparison) -> list[str]:
             for each in row.itertuples()
         ]
     return lines
+
+
+def intervals_sentence(pair: PairComparison) -> str:
+    """What the tables' intervals are, and whose the samples."""
+    return (
+        f"Intervals are 95 %: of pass@k {pair.differences['interval'].iloc[0]}; of what is reached "
+        f"{pair.expansion['interval'].iloc[0]}; of what is solved Clopper-Pearson. {pair.note}."
+    )
 
 
 def crossing_sentence(pair: PairComparison) -> str:

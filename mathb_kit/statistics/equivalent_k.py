@@ -15,7 +15,7 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_problem
-from mathb_kit.statistics.arms import fresh_arms
+from mathb_kit.statistics.arms import fresh_arms, pooled
 from mathb_kit.statistics.intervals import difference_interval
 
 BELOW, BEYOND = 0.0, float("inf")
@@ -25,14 +25,16 @@ _GRID, _FINE = 65, 4001
 
 
 def base_equivalent_k(
-    base: pd.DataFrame, tuned: pd.DataFrame, ks: Sequence[int], *, level: float = 0.95
+    base: pd.DataFrame | Sequence[pd.DataFrame], tuned: pd.DataFrame, ks: Sequence[int], *, level: float = 0.95
 ) -> pd.DataFrame:
     """How many attempts of the base solve as much as k attempts of the tuned model do, by attempts and by tokens.
 
     Between neighbouring k of a grid pass@k is taken as linear in log k.
 
     Args:
-        base, tuned: outcomes of one draw each, on the same problems, which neither selected.
+        base, tuned: outcomes of one draw each, on the same problems, which neither selected. Of the base several draws
+            may stand together: at fixed n their attempts are put together (``pooled``) and reach so much further, else
+            each problem has the mean of their estimates.
         ks: attempts of the tuned model, at most its plan's.
         level: nominal coverage.
 
@@ -49,15 +51,16 @@ def base_equivalent_k(
     Raises:
         MathbError: arms that do not fit together, or a k beyond the tuned model's plan.
     """
-    base, tuned = fresh_arms(base, tuned, None, "")
+    arms = [fresh_arms(each, tuned, None, "") for each in pooled([base] if isinstance(base, pd.DataFrame) else base)]
+    draws, tuned = [each for each, _ in arms], arms[0][1]
     reached = estimates_by_problem(tuned, ks)
     if np.isnan(reached).any():
         raise MathbError(f"k = {max(ks):,} is beyond the tuned model's {_most(tuned):,} attempts; ask for a smaller k.")
-    n = _most(base)
+    n = min(map(_most, draws))
     grid = _grid(n)
-    curve = estimates_by_problem(base, grid.tolist())
-    same_k = estimates_by_problem(base, ks)
-    longer = _tokens(tuned) / _tokens(base)
+    curve = np.mean([estimates_by_problem(each, grid.tolist()) for each in draws], axis=0)
+    same_k = np.mean([estimates_by_problem(each, ks) for each in draws], axis=0)
+    longer = _tokens(tuned) / np.mean([_tokens(each) for each in draws])
     one = np.ones(len(curve))
     rows = []
     for column, k in enumerate(ks):

@@ -1,8 +1,9 @@
 """What a plan will cost and how wide its intervals will be, before anything is sampled.
 
 Given how success rates are spread over the problems (a prior, or a fit to a pilot), attempts and widths follow exactly:
-a plan has few end points (n, c), and the chance of each is the number of paths to it times p^c (1 - p)^(n - c), mixed
-over the rates. Nothing is simulated.
+the chance of an end point (n, c) is that of c correct in n, mixed over the rates, times the share of its sequences that
+the plan lets through. Nothing is simulated, and shares are sums of hypergeometric chances, all of them positive, so that
+plain floating point serves at any n.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
-from mathb_kit.statistics.adaptive import count_paths, end_points
 from mathb_kit.statistics.intervals import check_level
 from mathb_kit.statistics.success_rates import SuccessRates, chances_within
 
@@ -138,10 +138,13 @@ class Mixture:
 
     def _chances(self, n: int) -> np.ndarray:
         """(n + 1,): chance of c correct in n."""
-        c = np.arange(n + 1)
-        log_factorial = np.array([math.lgamma(i + 1) for i in c])
-        log_comb = log_factorial[n] - log_factorial - log_factorial[::-1]
-        return self.weights @ np.exp(log_comb + np.outer(self.log_rate, c) + np.outer(self.log_fail, n - c))
+        parts = []
+        for c in np.array_split(np.arange(n + 1), n // 20_000 + 1):  # bounds the memory
+            chances = np.outer(self.log_rate - self.log_fail, c)
+            chances += (n * self.log_fail)[:, None]
+            chances += _log_choose(n, c)
+            parts.append(self.weights @ np.exp(chances, out=chances))
+        return np.concatenate(parts)
 
     def forecast(self, plan: Plan) -> Forecast:
         n, c, share, failing = _shares(plan, self.ks)
@@ -156,18 +159,46 @@ class Mixture:
 
 @lru_cache(maxsize=1024)
 def _shares(plan: Plan, ks: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of the end points, in the order of ``end_points``, what does not depend on success rates.
+    """Of the end points (``adaptive.end_points``), in their order, what does not depend on success rates.
 
     Returns:
         n, c; share (ends,) of the sequences with c correct in n that the plan does not stop earlier; failing
         (ks, ends), the share of those that begin with k failures: the unbiased estimate of (1 - p)^k.
     """
-    points = end_points(plan)
-    # Integers of any size: each quotient is rounded once.
-    share = [paths / count_paths(Plan.fixed(n), n, c) for (n, c), paths in points.items()]
-    failing = [[count_paths(plan, n, c, k) / paths for (n, c), paths in points.items()] for k in ks]
-    n, c = np.array(list(points)).T
-    return n, c, np.array(share), np.array(failing)
+    stop = plan.n_max + 1 if plan.is_fixed else plan.stop
+    ends, last = [], None  # last: the round before, and per k (0 for none) the shares that went on beyond it, by c
+    for n in (plan.n_max,) if plan.is_fixed else plan.rounds:
+        c = np.arange(min(stop, n + 1)) if n < plan.n_max else np.arange(n + 1)
+        on = {k: _share_within(n, c, k, last) for k in (0, *ks)}
+        if n < plan.n_max:
+            over = np.arange(stop, n + 1)
+            ends.append((n, over, {k: _share_within(n, over, k, last) for k in on}))
+            last = n, on
+        else:
+            ends.append((n, c, on))
+    n, c = np.concatenate([np.full(len(c), n) for n, c, _ in ends]), np.concatenate([c for _, c, _ in ends])
+    shares = np.array([np.concatenate([on[k] for _, _, on in ends]) for k in (0, *ks)])
+    reached = shares[0] > 0
+    return n[reached], c[reached], shares[0, reached], shares[1:, reached] / shares[0, reached]
+
+
+def _share_within(n: int, c: np.ndarray, k: int, last: tuple[int, dict[int, np.ndarray]] | None) -> np.ndarray:
+    """Of all sequences with c correct in n, the share that no round before n stops and that begins with k failures."""
+    if last is None or last[0] < k:  # with no success in the first k, no round among them stops anything
+        return np.exp(_log_choose(n - k, c) - _log_choose(n, c)) if k <= n else np.zeros(len(c))
+    before, on = last
+    hits = np.arange(len(on[k]))[:, None]
+    placed = _log_choose(before, hits) + _log_choose(n - before, c - hits) - _log_choose(n, c)
+    return on[k] @ np.exp(placed)
+
+
+def _log_choose(n: int, c: np.ndarray) -> np.ndarray:
+    """Logarithm of C(n, c), minus infinity where c is below 0 or above n."""
+    from scipy.special import gammaln
+
+    inside = (c >= 0) & (c <= n)
+    kept = np.where(inside, c, 0)
+    return np.where(inside, gammaln(n + 1) - gammaln(kept + 1) - gammaln(n - kept + 1), -np.inf)
 
 
 def _falls_to(target: float, variance: Callable[[int], float], low: int, high: int) -> float:

@@ -46,6 +46,7 @@ RIGHT = {
     "06.3": (lambda p, n: 1 - (p**n + (1 - p) ** n),), "07.1": (leave_one_out_by_hand,), "07.2": (15 / 16 / 0.25,),
     "07.3": (0,), "08.1": (4,), "08.2": (6**4,), "08.3": (0.302,), "09.1": (2 * (1 + 7) / 2**7,), "09.2": (2048,),
     "10.1": (19 * 0.25, EXPANSION, 19), "10.2": (0.5, REPLAYED),
+    "11.1": (0.2,), "11.2": (9216,),
 }  # fmt: skip
 WRONG = {
     "00.1": (0.36, "do not add up"), "01.1": (2, "however often", OUTCOMES), "01.2": (1.024, "do not add up"),
@@ -55,6 +56,7 @@ WRONG = {
     "07.1": (lambda rewards: rewards - rewards.mean(), "mean of all"), "07.3": (0.6, "pass@1 rises"),
     "08.1": (2, "root of 2"), "08.2": (24, "multiply"), "09.1": (0.0625, "one side"), "09.2": (512, "Half"),
     "10.1": (0.25, "of how many", EXPANSION, 19), "10.2": (2.0, "how many times", REPLAYED),
+    "11.1": (0.4, "before RL"), "11.2": (4608, "one of the two"),
 }  # fmt: skip
 
 

@@ -159,6 +159,25 @@ def test_a_second_draw_of_the_base_gives_the_verdict_of_evaluate_base():
         compare_pair(arm("b", [0]), arm("t", [1]), redrawn=[arm("b", [1])])
 
 
+def test_single_problems_are_tested_against_all_draws_of_the_base():
+    """0, 0 and 0 of 8 beside 4 of 8: Barnard's test of 0 of 24 against 4 of 8, by enumeration over a grid of rates."""
+    base, again, more = (arm("b", [0, 2, 5], draw=draw) for draw in ("main", "again", "third"))
+    pair = compare_pair(base, arm("t", [4, 2, 0]), redrawn=[again, more])
+    rates = np.linspace(0.0005, 0.9995, 2000)
+    top = lambda n, c: xlogy(c, c / n) + xlogy(n - c, 1 - c / n)  # noqa: E731
+    b, t = np.mgrid[:25, :9]
+    ratio = np.sign(t / 8 - b / 24) * (top(24, b) + top(8, t) - top(32, b + t))
+    extreme = np.argwhere(ratio >= ratio[0, 4] - 1e-9)
+    p = sum(binom.pmf(b, 24, rates) * binom.pmf(t, 8, rates) for b, t in extreme).max()
+    row = pair.gains.iloc[0]
+    assert (row["base_n"], row["base_c"], row["tuned_c"]) == (24, 0, 4)
+    assert p <= row["gain_p"] <= 1.1 * p
+    assert pair.no_longer_reached["problem"].tolist() == ["p2"] and pair.newly_reached["problem"].tolist() == ["p0"]
+    assert pair.separation.equivalents["n"].tolist() == [24, 24]
+    other = arm("b", [0, 1, 2], 4, draw="short")  # of another plan: it stands in the null of the set, not in these sums
+    assert compare_pair(base, arm("t", [4, 2, 0]), redrawn=[again, other]).gains["base_n"].tolist() == [16] * 3
+
+
 def test_different_graders_are_said_wherever_the_comparison_goes():
     pair = compare_pair(arm("b", [0, 3]), arm("t", [1, 3]).assign(grader="other"), mixed_graders=True, note="n")
     assert "GRADED DIFFERENTLY: g and other" in pair.note and "GRADED DIFFERENTLY" in comparison_latex(pair)

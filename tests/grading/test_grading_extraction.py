@@ -53,12 +53,64 @@ TABLE = [
     ("4 + 4 = 8\n#### 8", "8"),
     ("4 + 4 = <<4+4=8>>8\nA: 8", "8"),
     ("<answer>2x + 3</answer>", "2x + 3"),
+    *(  # the word in a typeface, in brackets, as a heading
+        (shape, "352")
+        for shape in (
+            r"\text{ANSWER}: 352", r"$\text{ANSWER}: 352$", r"\textbf{Answer}: 352", r"{\bf Answer}: $352$",
+            "*Answer*: 352", "__Answer__: 352", "<b>Answer</b>: 352", "<b>Answer:</b> 352", "[Answer]: 352",
+            '{"answer": "352"}', "`Answer`: 352", "Answer → 352", r"The \textbf{answer} is 352.", "【答案】352",
+            r"\textbf{Final Answer}: 352", "The *final answer* is 352", "[ANSWER] 352 [/ANSWER]", r"\text{答案}: 352",
+            "\\section*{Answer}\n352", r"\paragraph{Answer.} 352", "Answer. 352",
+        )
+    ),
+    ("Let me restate.\n\n**Problem:** Find $x$.\n\n**Solution:** \\boxed{2}", "2"),  # no problem of its own
+    ("**Problem:** Find x.\n\n**Question:** Which x?\n\n\\boxed{2}", "2"),
+    ("Sure!\n\nQuestion: What is 1 + 1?\n\nAnswer: 2", "2"),
+    ("We have 1 + 1 = 2.\n\nProblem: next\n\\boxed{7}", None),  # solved, and then another problem
+    ("I give up.\n\nNext problem: y\n\\boxed{7}", None),
+    ("Hm.\n\nProblem 2: y\n\\boxed{7}", None),
     ("the sum is 5 and the product 6", None),  # no last-number guess
     ("", None),
 ]
 
+# What stands round a box changes its value: the term is the answer.
+TERMS = [
+    (r"\sqrt{\boxed{51}}", r"\sqrt{51}"),
+    (r"So $x = \sqrt{\boxed{51}}$.", r"\sqrt{51}"),
+    (r"we get 2\cdot\boxed{17}.", r"2\cdot 17"),
+    (r"$2\cdot\boxed{3+4}$", r"2\cdot(3+4)"),  # 14 and not 10
+    (r"$3-\boxed{-2}$", "3-(-2)"),
+    (r"$\frac{\boxed{3}}{4}$", r"\frac{3}{4}"),
+    (r"\frac{\boxed{3}}{\boxed{4}}", r"\frac{3}{4}"),
+    (r"1/\boxed{5}", "1/5"),
+    (r"$2^{\boxed{5}}$", "2^{5}"),
+    (r"$\boxed{x+1}^n$", "(x+1)^n"),
+    (r"$\log_2 \boxed{8}$", r"\log_2 8"),
+    (r"$\boxed{5}!$", "5!"),
+    (r"$|\boxed{-5}|$", "|-5|"),
+    (r"$\lfloor\boxed{3.7}\rfloor$", r"\lfloor 3.7\rfloor"),
+    (r"$x = \boxed{2}\sqrt{3}+1$", r"2\sqrt{3}+1"),
+    (r"$f(x) = x^2 + \boxed{3}x + 2$", "x^2 + 3x + 2"),
+    (r"$(\boxed{3}, \boxed{4})$", "(3, 4)"),
+    (r"$\left(\boxed{3}, 4\right)$", r"\left(3, 4\right)"),
+    (r"\{1, \boxed{2}\}", r"\{1, 2\}"),
+    (r"\begin{pmatrix}\boxed{1}\\2\end{pmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}"),
+    (r"$x = 2\cdot\boxed{3}$ or $x = \boxed{4}$", r"2\cdot 3, 4"),
+    (r"$3 + \boxed{4} = 7$", "4"),  # an equation that goes on: the box fills a place
+    (r"$\boxed{1155} = 3 \cdot 5 \cdot 7 \cdot 11$", "1155"),
+    (r"$x = 2 + 3 = \boxed{5}$, since $2 + 3 = 5$", "5"),  # a side of its own
+    (r"$\boxed{9}\equiv 142857\pmod {18}.$", "9"),
+    (r"is $\,\boxed{3}$", "3"),  # spaces and typefaces change nothing
+    (r"\mathbf{\boxed{5}}", "5"),
+    (r"It is \boxed{5}!", "5"),  # nor do marks of prose
+    (r"The answer - \boxed{4} - and/or \boxed{4} + 3 more", "4"),
+    (r"(so $x = \boxed{3}$, as wanted)", "3"),
+    (r"\boxed{25}\frac{\text{miles}}{\text{day}}", "25"),
+    (r"\sqrt{\boxed{51}", "51"),  # a root that never closes
+]
 
-@pytest.mark.parametrize(("completion", "answer"), TABLE)
+
+@pytest.mark.parametrize(("completion", "answer"), TABLE + TERMS)
 def test_a_completion_counts_as_what_it_commits_to(completion: str, answer: str | None) -> None:
     assert extract(completion).answer == answer
 
@@ -112,7 +164,8 @@ def test_a_boxed_answer_comes_back_from_its_box() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["\\", "\\boxed{", "{", "$", " ", "\n \n", "answer is ", "final answer ", "#", "\\boxed ", "a is ", "A:"]
+    "unit", ["\\", "\\boxed{", "{", "$", " ", "\n \n", "answer is ", "final answer ", "#", "\\boxed ", "a is ", "A:",
+             "\\sqrt{\\boxed{1}}", "\\frac{", "$(\\boxed{1},"]
 )
 def test_long_degenerate_texts_are_linear(unit: str) -> None:
     """A quadratic scan of a megabyte would take hours; the suite's own time limit is the assertion."""

@@ -1,5 +1,7 @@
 """Decoding on shared prompts gives the network's own logits, for every architecture that it claims to know."""
 
+from weakref import WeakSet
+
 import numpy as np
 import pytest
 import torch
@@ -127,6 +129,26 @@ def test_no_weight_of_a_network_is_copied():
     held = {p.data_ptr() for p in network.parameters()}
     weights = NetworkLayers(network)
     assert not [v for v in vars(weights).values() if isinstance(v, torch.Tensor) and v.data_ptr() not in held]
+
+
+def test_a_grown_or_thinned_cache_never_stands_twice_in_memory(monkeypatch):
+    network, alive, most = tiny("llama", num_hidden_layers=6), WeakSet(), []
+    with_room = SharedPrefixDecoding._with_room
+
+    def counting(self, filled):
+        alive.add(buffer := with_room(self, filled))
+        most.append(len(alive))
+        return buffer
+
+    monkeypatch.setattr(SharedPrefixDecoding, "_with_room", counting)
+    with torch.inference_mode():
+        prompt_of = torch.zeros(8, dtype=torch.int64)
+        ours = SharedPrefixDecoding(NetworkLayers(network), read_prompts(network, [[5, 6, 7]], 0), prompt_of)
+        for _ in range(70):  # beyond the first two buffers
+            ours.step(torch.full((8,), 9))
+        ours.keep(torch.arange(4))
+    assert len(most) == 4 * 6, "buffers are made, grown twice and thinned"
+    assert max(most) == 6 + 1, "one layer's old and new buffer at a time"
 
 
 def test_many_prompts_are_read_in_parts_with_the_same_result(monkeypatch):

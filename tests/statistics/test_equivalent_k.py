@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from mathb_kit.errors import MathbError
+from mathb_kit.plan import Plan
 from mathb_kit.statistics import base_equivalent_k, crossing_point, difference_interval, paired_difference
 
 
@@ -28,6 +29,26 @@ def test_what_one_attempt_is_worth_by_hand():
     row = base_equivalent_k(arm("b", [4] * 30), arm("t", [6] * 30), [1]).iloc[0]
     assert row["base_k"] == pytest.approx(2 ** ((0.75 - 0.5) / (within(8, 4, 2) - 0.5)))
     assert (row["tuned"], row["base"], row["n"]) == (0.75, 0.5, 8)
+
+
+def test_draws_of_the_base_at_fixed_n_are_one_draw_of_all_their_attempts():
+    rng = np.random.default_rng(3)
+    first, second, tuned = (rng.binomial(8, 0.3, 30) for _ in range(3))
+    draws = [arm("b", first, tokens=8), arm("b", second, tokens=24).assign(draw="again").sample(frac=1, random_state=0)]
+    both, one = (base_equivalent_k(base, arm("t", tuned, tokens=16), [1, 8])
+                 for base in (draws, arm("b", first + second, 16, tokens=32)))  # fmt: skip
+    pd.testing.assert_frame_equal(both, one)
+    assert both["n"].tolist() == [16, 16] and both["base"][1] == pytest.approx(
+        np.mean([1 - comb(16 - c, 8) / comb(16, 8) for c in first + second])
+    )
+
+
+def test_draws_under_a_plan_that_stops_early_are_averaged_problem_by_problem():
+    """Two problems, rounds of 4 and 8, stop 1: by hand 3 of 4 in the first round is pass@1 of 3/4."""
+    plan = {"plan": str(Plan(rounds=(4, 8), stop=1, chunk=4)), "n": [4, 8]}
+    draws = [arm("b", [3, 0]).assign(**plan), arm("b", [1, 0]).assign(draw="again", **plan)]
+    row = base_equivalent_k(draws, arm("t", [4, 4]), [1]).iloc[0]
+    assert row["base"] == pytest.approx((3 / 4 + 1 / 4) / 2 / 2) and row["n"] == 8
 
 
 def test_what_the_attempts_do_not_reach_is_said_to_lie_outside():
