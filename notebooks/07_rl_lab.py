@@ -458,7 +458,7 @@ you_should_see(
 # Look for yourself; it trains as long as the run above. What is pushed off has to go somewhere, and not to one place:
 # the literature finds that negatives keep entropy up longer. Whether they do here, your run says.
 # ```python
-# other = train("nsr", to=folder / f"nsr-{seed}-{steps}", steps=steps, **choices)
+# other = Run.of("nsr", to=folder / f"nsr-{seed}-{steps}", steps=steps, **choices).train()
 # logs = {objective: log, "nsr": read_log(other)}
 # plot_training(logs, title=f"{objective} and nsr")
 # print(pd.DataFrame({name: each[["reward", "entropy", "kl"]].tail(5).mean() for name, each in logs.items()}).round(3))

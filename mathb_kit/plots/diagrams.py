@@ -130,6 +130,6 @@ def _surrogate(axis: Axes, clip: float) -> None:
     for edge in (1 - clip, 1 + clip):
         axis.axvline(edge, color=NEUTRAL, linestyle=":", linewidth=1.2)
     axis.axvline(1, color="0.35", linewidth=0.9)
-    axis.set(xlabel="new probability of a token / old one", ylabel="what is paid")
+    axis.set(xlabel="new probability of a token / old one", ylabel="what is paid", ylim=(-1.75, 1.6))
     axis.set_xticks([0.6, 1 - clip, 1, 1 + clip, 1.4])
     axis.set_title("Flat beyond the clip (dotted): no pull there")

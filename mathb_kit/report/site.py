@@ -44,11 +44,13 @@ def build_site(folder: Path) -> Path:
         Its first page.
 
     Raises:
-        MathbError: a package of the extra ``site`` is missing, the folder holds something else, or the build found a
-            fault, e.g. a dead link.
+        MathbError: there is no clone, a package of the extra ``site`` is missing, the folder holds something else, or
+            the build found a fault, e.g. a dead link.
     """
     need("site", "Building the site", "mkdocs", "material")
     need("notebooks", "Building the site", "jupytext", "nbconvert")
+    if checkout() is None:
+        raise MathbError("The site is built from a clone: an installed package has neither its figures nor its README.")
     if folder.exists() and any(folder.iterdir()) and not (folder / "sitemap.xml").is_file():
         raise MathbError(f"{folder} holds something else than a site; name another folder, or move that away.")
     with tempfile.TemporaryDirectory(prefix="mathb-site-") as made:
@@ -90,10 +92,9 @@ def _copies(root: Path, docs: Path) -> dict[Path, Path]:
     """Files of the repository that stand on the site, and where."""
     pages = {page: docs / "guide" / page.name for page in sorted((root / "docs").glob("*.md"))}
     above = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
-    pages |= {root / name: docs / copy for name, copy in above.items() if checkout() and (root / name).is_file()}
+    pages |= {root / name: docs / copy for name, copy in above.items()}
     notebooks = {
-        each: (docs / "notebooks" / each.name).with_suffix(".md")
-        for each in sorted((root / "notebooks").glob("*.ipynb"))
+        each: docs / "notebooks" / f"{each.stem}.md" for each in sorted((root / "notebooks").glob("*.ipynb"))
     }
     figures = {
         each: docs / each.relative_to(root) for each in sorted((root / "figures").glob("*/*"))
@@ -183,13 +184,9 @@ def _gallery(figures: Path) -> str:
 def _settings(docs: Path) -> str:
     """``mkdocs.yml``."""
     titles = {f"{name}.md": title for name, title in course_notebooks().itertuples(index=False)}
-    first = [{"Start": "index.md"}] if (docs / "index.md").is_file() else []
     guide = [f"guide/{page.name}" for page in sorted((docs / "guide").glob("*.md"))]
     rooms = sorted((docs / "api").glob("*.md"), key=lambda page: (page.stem != "mathb_kit", page.stem))
     reference = [{page.stem: f"api/{page.name}"} for page in rooms]
-    more = [
-        {name.capitalize(): f"{name}.md"} for name in ("contributing", "changelog") if (docs / f"{name}.md").is_file()
-    ]
     scheme = {"toggle": {"icon": "material/brightness-6", "name": "light or dark"}}
     settings = {
         "site_name": "mathb_kit",
@@ -208,12 +205,13 @@ def _settings(docs: Path) -> str:
         "extra": {"polyfills": ["iframe-worker.js"]},  # ours, else the theme fetches one; it knows it by this name
         "plugins": ["search", "offline"],
         "nav": [
-            *first,
+            {"Start": "index.md"},
             {"Course": [{title: f"notebooks/{name}"} for name, title in titles.items()]},
             {"Gallery": "gallery.md"},
             {"Guide": guide},
             {"Reference": reference},
-            *more,
+            {"Contributing": "contributing.md"},
+            {"Changelog": "changelog.md"},
         ],
         "validation": {
             "nav": {"omitted_files": "warn", "not_found": "warn"},
