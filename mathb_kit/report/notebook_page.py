@@ -6,6 +6,7 @@ import html
 import os
 import re
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from mathb_kit.report.html import own_text
@@ -37,8 +38,8 @@ def write_notebook_page(executed: Path, sources: Path) -> Path:
 def write_slides(notebook: Path, folder: Path) -> Path:
     """Write a notebook as slides to page through with the arrow keys: ``<name>.html`` in the folder, one file.
 
-    A heading begins a slide, a prediction is one of its own, and cells with the tag ``skip`` are left out. A link that
-    leads nowhere from the folder becomes plain text.
+    A slide begins with a heading, and with what is said after something was run; a prediction is one of its own. Cells
+    with the tag ``skip`` are left out. A link that leads nowhere from the folder becomes plain text.
     """
     folder.mkdir(parents=True, exist_ok=True)
     page = (folder / notebook.name).with_suffix(".html")
@@ -48,6 +49,7 @@ def write_slides(notebook: Path, folder: Path) -> Path:
 
 def notebook_html(executed: Path, slides: bool = False) -> str:
     """The page's text, links as they stand in the notebook."""
+    import nbformat
     from nbconvert import HTMLExporter
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
@@ -62,16 +64,16 @@ def notebook_html(executed: Path, slides: bool = False) -> str:
         return MarkdownWithMath(renderer=Renderer(escape=False)).render(source)
 
     exporter = HTMLExporter(raw_template=own_text("templates/notebook.html"), filters={"markdown2html": markdown})
-    texts = {"title": _title(executed), "style": _style(), "script": own_text("slides.js") if slides else ""}
-    text, _ = exporter.from_filename(str(executed), resources=texts | {"slides": slides})
+    notebook = nbformat.read(executed, as_version=4)
+    title = notebook.cells[0].source.split("\n")[0].lstrip("# ") if notebook.cells else executed.stem
+    if slides:
+        for before, cell in pairwise(notebook.cells):
+            asks = "prediction" in [*cell.metadata.get("tags", []), *before.metadata.get("tags", [])]
+            says = cell.cell_type == "markdown" and (before.cell_type == "code" or cell.source.startswith("## "))
+            cell.metadata["begins_slide"] = asks or says
+    texts = {"title": title, "style": _style(), "script": own_text("slides.js") if slides else "", "slides": slides}
+    text, _ = exporter.from_notebook_node(notebook, resources=texts)
     return text
-
-
-def _title(executed: Path) -> str:
-    import nbformat
-
-    first = nbformat.read(executed, as_version=4).cells[:1]
-    return first[0].source.split("\n")[0].lstrip("# ") if first else executed.stem
 
 
 @cache

@@ -81,7 +81,7 @@ def test_a_page_has_a_style_for_the_night_and_for_paper_and_loads_nothing(execut
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', page) and "<script" not in page
 
 
-def test_slides_begin_at_headings_and_a_prediction_is_one_of_its_own(executed, tmp_path):
+def test_slides_begin_with_what_is_said_and_a_prediction_is_one_of_its_own(executed, tmp_path):
     slides = write_slides(executed, tmp_path / "slides").read_text(encoding="utf-8")
     parts = [re.sub(r"<[^>]+>", " ", part) for part in slides.split("<article>")[1:]]
     parts = [part for part in parts if part.strip()]
