@@ -26,7 +26,7 @@ from IPython.display import display
 
 import mathb_kit as mb
 from mathb_kit import statistics as st
-from mathb_kit.course import check, keep, keep_table
+from mathb_kit.course import check, first_principles, keep, keep_table
 from mathb_kit.sentences import percent, you_should_see
 from mathb_kit.widgets import show_table, slide_k
 
@@ -278,24 +278,10 @@ slide_k(curves, by="name", title=f"{study.sets[0]}: base and RL")
 # %%
 candidates = mb.results.StudyResults(study).candidate_outcomes
 spreads = {name: st.fit_success_rates(outcomes) for name, outcomes in candidates.items()}
-selected_in = 1024  # attempts in which these problems were left unsolved, whatever plan is used here
-jeffreys = st.beta_success_rates(0.5, 0.5).given(selected_in, 0).pass_at_k([k_max])[0]
 hard = study.problems(study.hard_set)
-rows = []
-for name in study.bases:
-    keys = {problem.key for problem in hard.unsolved_by(name)}
-    missed = pd.DataFrame({"n": selected_in, "c": 0}, index=range(len(keys)))
-    fresh = mb.evaluate(study.model(name), hard, study.plan).outcomes
-    predicted = st.redraw_interval(missed, [k_max], spreads[name]).iloc[0]
-    solved = mb.statistics.reach(fresh, k_max) & keys
-    rows.append(
-        {
-            "base": name, "problems left unsolved": len(keys), "solved by a fresh draw": len(solved),
-            "predicted": predicted["estimate"], "low": predicted["low"], "high": predicted["high"],
-            "a Jeffreys prior per problem says": jeffreys * len(keys),
-        }
-    )  # fmt: skip
-curse = pd.DataFrame(rows)
+left = {name: {problem.key for problem in hard.unsolved_by(name)} for name in study.bases}
+fresh = {name: mb.evaluate(study.model(name), hard, study.plan).outcomes for name in study.bases}
+curse = first_principles.winners_curse(left, fresh, spreads, k_max)
 keep_table(curse, folder, "05_winners_curse", digits=1)
 
 # %% tags=["hide-input"]
@@ -382,18 +368,11 @@ plans = [mb.Plan.fixed(k_max), study.plan, mb.Plan.up_to(k_max, stop=1), mb.Plan
 assumed = {f"{name}, its candidates": (rates, len(candidates[name])) for name, rates in spreads.items()}
 if real is not None:
     assumed["real counts"] = (st.fit_success_rates(real), len(real))
-rows = []
-for name, (rates, count) in assumed.items():
-    for plan in plans:
-        cost = st.plan_cost(rates, plan, [1, k_max], problems=count)
-        wide = cost[cost["question"] == "problems as a sample"].set_index("k")["width"]
-        rows.append((name, str(plan), cost["attempts"].iloc[0] / count, wide[1], wide[k_max]))
-columns = ["spread of", "plan", "attempts per problem", "width at k = 1", f"width at k = {k_max:,}"]
-prices = pd.DataFrame(rows, columns=columns)
+prices = first_principles.plan_prices(assumed, plans, k_max)
 show_table(prices)
 
 # %% tags=["hide-input"]
-of_plan = prices.groupby("plan", sort=False)[columns[2:]].mean()
+of_plan = prices.groupby("plan", sort=False)[list(prices.columns[2:])].mean()
 ours, fixed_n = of_plan.loc[str(study.plan)], of_plan.loc[str(plans[0])]
 you_should_see(
     f"On average over the spreads above, the plan of this study ({study.plan}) costs "
@@ -428,21 +407,16 @@ figure = diagrams.plot_what_a_null_is()
 # other attempts of the same model solve? Will that share rise or fall with k?
 
 # %%
-rows = []
-for name, outcomes in candidates.items():
-    for k in [k for k in ks if 2 * k <= k_max]:
-        null = st.frozen_null(outcomes, k)
-        rows.append((f"{name}, its candidates", k, null.rate, null.low, null.high, null.unsolved))
-nulls = pd.DataFrame(rows, columns=["model", "k", "estimate", "low", "high", "unsolved"])
+nulls = first_principles.null_curves(candidates, ks, "its candidates")
 share = "share of missed problems solved the next time"
 figure = mb.plot_pass_at_k(nulls, by="model", title="A frozen model against itself", y_label=share)
 
 # %% tags=["hide-input"]
 caption = (
     "Split-half null: of the problems missed in k attempts, the share solved in k further attempts of the same model "
-    f"({study.note}). Bands: {null.interval}, 95 %."
+    f"({study.note}). Bands: {nulls['interval'].iloc[0]}, 95 %."
 )
-keep(figure, nulls, folder, "05_frozen_null", caption)
+keep(figure, nulls.drop(columns="interval"), folder, "05_frozen_null", caption)
 ends = nulls[nulls["k"] == nulls["k"].max()]
 you_should_see(
     f"With k = {ends['k'].iloc[0]:,} attempts a frozen model still reaches, of what it missed, "
