@@ -175,7 +175,7 @@ assert off < 1e-6
 print(f"loss {mine:.6f} and {theirs:.6f}; loss and {moved.numel():,} gradients differ by {off:.0e} at most")
 
 # %% [markdown]
-# Now the loop: draw problems, try each sixteen times, update twice (in the second the ratio is no longer 1), look. Ten
+# Now the loop: draw problems, try each eight times, update twice (in the second the ratio is no longer 1), look. Ten
 # *probe problems* of a harder set are tried now and then and never trained on: how many does one of 16 attempts solve?
 
 # %% [markdown] tags=["prediction"]
@@ -186,7 +186,7 @@ print(f"loss {mine:.6f} and {theirs:.6f}; loss and {moved.numel():,} gradients d
 import random
 
 rng, probes = random.Random(seed), mb.load_problems("mini-aime")[::3]
-optimizer = torch.optim.AdamW(bench.network.parameters(), lr=3e-4, weight_decay=0.0)
+optimizer = torch.optim.AdamW(bench.network.parameters(), weight_decay=0.0)
 
 
 def probe(step):
@@ -196,9 +196,10 @@ def probe(step):
 with LiveCurves(f"GRPO by hand, from {base.name}") as live:
     live.add(probe(0))
     for step in range(1, by_hand + 1):
-        drawn = bench.attempts(rng.sample(training, 8), group=16, seed=100 * seed + step)
+        drawn = bench.attempts(rng.sample(training, 16), group=8, seed=100 * seed + step)
         advantage, old = advantages(drawn.rewards, drawn.groups), bench.log_probs(drawn).detach()
         row = bench.report(step, drawn)
+        optimizer.param_groups[0]["lr"] = 1e-3 * min(1, step / 10)  # gently at first
         for _ in range(2):
             loss = grpo_loss(bench.log_probs(drawn), old, advantage, drawn.mask)
             optimizer.zero_grad()

@@ -55,8 +55,9 @@ def build_site(folder: Path) -> Path:
         raise MathbError(f"{folder} holds something else than a site; name another folder, or move that away.")
     with tempfile.TemporaryDirectory(prefix="mathb-site-") as made:
         write_sources(Path(made))
-        # A process of its own: MkDocs sets up logging and signals as if it were alone.
-        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--clean",
+        # A process of its own: MkDocs sets up logging and signals as if it were alone. Not --quiet: it would not count
+        # its warnings then, and every dead link is one.
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--clean",
                    "--config-file", f"{made}/mkdocs.yml", "--site-dir", str(folder.resolve())]  # fmt: skip
         quiet = {"NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"}
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | quiet)
@@ -93,9 +94,7 @@ def _copies(root: Path, docs: Path) -> dict[Path, Path]:
     pages = {page: docs / "guide" / page.name for page in sorted((root / "docs").glob("*.md"))}
     above = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
     pages |= {root / name: docs / copy for name, copy in above.items()}
-    notebooks = {
-        each: docs / "notebooks" / f"{each.stem}.md" for each in sorted((root / "notebooks").glob("*.ipynb"))
-    }
+    notebooks = {each: docs / "notebooks" / f"{each.stem}.md" for each in sorted((root / "notebooks").glob("*.ipynb"))}
     figures = {
         each: docs / each.relative_to(root) for each in sorted((root / "figures").glob("*/*"))
         if each.suffix in (".png", ".txt", ".csv")
