@@ -40,7 +40,7 @@ from mathb_kit.statistics.mean_curve import widened  # noqa: E402
 SIZES = (15, 26, 41, 60, 181, 500)
 SAMPLE, CHANGE, RUNS = "mean pass@k", "paired difference, {}", "difference over runs and problems, {}"
 OURS, PLAIN = "Clopper-Pearson at equal variance, widened by a Beta", "Clopper-Pearson at equal variance, values alone"
-OUR_DIFFERENCE, BOTH = "t with a tenth of a dissenter", "runs and problems"
+OUR_DIFFERENCE, BOTH = "t with a tenth of a dissenter, or gains and losses apart", "runs and problems"
 COMPARED = {"BCa", "t", "Wilson", "hierarchical Bayes"}
 Block = tuple[str, str, list[int], np.ndarray, np.ndarray, np.ndarray]  # question, interval, ks, low, high, truth
 

@@ -1,16 +1,16 @@
 # %% [markdown]
 # # 08 · What expands? The scoreboard, read critically
 #
-# Several objectives, one base, the same number of sampled tokens, the same learning rates to choose from, several
-# seeds, the last checkpoint. Which of them reaches problems that its base does not, and how much of what the board says
-# can it bear?
+# Several objectives and methods that claim to expand, one base, the same number of sampled tokens, learning rates
+# chosen alike, several seeds, the last checkpoint. Which of them reaches problems that its base does not, and how much
+# of what the board says can it bear?
 #
 # **You will see** everything that was tried; the board with intervals, and a frozen base beside every number; what a
 # board of this size could *not* have seen; the same rows at matched pass@1; two controls; and a template for an
 # objective of your own. Every sentence below a picture is computed from the board that was found.
 #
 # **Time** Minutes, most of it for the objective of your own at the end. The board itself is made by `./reproduce.sh
-# scoreboard`, in about 70 minutes; without it this notebook makes the quick board, again minutes, once.
+# scoreboard`, in hours (`--plan` prints how many); without it this notebook makes the quick board, minutes, once.
 #
 # **Profile** `mini`, always: the tiny models. `quick` reads (or makes) the quick board even where the full one is
 # there: a budget too small to learn anything, so it shows how the reading works, and its numbers mean nothing. Words
@@ -29,11 +29,13 @@ from mathb_kit.lab import reading, scores
 from mathb_kit.lab.composition import composition_table
 from mathb_kit.lab.objectives import Objective
 from mathb_kit.lab.result import finished_or_quick
+from mathb_kit.lab.tuning import at_limit, by_rate
 from mathb_kit.plots.scoreboard import plot_learning_rates, plot_plane, plot_scores
 from mathb_kit.sentences import percent, titles, you_should_see
 from mathb_kit.sentences.scoreboard import (
     composition_sentences,
     distillation_sentence,
+    expands_sentences,
     limits_sentences,
     matched_sentence,
     scoreboard_sentences,
@@ -53,24 +55,27 @@ print(f"{board.name}: {note}\n{len(board.problems)} held-out problems, plan {boa
 
 # %% [markdown]
 # ## 1. Everything that was tried
-# The same learning rates for every objective, each once under a seed of its own; validation problems split from the
-# training set choose, never the held-out ones. Runs that failed are listed.
+# Learning rates on a grid, widened while the best lies at an edge, each under tuning seeds that no run of the board
+# has; validation problems split from the training set choose, never the held-out ones. Runs that failed are listed.
 
 # %%
-figure = plot_learning_rates(result.tried, title=titles.rates_title(result.tried, note))
+rates = by_rate(result.tried)
+figure = plot_learning_rates(rates, title=titles.rates_title(rates, note))
 show_table(result.failures)
 
 # %% tags=["hide-input"]
-caption = f"Mean of the last three validations by learning rate, one run each ({note}); a ring marks the choice."
-keep(figure, result.tried, folder, "08_learning_rates", caption)
-chosen = result.tried[result.tried["chosen"]].set_index("row")["learning_rate"]
-edge = chosen[chosen.isin([min(board.learning_rates), max(board.learning_rates)])]
+caption = (
+    f"Mean of the last three validations by learning rate, {rates['seeds'].max()} runs each ({note}); a ring marks the "
+    "choice."
+)
+keep(figure, rates, folder, "08_learning_rates", caption)
+edges = at_limit(result.tried, board)
 you_should_see(
-    f"{len(result.tried)} runs were tried to choose {len(chosen)} rates; {len(result.failures)} runs failed.",
-    f"For {len(edge)} of {len(chosen)} rows ({', '.join(edge.index)}) the choice lies at an end of the grid: a better "
-    "rate may lie beyond it." if len(edge) else "No choice lies at an end of the grid.",
-    "One run a rate: a choice between two close ones is mostly luck.",
-)  # fmt: skip
+    f"{len(result.tried)} runs were tried to choose {rates['chosen'].sum()} rates; {len(result.failures)} runs failed.",
+    *(edges or ["No choice lies at an end of what was tried."]),
+    f"Runs at the chosen rates differ by up to {(rates['highest'] - rates['lowest'])[rates['chosen']].max():.3f} under "
+    "other seeds: a choice between two close rates is mostly luck.",
+)
 
 # %% [markdown]
 # ## 2. The board
@@ -101,8 +106,23 @@ keep(figure, final, folder, "08_scoreboard", caption)
 you_should_see(*scoreboard_sentences(result))
 
 # %% [markdown]
-# "More than" and "less than" are said only where the 95 % interval of the difference from the null leaves out 0. That
-# is the reading of most papers. The next section asks what it is worth.
+# What a row sampled itself is the same for all; what others wrote or scored for it (hints, beginnings of solutions, a
+# teacher, written solutions) comes on top:
+
+# %%
+tokens = result.runs[result.runs["stage"] == "final"].groupby("row", sort=False)[["sampled_tokens", "others_tokens"]]
+show_table(tokens.mean().round().astype(int).reset_index())
+
+# %% [markdown]
+# The question of this notebook, row by row, by an exact test: if training had changed nothing, runs and fresh draws of
+# the base would reach the problems that its first draw left unsolved alike.
+
+# %%
+you_should_see(*expands_sentences(result))
+
+# %% [markdown]
+# In the list before, "more than" and "less than" are said only where the 95 % interval of the difference from the null
+# leaves out 0. That is the reading of most papers. The next section asks what it is worth.
 #
 # **Exercise.** An objective shows Expansion 3 of 48 and a frozen base 2 of 48. Its authors report "6 % of previously
 # unsolvable problems". What do you ask?
@@ -275,9 +295,10 @@ you_should_see(
 you_should_see(distillation_sentence(result))
 
 # %% [markdown]
-# The second: a world where RL itself should expand. The choice between careful and quick is made anew at every step,
+# The second: worlds where RL itself should expand. The choice between careful and quick is made anew at every step,
 # problems have several steps, and a single quick one spoils the answer. RL trains on problems of one and two steps; the
-# held-out ones have more, and the base hardly ever gets through them.
+# held-out ones have more, and the base hardly ever gets through them. The worlds differ in how often the base saw steps
+# chained, and in the budget.
 
 # %% [markdown] tags=["prediction"]
 # **Before you look.** In this world a step is taken carefully or not, anew every time. Will RL reach problems of four

@@ -49,7 +49,9 @@ show_table(word_problems.recipe_table())
 
 # %%
 logs = {name: read_log(mb.models.ADAPTERS / name) for name in study.tuned}
-figure = plot_training(logs, title=f"GRPO from {study.bases[0]}, {len(logs)} seeds")
+ends = word_problems.ends_of(logs)
+about = f"GRPO from {study.bases[0]} on MAWPS, {len(logs)} seeds; means over five steps"
+figure = plot_training(logs, title=sentences.titles.training_title(ends, about, study.note))
 
 # %% tags=["hide-input"]
 training = word_problems.joined_logs(logs)
@@ -60,7 +62,6 @@ caption = (
 keep(figure, training, folder, "11_training", caption)
 
 # %%
-ends = word_problems.ends_of(logs)
 keep_table(ends, folder, "11_training_ends", float_format="%.4g")
 
 # %% [markdown]
@@ -74,7 +75,9 @@ keep_table(ends, folder, "11_training_ends", float_format="%.4g")
 
 # %%
 curves = results.on_first_set_curves  # mb.pass_at_k_curve(outcomes, study.ks, by=["name"])
-figure = mb.plot_pass_at_k(curves, by="name", title=f"pass@k on {problems.name}, {len(problems)} problems")
+differences = results.differences  # mb.statistics.paired_difference(base outcomes, tuned outcomes, [1, k])
+title = sentences.titles.both_ends_title(differences, f"{len(problems)} problems of {problems.name}", study.note)
+figure = mb.plot_pass_at_k(curves, by="name", title=title)
 
 # %% tags=["hide-input"]
 caption = (
@@ -89,7 +92,6 @@ sentences.you_should_see(sentences.ends_sentence(curves, "name"))
 # The same as differences of the curves' ends, problem by problem.
 
 # %%
-differences = results.differences
 keep_table(differences, folder, "11_differences")
 
 # %% tags=["hide-input"]
@@ -108,7 +110,8 @@ sentences.you_should_see(sentences.differences_sentence(differences))
 # %%
 k = max(study.ks)
 beside_redrawn, power = results.beside_redrawn, results.power
-figure = mb.plots.plot_beside_redrawn(beside_redrawn, power, title=f"Beyond the frozen start? ({study.name})")
+title = sentences.titles.power_title(beside_redrawn, power, study.note)
+figure = mb.plots.plot_beside_redrawn(beside_redrawn, power, title=title)
 
 # %% tags=["hide-input"]
 of = int(beside_redrawn["of"].iloc[0])

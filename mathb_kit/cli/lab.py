@@ -110,10 +110,9 @@ def lab_objectives(as_json: Json = False) -> None:
     """
     from mathb_kit.lab.objectives import OBJECTIVES
 
-    losses = {name: getattr(each.loss, "func", each.loss) for name, each in OBJECTIVES.items()}
-    rows = [{"name": name, "about": (loss.__doc__ or "").strip().splitlines()[0]} for name, loss in losses.items()]
+    rows = [{"name": name, "about": each.about} for name, each in OBJECTIVES.items()]
     if as_json:
         print(to_json(rows))
         return
     for row in rows:
-        print(f"{row['name']:20} {row['about']}")
+        print(f"{row['name']:26} {row['about']}")

@@ -30,6 +30,9 @@ def ask_about(
 ) -> dict[str, list[str]]:
     """What a model says of every problem; what it said before is read from the store.
 
+    A reply that was cut, at the limit of tokens or by the server, is given as "": what it would have ended on nobody
+    knows. The store keeps its text.
+
     Args:
         problems: no key twice.
         model: with the prompt that it is asked by.
@@ -46,6 +49,7 @@ def ask_about(
     asked = Draw(store or Store(), model, draw)
     with open_engine(engine, model) as sampler:
         asked.sample(sampler, problems, times)
-    texts = asked.attempts([problem.key for problem in problems], ["problem", "index", "text"])
+    texts = asked.attempts([problem.key for problem in problems], ["problem", "index", "text", "finish"])
     texts = texts[texts["index"] < times]
+    texts["text"] = texts["text"].where(texts["finish"] == "stop", "")
     return {key: list(rows) for key, rows in texts.groupby("problem")["text"]}

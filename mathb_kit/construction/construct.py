@@ -100,8 +100,9 @@ def construct(
     Raises:
         MathbError: a model that must not verify, a stage that leaves nothing, or what the stages report.
     """
-    if folder is not None and Path(folder).exists() and not Path(folder).is_dir():  # said before hours of sampling
-        raise MathbError(f"{folder}, where the set goes, is a file; name a folder.")
+    for place in (Path(folder), *Path(folder).parents) if folder is not None else ():  # said before hours of sampling
+        if place.exists() and not place.is_dir():
+            raise MathbError(f"{place}, where the set goes, is a file; name a folder.")
     engine_for = engine_for or construction.engine_for
     models, screen, verifiers = _models(construction)
     options: dict[str, Any] = {"store": store or Store()}

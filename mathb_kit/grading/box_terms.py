@@ -36,6 +36,8 @@ _PLAIN_AFTER = re.compile(
     r"|(?!m)[A-Za-z]\s*(?:[-+*/]|[\^_])|[\^_](?!\s*\{?\s*\\circ))|\(|\s*(?:[,;]|\\right\s*[)\]]|[)\]])"
 )
 _TOUCHING = tuple("-+*/^_·×÷\u2212{}()[]|,;&\\")
+_SEPARATORS, _BRACKET = (",", ";"), re.compile(r"[(\[]|\\\{|\\begin")
+_OPERATES = re.compile(r"\s*(?!,|;|\s|$)")
 _COMMAND_BEFORE = re.compile(r"\\[A-Za-z]++(?:[\^_]\w)?$")
 _TOUCHES = re.compile(r"\s*[-+*/^_!·×÷\u2212}()\]|,;&A-Za-z\\]")
 _TABLE = re.compile(r"\\begin\s*\{(?P<name>[pbvBV]?matrix|cases)\}(?!.*\\(?:begin|end)\s*\{)", re.S)
@@ -81,6 +83,8 @@ def term_around(text: str, start: int, end: int) -> Term | None:
     if not (near.endswith(_TOUCHING) or _COMMAND_BEFORE.search(near) or _TOUCHES.match(text, end)):
         return None
     before, after = text[max(0, start - _WINDOW) : start], text[end : end + _WINDOW]
+    if near.endswith(_SEPARATORS) and not _BRACKET.search(before) and not _OPERATES.match(after):
+        return None  # one of a plain list
     if (table := _TABLE.search(before)) and (closing := after.find(f"\\end{{{table['name']}}}")) >= 0:
         return Term(start - len(before) + table.start(), end + closing + len(f"\\end{{{table['name']}}}"), False)
     if not (_TEX_BEFORE.search(before) or _TEX_AFTER.match(after)):

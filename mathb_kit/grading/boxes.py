@@ -26,6 +26,7 @@ _JOINT = re.compile(
     re.I,
 )
 _MAX_JOINT = 60
+_MOST_TERMS = 100  # boxes of a text that are looked at as parts of a term
 _UNIT = (
     r"(?:(?:square|sq\.?|cubic)\s+)?(?:mm|cm|km|kg|mi|ft|feet|foot|inch(?:es)?|yards?|miles?|pounds?|grams?|kilograms?"
     r"|(?:centi|milli|kilo)?met(?:er|re)s?|lit(?:er|re)s?|seconds?|minutes?|hours?|days?|weeks?|months?|years?|dollars?"
@@ -123,7 +124,9 @@ def answer_in_boxes(text: str, *, first: bool = False) -> str | None:
             if len(chosen) > 1:
                 if around := brackets_around(text, chosen[0].start, chosen[-1].end):
                     return _without_boxes(text, *around, boxes)
-                return ", ".join(dict.fromkeys(_in_place(text, box, boxes) for box in chosen))
+                told = [_in_place(text, box, boxes) for box in chosen[:_MOST_TERMS]]
+                told += [text[box.content : box.content_end].strip() for box in chosen[_MOST_TERMS:]]
+                return ", ".join(dict.fromkeys(told))
             box = chosen[0]
         if not box.inner or not (boxes := [inner for inner in box.inner if inner.holds]):
             return _term(text, box, boxes) or _with_neighbours(text, box)
@@ -139,7 +142,8 @@ def filled(text: str) -> list[Box]:
 def single_answers(text: str) -> list[str]:
     """What every outermost box holds, one by one."""
     boxes = filled(text)
-    return [_term(text, box, [box]) or _with_neighbours(text, box) for box in boxes]
+    told = [_term(text, box, [box]) or _with_neighbours(text, box) for box in boxes[:_MOST_TERMS]]
+    return told + [_with_neighbours(text, box) for box in boxes[_MOST_TERMS:]]
 
 
 def _joined(text: str, boxes: list[Box]) -> list[Box]:

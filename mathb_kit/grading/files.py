@@ -25,6 +25,7 @@ from mathb_kit.grading.grader import Grader
 from mathb_kit.grading.model_judge import Cost, ModelJudge
 from mathb_kit.problems.files import Rows, read_rows
 from mathb_kit.progress import progress
+from mathb_kit.settings import well_formed
 from mathb_kit.verdicts import Verdict
 
 SKIPPED = "skipped"
@@ -108,7 +109,8 @@ def labelled_pairs(path: str | Path) -> pd.DataFrame:
                 raise MathbError(f"{where}: no field {' or '.join(_LABELS)} is true or false; label every row.")
             if (answer := extract(prediction, kind=kind).answer) is not None:
                 pairs[gold, answer] = label
-    return pd.DataFrame([(*pair, label) for pair, label in pairs.items()], columns=["gold", "answer", "expected"])
+    rows = [(*well_formed(list(pair)), label) for pair, label in pairs.items()]
+    return pd.DataFrame(rows, columns=["gold", "answer", "expected"])
 
 
 def _label(row: dict[str, Any]) -> bool | None:
@@ -116,7 +118,7 @@ def _label(row: dict[str, Any]) -> bool | None:
 
 
 def _frame(graded: dict[tuple[str, str], tuple[str, str]]) -> pd.DataFrame:
-    rows = [(*pair, *decision) for pair, decision in graded.items()]
+    rows = [(*well_formed(list(pair)), *decision) for pair, decision in graded.items()]
     return pd.DataFrame(rows, columns=["gold", "answer", "verdict", "rung"])
 
 

@@ -44,6 +44,7 @@ Second answer: {second}
 
 Reply with one word: same or different."""
 _REPLY_TOKENS = 8
+_CUT = {"length", "max_tokens", "max_length", "model_length", "content_filter", "safety", "abort"}
 _CHARACTERS_PER_TOKEN = 3.5  # a low guess, so that the price is not
 
 
@@ -212,8 +213,12 @@ class ModelJudge:
 
 
 def _word_of(reply: Any) -> str:
+    """The word of a reply; "" of one that was cut, because nobody knows how it would have ended."""
     try:
-        text = reply["choices"][0]["message"]["content"]
+        choice = reply["choices"][0]
+        text = choice["message"]["content"]
+        if choice.get("finish_reason") in _CUT:
+            return ""
         return text.strip().strip(".*\"'").casefold()
     except (KeyError, IndexError, TypeError, AttributeError):
         raise BadReply("a reply without a message") from None

@@ -57,11 +57,6 @@ class Judgement:
         """The first fresh draw of the base."""
         return self.nulls[0]
 
-    @property
-    def redrawn_outcomes(self) -> pd.DataFrame:
-        """The outcomes behind ``null``."""
-        return self.redraws[0]
-
     @cached_property
     def test(self) -> RedrawTest:
         """The exact test against all re-draws, and tuned minus re-drawn with its interval (``beside_redraws``)."""

@@ -7,21 +7,27 @@ reach in k attempts for larger m. RL sees problems of one and two steps, where n
 learns to be careful at every step, problems of m steps follow: skills that the base has, put together.
 
 The base of this world is mini-base-1 after a short supervised training on solutions with s and up to m steps.
+
+There are several such worlds, which differ in a knob, how often the base saw steps *chained* (two and more in one
+solution), and in the budget of sampled tokens. That RL composes skills, given enough tokens, is the claim of arXiv
+2607.07646, as far as it is known here: from the issue's description, the paper was not at hand. A base that never saw
+steps chained has to find that out by RL alone.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mathb_kit.evaluation import Evaluation, evaluate
+from mathb_kit.lab.board import CompositionSettings, Scoreboard
 from mathb_kit.lab.checkpoints import usage_of, write_checkpoint
 from mathb_kit.lab.run import Run
 from mathb_kit.lab.run_folder import read_recipe
-from mathb_kit.lab.scoreboard import Bench, CompositionSettings, Scoreboard
+from mathb_kit.lab.scoreboard import Bench
 from mathb_kit.models import get_model
 from mathb_kit.problems import Problem, write_problems
 
@@ -70,7 +76,7 @@ def draw_sums(rng: random.Random, parts: int) -> Sums:
     return Sums(tuple(terms))
 
 
-def held_out_problems(settings: CompositionSettings) -> list[Problem]:
+def many_step_problems(settings: CompositionSettings) -> list[Problem]:
     """Problems of the most steps."""
     rng = random.Random(_SEEDS["held out"])
     drawn = [draw_sums(rng, settings.parts) for _ in range(settings.held_out)]
@@ -86,18 +92,19 @@ def training_pool(settings: CompositionSettings) -> list[Problem]:
     return [_problem(i, sums) for i, sums in enumerate(pool.values())]
 
 
-def corpus(settings: CompositionSettings) -> Iterator[tuple[str, str]]:
-    """An endless stream of (statement, solution); held-out statements are left out of it."""
-    rng, held_out = random.Random(_SEEDS["corpus"]), {problem.statement for problem in held_out_problems(settings)}
+def corpus(settings: CompositionSettings, chained: float) -> Iterator[tuple[str, str]]:
+    """An endless stream of (statement, solution), this share of them of two steps and more; held-out statements are
+    left out of it."""
+    rng, held_out = random.Random(_SEEDS["corpus"]), {problem.statement for problem in many_step_problems(settings)}
     while True:
-        sums = draw_sums(rng, rng.randint(1, settings.parts))
+        sums = draw_sums(rng, rng.randint(2, settings.parts) if rng.random() < chained else 1)
         if sums.statement not in held_out:
             yield sums.statement, sums.solution([rng.random() < settings.careful for _ in sums.terms])
 
 
-def make_base(board: Scoreboard) -> Path:
-    """The base of this world, trained once."""
-    folder = board.folder / BASE
+def make_base(board: Scoreboard, chained: float) -> Path:
+    """The base of a world, trained once."""
+    folder = board.folder / f"{BASE}-{chained:g}"
     if read_recipe(folder):
         return folder
     from mathb_kit.lab.supervised import SupervisedSettings, train_supervised
@@ -106,54 +113,64 @@ def make_base(board: Scoreboard) -> Path:
     start, settings = get_model(board.base), board.composition
     network, tokenizer = load_checkpoint(start)
     training = SupervisedSettings(steps=settings.steps, batch=settings.batch, warm_up=20, seed=_SEEDS["corpus"])
-    record = train_supervised(network, tokenizer, corpus(settings), training)
-    recipe = {"kind": "composition base", "base": board.base, "settings": settings.model_dump(mode="json"),
-              "training": asdict(training)}  # fmt: skip
+    record = train_supervised(network, tokenizer, corpus(settings, chained), training)
+    recipe = {"kind": "composition base", "base": board.base, "chained": chained,
+              "settings": settings.model_dump(mode="json"), "training": asdict(training)}  # fmt: skip
     return write_checkpoint(folder, network, tokenizer, usage_of(start, board.base, []), recipe, asdict(record))
 
 
 def run_composition(bench: Bench) -> pd.DataFrame:
-    """Train the base and, from it, the declared rows; evaluate all on problems of the most steps.
+    """Train the bases and, from each, the declared rows; evaluate all on problems of the most steps.
 
     A run that fails is noted in the bench and left out.
 
     Returns:
-        row, seed, and an outcome's columns. The base's rows carry its name, with the draw's number as seed; draw 0 is
-        the reference.
+        world, row, seed, and an outcome's columns. The base's rows carry its name, with the draw's number as seed; draw
+        0 is the reference.
     """
     import pandas as pd
 
-    board, settings, base = bench.board, bench.board.composition, make_base(bench.board)
+    board, settings = bench.board, bench.board.composition
+    board.folder.mkdir(parents=True, exist_ok=True)
     on = write_problems(training_pool(settings), board.folder / f"{_SET}.jsonl")
+    bases = {name: make_base(board, world.chained) for name, world in settings.worlds.items()}
     runs = {
-        (row, seed): Run.of(
-            board.rows[row].objective, base, on=str(on), tokens=settings.tokens, seed=seed, prompts=board.prompts,
-            group=board.group, learning_rate=settings.learning_rate,
-            to=board.folder / "runs" / f"composition-{row}-{settings.learning_rate:g}-{seed}",
+        (name, row, seed): Run.of(
+            board.rows[row].objective, bases[name], on=str(on), tokens=world.tokens, seed=seed,
+            prompts=settings.prompts, group=settings.group, learning_rate=settings.learning_rate,
         )
+        for name, world in settings.worlds.items()
         for row in settings.rows
         for seed in settings.seeds
     }  # fmt: skip
-    models = {(BASE, number): base for number in range(len(settings.seeds) + 1)} | bench.train(runs)
+    runs = {
+        (name, row, seed): replace(
+            run, folder=board.folder / "runs" / f"composition-{name}-{row}-{seed}-{run.key()}"
+        )
+        for (name, row, seed), run in runs.items()
+    }  # fmt: skip
+    draws = range(len(settings.seeds) + 1)
+    models = {(name, BASE, number): base for name, base in bases.items() for number in draws} | bench.train(runs)
     frames = []
-    for (row, seed), folder in models.items():
+    for (name, row, seed), folder in models.items():
         evaluation = _evaluate(board, folder, f"null-{seed}" if row == BASE else "main")
-        frames.append(evaluation.outcomes.drop(columns="name").assign(row=row, seed=seed))
+        frames.append(evaluation.outcomes.drop(columns="name").assign(world=name, row=row, seed=seed))
     return pd.concat(frames, ignore_index=True)
 
 
 def composition_table(outcomes: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Reach of each row on the problems of the most steps: row, seeds, problems, pass_1, reach, reach_low, reach_high,
-    expansion (over the base's reference draw; what fresh draws of the base show there is the null)."""
+    """Reach of each row on the problems of the most steps, world by world: world, row, seeds, problems, pass_1, reach,
+    reach_low, reach_high, expansion (over the base's reference draw; what its fresh draws show there is the null)."""
     import pandas as pd
 
     from mathb_kit.statistics import compare_reach, estimate_pass_at_k
     from mathb_kit.statistics.intervals import clopper_pearson
 
-    reference = outcomes[(outcomes["row"] == BASE) & (outcomes["seed"] == 0)]
     others = outcomes[(outcomes["row"] != BASE) | (outcomes["seed"] > 0)]
     rows = []
-    for row, table in others.groupby("row", sort=False):
+    for (world, row), table in others.groupby(["world", "row"], sort=False):
+        bases = outcomes[(outcomes["world"] == world) & (outcomes["row"] == BASE)]
+        reference = bases[bases["seed"] == 0]
         runs = [run for _, run in table.groupby("seed")]
         compared = [compare_reach(reference, run, k) for run in runs]
         problems = len(reference)
@@ -161,17 +178,17 @@ def composition_table(outcomes: pd.DataFrame, k: int) -> pd.DataFrame:
         low, high = clopper_pearson(reached * problems, problems)
         pass_1 = sum(estimate_pass_at_k(run, [1])["estimate"].mean() for run in runs) / len(runs)
         expansion = sum(each.expansion.rate for each in compared) / len(runs)
-        rows.append((row, len(runs), problems, pass_1, reached, float(low), float(high), expansion))
-    columns = ["row", "seeds", "problems", "pass_1", "reach", "reach_low", "reach_high", "expansion"]
+        rows.append((world, row, len(runs), problems, pass_1, reached, float(low), float(high), expansion))
+    columns = ["world", "row", "seeds", "problems", "pass_1", "reach", "reach_low", "reach_high", "expansion"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def beside_frozen(outcomes: pd.DataFrame, k: int) -> pd.DataFrame:
-    """Reach of each row beside fresh draws of the frozen base, problem by problem.
+    """Reach of each row beside fresh draws of its world's frozen base, problem by problem.
 
     Returns:
-        row, runs, problems, reached and base_reached (mean number of problems), difference of their shares with low and
-        high (`difference_over_runs`), and pass_1.
+        world, row, runs, problems, reached and base_reached (mean number of problems), difference of their shares with
+        low and high (`difference_over_runs`), and pass_1.
     """
     import numpy as np
     import pandas as pd
@@ -184,19 +201,19 @@ def beside_frozen(outcomes: pd.DataFrame, k: int) -> pd.DataFrame:
         solved = [reach(run, k) for _, run in rows.groupby("seed")]
         return np.array([[float(problem in each) for problem in problems] for each in solved])
 
-    base = reached(outcomes[(outcomes["row"] == BASE) & (outcomes["seed"] > 0)])
     rows = []
-    for row, table in outcomes[outcomes["row"] != BASE].groupby("row", sort=False):
-        values = reached(table)
+    for (world, row), table in outcomes[outcomes["row"] != BASE].groupby(["world", "row"], sort=False):
+        drawn = outcomes[(outcomes["world"] == world) & (outcomes["row"] == BASE) & (outcomes["seed"] > 0)]
+        values, base = reached(table), reached(drawn)
         pass_1 = estimate_pass_at_k(table, [1])["estimate"].mean()
         means = values.sum(1).mean(), base.sum(1).mean()
-        rows.append((row, len(values), len(problems), *means, *difference_over_runs(values, base), pass_1))
-    columns = ["row", "runs", "problems", "reached", "base_reached", "difference", "low", "high", "pass_1"]
+        rows.append((world, row, len(values), len(problems), *means, *difference_over_runs(values, base), pass_1))
+    columns = ["world", "row", "runs", "problems", "reached", "base_reached", "difference", "low", "high", "pass_1"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def _evaluate(board: Scoreboard, folder: Path, draw: str) -> Evaluation:
-    return evaluate(get_model(folder), held_out_problems(board.composition), board.plan, draw=draw)
+    return evaluate(get_model(folder), many_step_problems(board.composition), board.plan, draw=draw)
 
 
 def _problem(number: int, sums: Sums) -> Problem:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.extras import need
-from mathb_kit.models.adapters import base_of, is_adapted
+from mathb_kit.models.adapters import base_of
 from mathb_kit.models.model import Model
 from mathb_kit.models.weights import load_checkpoint
 from mathb_kit.settings import read_json
@@ -90,15 +90,19 @@ def base_to_record(model: Model) -> str:
 
 
 def trained_part(network: nn.Module) -> dict[str, Tensor]:
-    """The tensors that training changes, by name: the whole state, or an adapter's alone."""
-    if not is_adapted(network):
+    """The tensors that training changes, by name: the whole state, or where weights are frozen the others alone."""
+    if not _has_frozen(network):
         return network.state_dict()
     return {name: weight.detach() for name, weight in network.named_parameters() if weight.requires_grad}
 
 
 def load_trained_part(network: nn.Module, state: dict[str, Tensor]) -> None:
     """Take over what `trained_part` gave."""
-    network.load_state_dict(state, strict=not is_adapted(network))
+    network.load_state_dict(state, strict=not _has_frozen(network))
+
+
+def _has_frozen(network: nn.Module) -> bool:
+    return not all(weight.requires_grad for weight in network.parameters())
 
 
 class Start:
@@ -107,10 +111,21 @@ class Start:
     def __init__(self, network: PreTrainedModel) -> None:
         self._network = network
         self._adapter = self._copy = None
-        if is_adapted(network):
+        if _has_frozen(network):
             self._adapter = {name: weight.clone() for name, weight in trained_part(network).items()}
         else:
             self._copy = copy.deepcopy(network).requires_grad_(False)
+
+    def state(self) -> dict[str, Tensor]:
+        """Its weights, for resuming."""
+        return self._copy.state_dict() if self._copy is not None else dict(self._adapter)
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Take over what `state`, or `trained_part` of the network, gave."""
+        if self._copy is not None:
+            self._copy.load_state_dict(state)
+        else:
+            self._adapter = {name: weight.clone() for name, weight in state.items()}
 
     @contextmanager
     def network(self) -> Iterator[PreTrainedModel]:
@@ -156,6 +171,7 @@ def write_adapter(folder: Path, network: PeftModel, base: str) -> None:
 
     config: Any = copy.copy(network.peft_config[network.active_adapter])
     config.base_model_name_or_path, config.revision, config.inference_mode = base, None, True
+    config.target_modules = sorted(config.target_modules)  # a set, whose order would change the adapter's hash
     folder.mkdir(parents=True, exist_ok=True)
     config.save_pretrained(folder)
     # Not `save_pretrained` of the network: it writes a card of its own and asks the hub for the base's configuration.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 from collections.abc import Sequence
@@ -59,20 +61,27 @@ def problem_sources(on: str | os.PathLike[str] | Sequence[Problem]) -> list[str]
     return sorted({problem.set for problem in on})
 
 
+def problems_key(problems: Sequence[Problem]) -> str:
+    """A hash of what training sees of problems: statement, gold and written solution, in their order."""
+    texts = [[problem.statement, problem.gold, problem.meta.get("solution")] for problem in problems]
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
+
+
 def written_solutions(problems: Sequence[Problem]) -> dict[str, str]:
     """A worked solution of each problem, by problem key: its ``solution`` field, or for the miniature column by column.
 
     Raises:
         MathbError: a problem that has none.
     """
-    return {problem.key: problem.meta.get("solution") or _column_solution(problem) for problem in problems}
+    return {p.key: p.meta.get("solution") or solve(written_exercise(p), "column") for p in problems}
 
 
-def _evaluation_sets() -> set[str]:
-    return {name for name, entry in registry().items() if not entry.training}
+def written_exercise(problem: Problem) -> Exercise:
+    """What the miniature's generator drew for this problem, read from its statement.
 
-
-def _column_solution(problem: Problem) -> str:
+    Raises:
+        MathbError: it is no problem of the miniature, or its gold is another.
+    """
     parts = []
     for match in _DEFINITION.finditer(problem.statement):
         if match["digit"]:
@@ -83,8 +92,12 @@ def _column_solution(problem: Problem) -> str:
     if parts and isinstance(level := problem.meta.get("level"), int):
         exercise = Exercise(parts[0].family, level, tuple(parts))
         if exercise.statement == problem.statement and str(exercise.gold) == problem.gold:
-            return solve(exercise, "column")
+            return exercise
     raise MathbError(
-        f"Problem {problem.key} has no written solution; distillation needs a field 'solution' in every row of a "
-        "problem file, or problems of the miniature."
+        f"Problem {problem.key} has no written solution; training that needs one takes a field 'solution' in every row "
+        "of a problem file (distillation only), or problems of the miniature."
     )
+
+
+def _evaluation_sets() -> set[str]:
+    return {name for name, entry in registry().items() if not entry.training}

@@ -11,9 +11,11 @@ import pandas as pd
 
 from mathb_kit.csv_files import as_written, write_csv
 from mathb_kit.evaluation import Evaluation
+from mathb_kit.lab.board import Scoreboard, load_scoreboard
 from mathb_kit.lab.composition import run_composition
 from mathb_kit.lab.run_folder import read_log, read_recipe
-from mathb_kit.lab.scoreboard import Bench, Scoreboard, evaluate_held_out, final_validation, load_scoreboard
+from mathb_kit.lab.scoreboard import Bench, evaluate_held_out, final_validation
+from mathb_kit.lab.tuning import tune, write_tuned
 from mathb_kit.miniature import mode_of
 from mathb_kit.places import figures_root
 from mathb_kit.provenance import provenance
@@ -32,8 +34,9 @@ class Result:
         board: the declared settings.
         outcomes: row, stage (``base``: draws of a base, the reference first; ``final``; ``matched``; ``beside``), seed,
             and an outcome's columns: one line per problem.
-        runs: row, stage, seed, base, learning_rate, steps, sampled_tokens, seconds, validation, entropy, kl.
-        tried: every learning rate tried: row, learning_rate, seed, validation, chosen.
+        runs: row, stage, seed, base, learning_rate, steps, sampled_tokens, others_tokens (that somebody else wrote or
+            scored: hints, prefixes, a teacher's, solutions), seconds, validation, entropy, kl.
+        tried: every run tried: row, learning_rate, seed, validation, chosen; `mathb_kit.lab.tuning.by_rate` sums it up.
         modes: row, stage, seed, mode, share, correct_share in the first attempts at the held-out problems.
         composition: outcomes of the positive control: row, seed, and an outcome's columns.
         failures: run, said: training runs that ended without a checkpoint.
@@ -99,8 +102,8 @@ def run_scoreboard(board: Scoreboard, only: Collection[str] = ()) -> Result:
         MathbError: no such row, or nothing that could be compared.
     """
     bench = Bench(board, board.rows_of(only), {})
-    tried = bench.tried()
-    rates = tried[tried["chosen"]].set_index("row")["learning_rate"].to_dict()
+    tried = tune(bench)
+    rates = tried[tried["chosen"]].groupby("row")["learning_rate"].first().to_dict()
     final = bench.final(rates)
     level = bench.matched_level(final)
     stages = {"final": final, "matched": bench.matched(rates, final, level)}
@@ -117,7 +120,7 @@ def run_scoreboard(board: Scoreboard, only: Collection[str] = ()) -> Result:
         composition, failures, level,
     )  # fmt: skip
     result = _with_earlier_rows(result, read_result(board))
-    result.save()
+    write_tuned(bench, tried, result.save() / "tuned.csv")
     return result
 
 
@@ -142,10 +145,17 @@ def run_row(board: Scoreboard, row: str, stage: str, seed: int, folder: Path) ->
     return {
         "row": row, "stage": stage, "seed": seed, "base": board.base_of(row),
         "learning_rate": read_recipe(folder)["training"]["learning_rate"],
-        "steps": len(log), "sampled_tokens": int(last["sampled_tokens"]),
+        "steps": len(log), "sampled_tokens": int(last["sampled_tokens"]), "others_tokens": others_tokens(log),
         "seconds": round(float(log[["sampling", "grading", "update"]].to_numpy().sum()), 1),
         "validation": final_validation(folder), "entropy": float(last["entropy"]), "kl": float(last["kl"]),
     }  # fmt: skip
+
+
+def others_tokens(log: pd.DataFrame) -> int:
+    """Tokens of a run that its policy did not write, or that somebody else scored; of supervised training, all."""
+    if log["reward"].isna().all():
+        return int(log["sampled_tokens"].iloc[-1])
+    return int(sum(log[name].sum() for name in ("given_tokens", "teacher_tokens") if name in log))
 
 
 def _evaluations(

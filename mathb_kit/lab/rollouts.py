@@ -47,6 +47,11 @@ class Rollouts:
             seen[group].add(reward)
         return [group for group, rewards in enumerate(seen) if len(rewards) > 1]
 
+    def failed_groups(self) -> list[int]:
+        """Groups without a right attempt."""
+        right = {group for group, reward in zip(self.groups, self.rewards) if reward}
+        return [group for group in range(len(self.problems)) if group not in right]
+
     def only(self, groups: Sequence[int]) -> Rollouts:
         """These groups, numbered anew in the order given."""
         place = {group: number for number, group in enumerate(groups)}
@@ -70,10 +75,18 @@ class Rollouts:
 
 
 def sample_rollouts(
-    engine: TransformersEngine, problems: Sequence[Problem], attempts: int, seed_of: Callable[[Problem], int]
+    engine: TransformersEngine,
+    problems: Sequence[Problem],
+    attempts: int,
+    seed_of: Callable[[Problem], int],
+    given: Mapping[str, str] = {},
 ) -> Rollouts:
-    """``attempts`` ungraded attempts (rewards 0) at each problem; a problem's attempts hang on its seed alone."""
-    chunks = [Chunk(p.key, engine.model.render(p.statement), 0, attempts, seed_of(p)) for p in problems]
+    """``attempts`` ungraded attempts (rewards 0) at each problem; a problem's attempts hang on its seed alone.
+
+    ``given`` has texts by problem key that attempts go on from; they count as prompt.
+    """
+    prompts = {p.key: engine.model.render(p.statement) + given.get(p.key, "") for p in problems}
+    chunks = [Chunk(p.key, prompts[p.key], 0, attempts, seed_of(p)) for p in problems]
     place = {problem.key: number for number, problem in enumerate(problems)}
     finished = sorted(engine.sample_tokens(chunks), key=lambda item: place[item[0].problem_key])
     return Rollouts(

@@ -8,18 +8,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mathb_kit.errors import MathbError
 from mathb_kit.lab.checkpoints import usage_of, write_checkpoint, write_with_recipe
 from mathb_kit.lab.lora import Lora, base_to_record, load_adapted, write_adapter
 from mathb_kit.lab.objectives import Objective, get_objective
-from mathb_kit.lab.prompts import problem_source, problem_sources, training_problems
+from mathb_kit.lab.prompts import problem_source, problem_sources, problems_key, training_problems
 from mathb_kit.lab.run_folder import RunFolder, read_recipe
 from mathb_kit.lab.settings import TrainingSettings
 from mathb_kit.lab.trainer import Training, rollout_engine
@@ -27,7 +29,13 @@ from mathb_kit.models.model import Model
 from mathb_kit.models.registry import get_model
 from mathb_kit.places import lab_root
 from mathb_kit.problems.problem import Problem
+from mathb_kit.problems.registry import registry
 from mathb_kit.sampling.transformers_engine import load_checkpoint
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from mathb_kit.sampling.transformers_engine import TransformersEngine
 
 Problems = str | os.PathLike[str] | Sequence[Problem]
 
@@ -67,10 +75,10 @@ class Run:
         on: Problems = "mini-train",
         to: str | os.PathLike[str] | None = None,
         validate_on: Problems | None = None,
-        lora: Lora | int | None = None,
         **settings: Any,
     ) -> Run:
         """A run with the defaults of `train`, whose arguments these are."""
+        lora = settings.pop("lora", None)
         lora = Lora(lora) if isinstance(lora, int) else lora
         chosen = TrainingSettings(**settings)
         if to is None:
@@ -127,7 +135,8 @@ class Run:
         with folder:
             engine = rollout_engine(model, (network, tokenizer), settings.max_tokens, device)
             forget = self.lora is not None and self.lora.checkpointing
-            record = Training(engine, *parts, objective, settings, folder, forget, watch).fit()
+            teacher = _teacher(objective, engine)
+            record = Training(engine, *parts, objective, settings, folder, forget, teacher, watch).fit()
             usage = usage_of(model, model.name, list(dict.fromkeys([*model.trained_on, *problem_sources(self.on)])))
             if self.lora:
                 base = base_to_record(model)
@@ -141,6 +150,11 @@ class Run:
     def _default_rates(self) -> tuple[float, float]:
         """Of a small and of a large network."""
         return (_RATE_LORA, _RATE_LORA) if self.lora else (_RATE_SMALL, _RATE_LARGE)
+
+    def key(self) -> str:
+        """A hash of all that the weights hang on; the learning rate must be given."""
+        recipe = json.dumps(self._recipe(self.settings.learning_rate), sort_keys=True)
+        return hashlib.sha256(recipe.encode()).hexdigest()[:12]
 
     def _settings(self, learning_rate: float | None) -> TrainingSettings:
         """The settings with everything that hangs on objective and base."""
@@ -160,6 +174,12 @@ class Run:
             "kind": "rl", "objective": objective.name, "coefficients": objective.coefficients(), "base": model.name,
             "base_key": model.key(), "on": problem_source(self.on), "training": asdict(self._settings(learning_rate)),
         }  # fmt: skip
+        if rules := objective.rules():
+            recipe["rules"] = rules
+        if objective.teacher:
+            recipe["teacher_key"] = get_model(objective.teacher).key()
+        if not (isinstance(self.on, str) and self.on in registry()):  # what a file's name or a set's part does not say
+            recipe["on_key"] = problems_key(training_problems(self.on)[0])
         recipe |= {} if self.validate_on is None else {"validate_on": problem_source(self.validate_on)}
         # What a network's layers keep for the backward pass changes no weight, so it is no part of the recipe.
         return recipe | ({"lora": {"rank": self.lora.rank}} if self.lora else {})
@@ -183,7 +203,6 @@ def train(
     on: Problems = "mini-train",
     to: str | os.PathLike[str] | None = None,
     validate_on: Problems | None = None,
-    lora: Lora | int | None = None,
     **settings: Any,
 ) -> Path:
     """Train a model on the verdicts of its own attempts; a call that was stopped goes on where it was kept.
@@ -194,10 +213,9 @@ def train(
         on: training problems: a set that no evaluation uses, a file, or problems.
         to: the folder of the run and its checkpoint; ``runs/lab/<objective>-<base>-<seed>`` by default.
         validate_on: the training problems whose every tenth validates and is left out of training; ``on`` by default.
-        lora: the rank of an adapter to train beside the weights, which stay in the type in which the model is asked; a
-            base that is an adapter itself goes on with it.
         settings: fields of `TrainingSettings`: steps, tokens, prompts, group, updates, learning_rate, max_tokens, seed,
-            validate.
+            validate; and ``lora``, a `Lora` or the rank of an adapter to train beside the weights, which stay in the
+            type in which the model is asked; a base that is an adapter itself goes on with it.
 
     Returns:
         The folder, an ordinary checkpoint or adapter (`get_model` reads it), with ``log.jsonl`` beside it.
@@ -205,7 +223,24 @@ def train(
     Raises:
         MathbError: see `Run.train`.
     """
-    return Run.of(objective, base, on=on, to=to, validate_on=validate_on, lora=lora, **settings).train()
+    return Run.of(objective, base, on=on, to=to, validate_on=validate_on, **settings).train()
+
+
+def _teacher(objective: Objective, engine: TransformersEngine) -> PreTrainedModel | None:
+    """The objective's teacher on the policy's device.
+
+    Raises:
+        MathbError: it splits text into other tokens than the policy.
+    """
+    if objective.teacher is None:
+        return None
+    network, tokenizer = load_checkpoint(replace(get_model(objective.teacher), dtype="float32"))
+    if tokenizer.get_vocab() != engine.tokenizer.get_vocab():
+        raise MathbError(
+            f"The teacher {objective.teacher} and the policy {engine.model.name} have different tokens, so the one "
+            "cannot score what the other sampled; name a teacher of the same family."
+        )
+    return network.to(engine.device).eval().requires_grad_(False)
 
 
 def _model(base: str | os.PathLike[str] | Model) -> Model:

@@ -1,152 +1,41 @@
 """The scoreboard: RL objectives from one base, with the same budget of sampled tokens, judged by what they reach.
 
-Every objective tries the same learning rates once; validation problems split from the training set choose. Then it runs
+Every row tries learning rates on a grid that is widened until the best lies inside it, under seeds of its own;
+validation problems split from the training set choose (`mathb_kit.lab.tuning`, frozen in ``tuned.csv``). Then it runs
 under several seeds, and the last checkpoint meets problems held out from everything before. `mathb_kit.lab.scores` says
-what came out of it.
+what came out of it, `mathb_kit.lab.board_power` beforehand what could.
 
 Matched pass@1 needs no checkpoints along the way: learning rates are constant and every random choice is a function of
-seed and step, so a run of fewer steps *is* the beginning of the longer one. Each run is repeated up to the step at
-which its validation first gained the declared share of what the yardstick gains in the end, and judged there again.
+seed and step, so a run of fewer steps *is* the beginning of the longer one. Runs are repeated up to the step at which
+their validation first gained the declared share of what the yardstick gains in the end, and judged there again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
+from mathb_kit.lab.board import FILE, BoardRow, Scoreboard
 from mathb_kit.lab.many import train_all
 from mathb_kit.lab.prompts import training_problems
 from mathb_kit.lab.run import Run
 from mathb_kit.lab.run_folder import read_log
 from mathb_kit.lab.settings import TrainingSettings, split_problems
+from mathb_kit.lab.way_up import export_solutions
 from mathb_kit.models import get_model
-from mathb_kit.places import run_root
 from mathb_kit.plan import Plan
-from mathb_kit.problems import Problem, load_problems, write_problems
-from mathb_kit.settings import Name, Settings, did_you_mean, only_fields_of, read_toml
+from mathb_kit.problems import Problem, write_problems
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_FILE = Path(__file__).with_name("scoreboard.toml")
 _LAST = 3  # validations averaged at the end of a run
-_FILTER_ATTEMPTS, _FILTER_BELOW = 16, 0.8
-
-
-class BoardRow(Settings):
-    """A line of the board: an objective, with a base, updates per step and queries of its own if any."""
-
-    objective: str
-    base: str | None = None
-    updates: int | None = None
-    queries: Literal["all", "filtered"] = "all"
-    opt_in: bool = False
-
-
-class CompositionSettings(Settings):
-    """Settings of the positive control, see `mathb_kit.lab.composition`."""
-
-    rows: tuple[str, ...]
-    seeds: tuple[int, ...]
-    parts: int
-    trained_on: tuple[int, ...]
-    careful: float
-    steps: int
-    batch: int
-    training_problems: int
-    held_out: int
-    tokens: int
-    learning_rate: float
-
-
-class BoardCost(Settings):
-    """Assumptions behind the price."""
-
-    on: str
-    training_tokens_per_second: float
-    tokens_per_second: float
-    tokens_per_attempt: float
-    plan_share: float
-    flat_minutes: float
-    origin: str
-
-
-class Scoreboard(Settings):
-    """Everything declared beforehand; each field is explained in ``scoreboard.toml``."""
-
-    name: Name
-    about: str
-    base: str
-    yardstick: str
-    on: str
-    seeds: tuple[int, ...]
-    tokens: int
-    prompts: int
-    group: int
-    learning_rates: tuple[float, ...]
-    tuning_seed: int
-    validate_every: int
-    matched_share: float
-    held_out: dict[str, int]
-    plan: Annotated[Plan, only_fields_of(Plan)]
-    null_draws: int
-    beside: tuple[str, ...]
-    default_rows: tuple[str, ...]
-    rows: dict[str, BoardRow]
-    composition: CompositionSettings
-    cost: BoardCost
-
-    @property
-    def folder(self) -> Path:
-        """Where training runs and the result go: ``runs/scoreboard`` or ``runs/scoreboard-quick``."""
-        return run_root(self.name)
-
-    @cached_property
-    def problems(self) -> tuple[Problem, ...]:
-        """The held-out problems, spread evenly over their sets."""
-        chosen: list[Problem] = []
-        for name, count in self.held_out.items():
-            there = load_problems(name)
-            if there.is_sieved_with(self.base):
-                there = there.unsolved_by(self.base)
-            if count > len(there):
-                raise MathbError(f"The scoreboard asks for {count} problems of {name}, which has {len(there)} to give.")
-            chosen += [there[i * len(there) // count] for i in range(count)]
-        return tuple(chosen)
-
-    def rows_of(self, only: Collection[str] = ()) -> dict[str, BoardRow]:
-        """The rows to run: those named, ``all``, or the default ones; the yardstick is always among them.
-
-        Raises:
-            MathbError: there is no row of that name.
-        """
-        names = set(self.rows) if "all" in only else set(only or self.default_rows) | {self.yardstick}
-        if unknown := sorted(names - set(self.rows)):
-            raise MathbError(
-                f"The scoreboard has no row {unknown[0]!r}{did_you_mean(unknown[0], self.rows)}; it has "
-                f"{', '.join(self.rows)}, and all."
-            )
-        return {name: row for name, row in self.rows.items() if name in names}
-
-    def base_of(self, row: str) -> str:
-        """The initial policy of a row, or of a model that stands beside the rows."""
-        return (self.rows[row].base if row in self.rows else None) or self.base
-
-
-def load_scoreboard(quick: bool = False) -> Scoreboard:
-    """The declared scoreboard; ``quick`` is the small one whose numbers mean nothing."""
-    table = read_toml(_FILE)
-    small = table.pop("quick")
-    if quick:
-        merged = {name: {**table[name], **small[name]} for name in ("composition", "cost")}
-        table |= {**small, **merged}
-    table.setdefault("default_rows", [name for name, row in table["rows"].items() if not row.get("opt_in")])
-    return Scoreboard.parse({"name": "scoreboard-quick" if quick else "scoreboard", **table}, _FILE.name)
+# Attempts of the initial policy per query, and the share of right ones from which a query is left out. OREAL's filter;
+# and "hard", where one right attempt is too many: POPE asks 128 times, which would cost more than all training here.
+_FILTERS = {"filtered": (16, 0.8), "hard": (8, 1e-9)}
 
 
 @dataclass
@@ -162,32 +51,17 @@ class Bench:
     board: Scoreboard
     rows: dict[str, BoardRow]
     failures: dict[str, str]
+    _asked: dict[str, tuple[str, int]] = field(default_factory=dict, repr=False)
 
     def train(self, runs: Mapping[Any, Run]) -> dict[Any, Path]:
         """Make the checkpoints; a run that fails (say, diverges) is noted and left out, the others go on."""
-        train_all(list(runs.values()), failures=self.failures)
+        train_all([run for run in runs.values() if str(run.folder) not in self.failures], failures=self.failures)
         return {key: run.folder for key, run in runs.items() if str(run.folder) not in self.failures}
-
-    def tried(self) -> pd.DataFrame:
-        """Every learning rate of every row: row, learning_rate, seed, validation (NaN: failed), chosen."""
-        import pandas as pd
-
-        board = self.board
-        runs = {
-            (name, rate): self.run(name, rate, board.tuning_seed, board.tokens)
-            for name in self.rows
-            for rate in board.learning_rates
-        }
-        done = self.train(runs)
-        table = pd.DataFrame(list(runs), columns=["row", "learning_rate"]).assign(seed=board.tuning_seed)
-        table["validation"] = [final_validation(done[key]) if key in done else float("nan") for key in runs]
-        best = table.dropna().groupby("row")["validation"].idxmax()
-        return table.assign(chosen=table.index.isin(best))
 
     def final(self, rates: Mapping[str, float]) -> dict[tuple[str, int], Path]:
         """The runs that count, by (row, seed)."""
         return self.train(
-            {(row, seed): self.run(row, rate, seed, self.board.tokens) for row, rate in rates.items()
+            {(row, seed): self.run(row, rate, seed) for row, rate in rates.items()
              for seed in self.board.seeds}
         )  # fmt: skip
 
@@ -197,7 +71,7 @@ class Bench:
         """The same runs, stopped where their validation first reaches ``level``; none for a run that never does."""
         runs = {}
         for (row, seed), folder in final.items():
-            if self.board.base_of(row) != self.board.base:
+            if self.board.base_of(row) != self.board.base or seed not in self.board.matched_seeds:
                 continue
             log = read_log(folder).dropna(subset="validation")
             passed = log.loc[log["validation"] >= level, "step"]
@@ -216,47 +90,82 @@ class Bench:
         before = start["c"].sum() / start["n"].sum()
         return float(before + board.matched_share * (sum(ends) / len(ends) - before))
 
-    def run(self, row: str, rate: float, seed: int, tokens: int | None = None, steps: int | None = None) -> Run:
-        """One training run of a row."""
+    def run(self, row: str, rate: float, seed: int, steps: int | None = None) -> Run:
+        """One training run of a row: to the end of the budget, or of so many steps on the way there.
+
+        Its folder is named by everything that its weights hang on, so that no changed setting meets another's run.
+        """
         board = self.board
-        on, spent = self._queries(row)
-        if tokens is not None:
-            tokens -= spent
-            if tokens < board.tokens / 4:
-                raise MathbError(
-                    f"Filtering the queries of row {row} takes {spent:,} of {board.tokens:,} tokens; give more "
-                    f"tokens in {_FILE.name}, or leave the row out."
-                )
-        size = f"{steps}-steps" if tokens is None else f"{tokens}-tokens"
+        if row not in self._asked:
+            self._asked[row] = self._queries(row)
+        on, spent = self._asked[row]
+        tokens = board.tokens - spent
+        if tokens < board.tokens / 4:
+            raise MathbError(
+                f"Filtering the queries of row {row} takes {spent:,} of {board.tokens:,} tokens; give more tokens in "
+                f"{FILE.name}, or leave the row out."
+            )
+        run = self._run(row, rate, seed, on, tokens, steps)
+        return replace(run, folder=board.folder / "runs" / f"{row}-{rate:g}-{seed}-{run.key()}")
+
+    def tuning_key(self, row: str) -> str:
+        """A hash of all that a row's validation hangs on but its rate, found without sampling anything: what a frozen
+        rate holds for."""
+        board, chosen = self.board, self.board.rows[row]
+        run = self._run(row, 1.0, 0, board.on, board.tokens)
+        known = [run.key(), chosen.queries, chosen.teacher, list(board.tuning_seeds), board.cost.tokens_per_attempt]
+        return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:12]
+
+    def _run(self, row: str, rate: float, seed: int, on: str, tokens: int, steps: int | None = None) -> Run:
+        board, chosen = self.board, self.board.rows[row]
         settings = TrainingSettings(
-            steps=steps, tokens=tokens, prompts=board.prompts, group=board.group, updates=board.rows[row].updates,
-            learning_rate=rate, seed=seed, validate=board.validate_every,
+            steps=steps, tokens=tokens, prompts=chosen.prompts or board.prompts, group=chosen.group or board.group,
+            updates=chosen.updates, learning_rate=rate, seed=seed, validate=board.validate_every,
         )  # fmt: skip
-        return Run(
-            board.rows[row].objective, board.base_of(row), settings, on,
-            folder=board.folder / "runs" / f"{row}-{rate:g}-{seed}-{size}",
-            validate_on=board.on if on != board.on else None,  # what validation says is compared between rows
-        )  # fmt: skip
+        # What validation says is compared between rows, so its problems are the same.
+        validate_on = board.on if on != board.on else None
+        return Run(chosen.objective, board.base_of(row), settings, on, board.folder, validate_on)
 
     def _queries(self, row: str) -> tuple[str, int]:
-        """What a row trains on, and the tokens sampled to find that out.
+        """What a row trains on, and the tokens sampled by its initial policy to find that out.
 
         Filtered are as many training problems, spread evenly, as half of the budget pays attempts for.
         """
-        board = self.board
-        if board.rows[row].queries == "all":
+        board, chosen = self.board, self.board.rows[row]
+        if chosen.queries == "all":
             return board.on, 0
-        base = board.base_of(row)
         problems, _ = self._divided()
-        paid = int(board.tokens / 2 / (_FILTER_ATTEMPTS * board.cost.tokens_per_attempt))
+        if chosen.queries == "teacher":
+            return str(self._taught(chosen.teacher or board.beside[0], problems)), 0
+        attempts, below = _FILTERS[chosen.queries]
+        base = board.base_of(row)
+        paid = int(board.tokens / 2 / (attempts * board.cost.tokens_per_attempt))
         count = min(paid, len(problems))
         problems = [problems[i * len(problems) // count] for i in range(count)]
-        tried = evaluate(get_model(base), problems, Plan.fixed(_FILTER_ATTEMPTS), draw="filter").outcomes
-        kept = set(tried.loc[tried["c"] < _FILTER_BELOW * tried["n"], "problem"])
-        path = board.folder / f"{board.on}-{count}-filtered-by-{base}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        tried = evaluate(get_model(base), problems, Plan.fixed(attempts), draw="filter").outcomes
+        kept = set(tried.loc[tried["c"] < below * tried["n"], "problem"])
+        path = self._file(f"{board.on}-{count}-{chosen.queries}-by-{base}.jsonl")
         write_problems([problem for problem in problems if problem.key in kept], path)
         return str(path), int(tried["tokens"].sum())
+
+    def _taught(self, teacher: str, problems: list[Problem]) -> Path:
+        """The training problems with a teacher's first right attempt of four at each; those that it fails are left out.
+
+        Its tokens are not the row's: the row learns from the solutions that are left, and those count.
+        """
+        model = get_model(teacher)
+        path = self._file(f"{self.board.on}-by-{teacher}-{model.key()[:8]}.jsonl")
+        if not path.is_file():
+            answers = evaluate(model, problems, Plan.fixed(4), draw="teaching")
+            half = path.with_suffix(".part")  # a file that is there is whole
+            half.unlink(missing_ok=True)
+            export_solutions(answers, problems, half, most=1)
+            half.rename(path)
+        return path
+
+    def _file(self, name: str) -> Path:
+        self.board.folder.mkdir(parents=True, exist_ok=True)
+        return self.board.folder / name
 
     def _divided(self) -> tuple[list[Problem], list[Problem]]:
         """Problems that runs train on and validate on."""

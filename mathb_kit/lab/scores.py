@@ -3,6 +3,11 @@
 Expansion and Shrinkage are the paper's, on all held-out problems and against one draw of the base (draw ``selection``):
 problems that a run reaches in k attempts and that draw does not, and the other way round. Fresh draws of the base,
 held against the same draw, are the null: what a model that did not learn anything shows.
+
+Whether a row expands is asked of the problems that the reference draw left unsolved (D), by the exact test of
+`mathb_kit.statistics.redraws`: if training changed nothing, runs and fresh draws reach them alike. That is the question
+`mathb_kit.lab.board_power` plans for. The intervals (bootstrap over problems and runs) say how large a difference may
+be, for other problems and seeds; they are the more cautious of the two.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.lab.result import Result
 from mathb_kit.statistics import difference_over_runs, estimate_pass_at_k, reach
 from mathb_kit.statistics.intervals import clopper_pearson
+from mathb_kit.statistics.redraws import exchangeable_test
 
 STAGES = ("final", "matched")
 INTERVAL = "bootstrap over problems and seeds, percentiles"
@@ -45,7 +51,8 @@ def score_table(result: Result, stage: str = "final") -> pd.DataFrame:
     Returns:
         row, seeds, then for each of pass_1 and reach (gains over the fresh draws of the base), expansion and
         shrinkage (rates over all problems): its value, its interval (``_low``, ``_high``); for the last
-        two also the null's rate and the difference from it with an interval.
+        two also the null's rate, the difference from it with an interval, and ``_p`` of the exact test, on the problems
+        that the reference draw left unsolved or solved.
     """
     rows = []
     for name, table in _runs_at(result, stage):
@@ -61,6 +68,9 @@ def score_table(result: Result, stage: str = "final") -> pd.DataFrame:
             low, high = clopper_pearson(rate * row["problems"], row["problems"])
             row |= {what: rate, f"{what}_low": float(low), f"{what}_high": float(high), f"{what}_null": null}
             row |= _difference(f"{what}_beyond", ours[what], base[what])
+        known = _known(arms["reference"], result)
+        for what, at in (("expansion", ~known), ("shrinkage", known)):
+            row[f"{what}_p"] = exchangeable_test(ours["reach"][:, at], base["reach"][:, at])
         rows.append(row)
     return pd.DataFrame(rows).assign(interval=INTERVAL)
 
@@ -127,6 +137,12 @@ def _arms(result: Result, row: str) -> dict[str, pd.DataFrame]:
     base = row if row in set(drawn["row"]) else result.board.base_of(row)
     draws = drawn[drawn["row"] == base]
     return {"reference": draws[draws["seed"] == 0], "fresh": draws[draws["seed"] > 0]}
+
+
+def _known(reference: pd.DataFrame, result: Result) -> np.ndarray:
+    """Which problems, in `_matrices`' order, the reference draw solves."""
+    solved = reach(reference, result.board.plan.n_max)
+    return np.array([problem in solved for problem in sorted(reference["problem"])])
 
 
 def _matrices(table: pd.DataFrame, reference: pd.DataFrame, k: int) -> dict[str, np.ndarray]:

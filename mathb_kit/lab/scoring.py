@@ -9,7 +9,9 @@ import numpy as np
 
 from mathb_kit.lab.packing import can_pack, pack, packed_batches
 from mathb_kit.lab.rollouts import Rollouts
+from mathb_kit.lab.small_scoring import small_batches, small_log_probs
 from mathb_kit.sampling.threads import in_threads
+from mathb_kit.sampling.weights import is_small_llama
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,7 +67,9 @@ def each_batch(
     network: PreTrainedModel, rollouts: Rollouts, rows: Sequence[int], work: Callable[[list[int]], Made]
 ) -> Iterator[tuple[list[int], Made]]:
     """Every batch of these rows, in order, with what ``work`` makes of it; on processors side by side in threads."""
-    if can_pack(network):
+    if is_small_llama(network):
+        pieces = small_batches(rollouts, rows)
+    elif can_pack(network):
         pieces = packed_batches(rollouts, rows, tokens_at_once(network))
     else:
         pieces = batches(rollouts, rows, network)
@@ -84,6 +88,8 @@ def token_log_probs(
     """
     import torch
 
+    if is_small_llama(network):
+        return small_log_probs(network, rollouts, rows, entropy)
     if can_pack(network):
         row = pack(rollouts, rows, network)
         logits = network(

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mathb_kit.lab.lora import load_trained_part, trained_part
 from mathb_kit.lab.objectives.oreal import reward_model_loss
 from mathb_kit.lab.objectives.registry import TokenReward
 from mathb_kit.lab.rollouts import Rollouts
@@ -74,18 +75,19 @@ class TokenRewardModel:
     def state(self) -> dict[str, Any]:
         """Weights and optimiser, for resuming."""
         return {
-            "backbone": self.backbone.state_dict(),
+            "backbone": trained_part(self.backbone),
             "head": self.head.state_dict(),
             "optimizer": self._optimizer.state_dict(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
         """Take over what `state` gave."""
-        self.backbone.load_state_dict(state["backbone"])
+        load_trained_part(self.backbone, state["backbone"])
         self.head.load_state_dict(state["head"])
         self._optimizer.load_state_dict(state["optimizer"])
 
     def _scores(self, rollouts: Rollouts, rows: Sequence[int]) -> Tensor:
         # Per token, though only whole attempts have an outcome: the head is linear without bias, so the mean of these
         # logits is the logit of the mean state, and credit comes out as what each prefix adds to it.
-        return self.head(hidden_states(self.backbone, rollouts, rows, self.settings.sees_token))[..., 0]
+        states = hidden_states(self.backbone, rollouts, rows, self.settings.sees_token)
+        return self.head(states.to(self.head.weight.dtype))[..., 0]

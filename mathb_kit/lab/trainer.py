@@ -6,29 +6,29 @@ settings: the policy that is updated is the policy that sampled. Left out on pur
 network (the group is the baseline), rewards but the grader's verdict, more than one device.
 
 The log has a row per step: reward (mean over all attempts sampled), mixed (groups with right and wrong attempts),
-groups, entropy and kl (to the base), both in nats per token over what is learnt from, so under dynamic sampling over
-mixed groups; length (tokens per attempt), truncated (share), trained (attempts with gradient), loss, gradient (norm
-before clipping), sampled_tokens (so far), sampling, grading, update (seconds of this step), reward_model_loss and
-validation where they apply. Distillation samples nothing: its reward and kl are empty, its tokens the solutions'.
+groups, entropy and kl (to the base, or to what it was reset to), both in nats per token over what is learnt from, so
+under dynamic sampling over mixed groups; length (tokens per attempt), truncated (share), trained (attempts with
+gradient), loss, gradient (norm before clipping), sampled_tokens (so far), sampling, grading, update (seconds of this
+step), reward_model_loss and validation where they apply, and of this step's text by others given_tokens (that attempts
+went on from, once a group) and teacher_tokens (scored by a teacher). Distillation samples nothing: its reward and kl
+are empty, its tokens the solutions'.
 """
 
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import Grader
-from mathb_kit.lab.lora import Start
+from mathb_kit.lab.collecting import Clock, Collector
+from mathb_kit.lab.lora import Start, trained_part
 from mathb_kit.lab.objectives import Batch, Objective
 from mathb_kit.lab.objectives.batch import kl_estimate
 from mathb_kit.lab.objectives.oreal import keep_pairs
-from mathb_kit.lab.prompts import written_solutions
-from mathb_kit.lab.rollouts import Rollouts, graded, sample_rollouts, solution_rollouts, summary
+from mathb_kit.lab.rollouts import Rollouts, graded, sample_rollouts
 from mathb_kit.lab.run_folder import RunFolder
 from mathb_kit.lab.scoring import completion_mask, tabulate
 from mathb_kit.lab.settings import TrainingSettings
@@ -43,7 +43,6 @@ from mathb_kit.sampling.transformers_engine import TransformersEngine
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_ROUNDS = 3  # of dynamic sampling in one step; what is mixed by then is trained on
 _PATIENCE = 20  # steps in a row without any gradient before a run gives up
 
 
@@ -79,6 +78,7 @@ class Training:
         settings: with updates, learning rate and token limit given.
         folder: entered, so that no other process trains there.
         checkpointing: whether activations are computed again in the backward pass.
+        teacher: the objective's, with the policy's tokenizer, on its device.
         watch: called with each step's row of the log.
     """
 
@@ -89,6 +89,7 @@ class Training:
     settings: TrainingSettings
     folder: RunFolder
     checkpointing: bool = False
+    teacher: PreTrainedModel | None = None
     watch: Callable[[dict[str, Any]], None] | None = None
 
     def __post_init__(self) -> None:
@@ -100,11 +101,14 @@ class Training:
         self.reward_model = None
         if settings := self.objective.token_reward:
             self.reward_model = TokenRewardModel(self.network, settings, self.settings.learning_rate)
-        self.solutions = written_solutions(self.problems) if self.objective.supervised else {}
+        self.collector = Collector(self.engine, self.problems, self.objective, self.settings)
         self.sampled, self.idle = 0, 0
         if state := self.folder.state:
             self.policy.load(state["policy"])
             self.sampled, self.idle = state["sampled"], state["idle"]
+            self.collector.solved = state.get("solved", {})
+            if state.get("reference"):
+                self.reference.load(state["reference"])
             if self.reward_model:
                 self.reward_model.load(state["reward_model"])
 
@@ -141,23 +145,33 @@ class Training:
         steps, tokens = self.settings.steps, self.settings.tokens
         return (steps is not None and step >= steps) or (tokens is not None and self.sampled >= tokens)
 
+    def spent(self, step: int) -> float:
+        """Share of the budget spent before this step: of its tokens where it has some, else of its steps."""
+        if self.settings.tokens:
+            return self.sampled / self.settings.tokens
+        return (step - 1) / self.settings.steps
+
     def state(self, step: int) -> dict[str, Any]:
         """All that the next step hangs on, but for its noise, which is a function of seed and step."""
         return {
             "step": step,
             "sampled": self.sampled,
             "idle": self.idle,
+            "solved": self.collector.solved,
+            "reference": self.reference.state() if self.objective.reference_reset else None,
             "policy": self.policy.state(),
             "reward_model": self.reward_model.state() if self.reward_model else None,
         }
 
     def step(self, step: int, grader: Grader) -> dict[str, Any]:
         """One rollout batch and its updates; returns the log's row."""
-        rng, clock = random.Random(self._seed("order", step)), _Clock()
-        rollouts, row = self._collect(step, rng, grader, clock)
+        rng, clock = random.Random(self._seed("order", step)), Clock()
+        collected = self.collector.collect(step, self.spent(step), rng, grader, clock)
+        self.sampled += collected.tokens
+        row = collected.row
         try:
             with clock("update"):
-                row |= self._learn(step, rollouts, rng)
+                row |= self._learn(step, collected.rollouts, rng)
         except Diverged as what:
             raise MathbError(
                 f"The {what} is no longer a number, so training has diverged in step {step}; {self._kept()} Start "
@@ -165,35 +179,10 @@ class Training:
             ) from what
         if self.settings.validate and step % self.settings.validate == 0:
             row["validation"] = self._validate(grader)
+        if self.objective.reference_reset and step % self.objective.reference_reset == 0:
+            self.reference.load(trained_part(self.network))
         self._complain_without_gradient(step, row)
         return {"step": step, **row, "sampled_tokens": self.sampled, **clock.seconds}
-
-    def _collect(self, step: int, rng: random.Random, grader: Grader, clock: _Clock) -> tuple[Rollouts, dict[str, Any]]:
-        """The rollouts to learn from, and what the log says of all that were sampled."""
-        count, group = self.settings.prompts, self.settings.group
-        if self.objective.supervised:
-            rollouts = solution_rollouts(self.engine, rng.sample(self.problems, count * group), self.solutions)
-            self.sampled += rollouts.tokens
-            return rollouts, summary([rollouts]) | {"reward": None, "mixed": 0}  # nothing was tried
-        rounds: list[Rollouts] = []
-        useful: Rollouts | None = None
-        for number in range(_ROUNDS if self.objective.resample else 1):
-            with clock("sampling"):
-                drawn = rng.sample(self.problems, count)
-                fresh = sample_rollouts(self.engine, drawn, group, lambda p: self._seed(p.key, step, number))  # noqa: B023
-            with clock("grading"):
-                rounds.append(graded(fresh, self.engine, grader))
-            if self.objective.resample:
-                # Only mixed groups have a gradient under a group baseline, so more is drawn until a batch of them is
-                # full; whatever was drawn in vain counts as sampled, else budgets could not be compared.
-                mixed = rounds[-1].only(rounds[-1].mixed_groups())
-                useful = useful + mixed if useful else mixed
-                if len(useful.problems) >= count:
-                    break
-        self.sampled += sum(rollouts.tokens for rollouts in rounds)
-        if useful is None or not useful.problems:
-            return rounds[-1], summary(rounds)
-        return useful.only(range(min(count, len(useful.problems)))), summary(rounds)
 
     def _learn(self, step: int, rollouts: Rollouts, rng: random.Random) -> dict[str, Any]:
         """Update policy and reward model on a rollout batch."""
@@ -211,10 +200,12 @@ class Training:
         with self.reference.network() as network:
             (base,) = tabulate(network, rollouts, rows)
         distance = (kl_estimate(old[rows], base[rows]) * mask[rows]).sum() / mask[rows].sum()
+        teacher = tabulate(self.teacher, rollouts, everything)[0] if self.teacher else None
         entropy = (entropies * mask).sum() / mask.sum()
         batch = Batch(
             old, old, mask.new_tensor(rollouts.rewards), mask, torch.tensor(rollouts.groups, device=mask.device),
-            base if self.objective.reference else None, entropies, max_tokens=self.settings.max_tokens,
+            base if self.objective.reference else None, entropies, teacher_log_probs=teacher,
+            max_tokens=self.settings.max_tokens,
         )  # fmt: skip
         frozen, kept = False, []
         if self.reward_model:
@@ -226,6 +217,8 @@ class Training:
             kept = pairs.nonzero()[:, 0].tolist()
             batch = replace(batch, kept=pairs, token_scores=self.reward_model.scores(rollouts, kept))
         row = {"entropy": round(float(entropy), 5), "kl": round(float(distance), 5)}
+        if self.teacher:
+            row["teacher_tokens"] = rollouts.tokens
         if self.objective.supervised:
             row["kl"] = None  # the estimate holds on sampled tokens only
         if frozen:
@@ -247,6 +240,8 @@ class Training:
         return chunk_seed(self.settings.seed, "lab", what, f"rollout-{number}", step)
 
     def _complain_without_gradient(self, step: int, row: dict[str, Any]) -> None:
+        if self.collector.practice.gate:
+            return  # where nothing teaches any more, that is the rule's doing
         self.idle = 0 if row["trained"] or "reward_model_loss" in row else self.idle + 1
         if self.idle == _PATIENCE:
             why = {0.0: "every attempt is wrong", 1.0: "every attempt is right"}
@@ -266,16 +261,3 @@ def _note(step: int, row: dict[str, Any]) -> str:
         f"step {step}: {', '.join(f'{name} {value:.3f}' for name, value in shown.items())}, "
         f"length {row['length']:.1f}, {row['mixed']} of {row['groups']} groups mixed"
     )
-
-
-class _Clock:
-    """Seconds that pass in named parts of a step."""
-
-    def __init__(self) -> None:
-        self.seconds = {"sampling": 0.0, "grading": 0.0, "update": 0.0}
-
-    @contextmanager
-    def __call__(self, part: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.seconds[part] = round(self.seconds[part] + time.perf_counter() - started, 4)

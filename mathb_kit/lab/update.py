@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.lab.lora import checkpointing, load_trained_part, trained_part
 from mathb_kit.lab.objectives import Batch, Objective
 from mathb_kit.lab.rollouts import Rollouts
-from mathb_kit.lab.scoring import each_batch, tabulate, token_log_probs
+from mathb_kit.lab.scoring import completion_mask, each_batch, tabulate, token_log_probs
+from mathb_kit.sampling.threads import in_threads
+from mathb_kit.sampling.weights import is_small_llama
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
+
+Scored = tuple[list[int], "list[Tensor]"]
+"""Attempts of a batch, and their log-probabilities (and entropies) with the graph that made them."""
 
 _WARM_UP = 10  # updates over which the learning rate rises to its value
 _LARGEST_GRADIENT = 1.0  # norm to which larger gradients are scaled
@@ -87,16 +93,16 @@ class Policy:
             moving = _rows_with_gradient(gradients)
             # From the second minibatch on the policy has moved, so the ratios of those attempts are looked up anew.
             # Without advantage there is no gradient at any ratio, so the others' old values may stand.
+            scored: list[Scored] = []
             if number and moving:
-                tables = tabulate(self.network, rollouts, [rows[i] for i in moving], self.objective.entropy)
+                tables, scored = self._look_up(rollouts, [rows[i] for i in moving])
                 loss, gradients = self._gradients(_moved(here, [table[rows] for table in tables], moving))
                 moving = _rows_with_gradient(gradients)  # clipping may have taken some away
             if not torch.isfinite(loss):
                 raise Diverged("loss")
             if not moving:
                 continue
-            place = {rows[i]: i for i in moving}
-            self._backward(gradients, rollouts, place)
+            self._backward(gradients, rollouts, {rows[i]: i for i in moving}, scored)
             norms.append(self._step())
             losses.append(float(loss))
             trained += len(moving)
@@ -120,23 +126,57 @@ class Policy:
         gradients = torch.autograd.grad(loss, values, allow_unused=True)
         return loss.detach(), [torch.zeros_like(v) if g is None else g * batch.mask for v, g in zip(values, gradients)]
 
-    def _backward(self, gradients: list[Tensor], rollouts: Rollouts, place: dict[int, int]) -> None:
-        """Into the weights' ``grad``; ``place`` has the line of ``gradients`` of every attempt that has one."""
+    def _look_up(self, rollouts: Rollouts, rows: list[int]) -> tuple[list[Tensor], list[Scored]]:
+        """Tables of these attempts under the policy as it is now; of a small network also the batches that they come
+        from, with their graphs, so that the backward pass need not run it once more."""
+        import torch
+
+        entropy = self.objective.entropy
+        if not is_small_llama(self.network):
+            return tabulate(self.network, rollouts, rows, entropy), []
+        score = partial(token_log_probs, self.network, rollouts, entropy=entropy)
+        scored = list(each_batch(self.network, rollouts, rows, score))
+        mask = completion_mask(rollouts, str(self.network.device))
+        tables = [torch.zeros_like(mask) for _ in range(1 + entropy)]
+        for some, values in scored:
+            for table, value in zip(tables, values):
+                table[some, : value.shape[1]] = value.detach()
+        return [table * mask for table in tables], scored
+
+    def _backward(
+        self, gradients: list[Tensor], rollouts: Rollouts, place: dict[int, int], scored: list[Scored] = []
+    ) -> None:
+        """Into the weights' ``grad``.
+
+        Args:
+            gradients: by log-probabilities and entropies.
+            rollouts: the attempts.
+            place: the line of ``gradients`` of every attempt that has one.
+            scored: batches that were run already, with their graphs; they may hold attempts without a gradient.
+        """
         import torch
 
         # By the chain rule dL/dw = sum over tokens of dL/dlogp dlogp/dw. The first factor is at hand, so each batch of
         # attempts is one vector-Jacobian product, and no batch needs another's graph: memory is bounded by a batch,
         # whatever the loss makes of all attempts together (group means, a mean over all tokens).
-        def work(some: list[int]) -> tuple[Tensor, ...]:
-            lines = [place[row] for row in some]
-            values = token_log_probs(self.network, rollouts, some, self.objective.entropy)
-            value = sum((v * g[lines, : v.shape[1]]).sum() for v, g in zip(values, gradients))
+        def product(some: list[int], values: list[Tensor]) -> tuple[Tensor, ...]:
+            here = [number for number, row in enumerate(some) if row in place]
+            lines = [place[some[number]] for number in here]
+            value = sum((v[here] * g[lines, : v.shape[1]]).sum() for v, g in zip(values, gradients))
             # Not `backward`: batches run side by side in threads, which would add into the same ``grad``.
             return torch.autograd.grad(value, self._weights, materialize_grads=True)
 
+        def work(some: list[int]) -> tuple[Tensor, ...]:
+            return product(some, token_log_probs(self.network, rollouts, some, self.objective.entropy))
+
         total = [torch.zeros_like(weight) for weight in self._weights]
         with checkpointing(self.network, self._forget):
-            for _, parts in each_batch(self.network, rollouts, list(place), work):  # in order, so that sums round alike
+            # In order, so that sums round alike.
+            if scored:
+                pieces = in_threads(lambda piece, _: product(*piece), scored)
+            else:
+                pieces = each_batch(self.network, rollouts, list(place), work)
+            for _, parts in pieces:
                 torch._foreach_add_(total, parts)
         for weight, gradient in zip(self._weights, total):
             weight.grad = gradient

@@ -1,4 +1,4 @@
-"""RL on a real language model: its problems, and its recipes (``python -m mathb_kit.lab.word_problems``).
+"""RL on a real language model: its problems and recipes (``python -m mathb_kit.lab.word_problems``).
 
 SmolLM2-135M hardly ever boxes an answer, so a supervised start on training solutions makes a base of our own, and that
 is the base with which everything is compared. Its solutions are bare equations, built here from the field in which
@@ -48,7 +48,7 @@ def rl_problems() -> ProblemSet:
     return _apart(load_problems("mawps"))
 
 
-def held_out_problems() -> ProblemSet:
+def judged_problems() -> ProblemSet:
     """The first problems of SVAMP, as its copy has them."""
     return load_problems("svamp")[: _recipes()["held_out"]]
 

@@ -109,6 +109,8 @@ def as_registered(name_or_path: str | os.PathLike[str]) -> Model:
     folder = Path(os.path.expanduser(text))
     if known := _registered(text):
         return known[0]
+    if not folder.exists() and is_adapter(shipped := ADAPTERS / text):
+        return _as_recipe_says(with_adapter(as_registered(base_of(shipped)), shipped), shipped)
     if not folder.exists() and _HUB_ID.fullmatch(text):
         source, _, revision = text.partition("@")
         return Model(source.rpartition("/")[2], source, revision=revision or None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # What transformers raises at odd files: a configuration is checked by arithmetic with what stands in it.
 _UNREADABLE = (OSError, ValueError, ImportError, LookupError, TypeError, AttributeError, ArithmeticError)
+_LAYER = re.compile(r"\.(?:layers|h|blocks|layer)\.(\d{1,9})\.")
+_LAYERS_AT_MOST = 10  # times those held; some architectures use a layer several times
 # One of these is there where a tokenizer is.
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "*.tiktoken", "tekken.json", "spiece.model")
 
@@ -113,8 +116,10 @@ def check_folder(folder: Path) -> None:
     """Whether the weights of a checkpoint folder are there, safe to read and whole, by their headers.
 
     Raises:
-        MathbError: they are not; the sentence names the file.
+        MathbError: they are not, or hold far fewer layers than the configuration tells of, which would be made up one
+            by one; the sentence names the file.
     """
+    held = 0
     files = sorted(filter(Path.is_file, folder.glob("*.safetensors")))
     if not files:
         raise no_safe_weights(folder)
@@ -129,6 +134,7 @@ def check_folder(folder: Path) -> None:
                 raise MathbError(f"{file} is cut short or no safetensors file ({size:,} bytes); fetch it again.")
             try:
                 header = parse_json(stream.read(length))
+                held = max([held, *(int(layer[1]) + 1 for name in header if (layer := _LAYER.search(name)))])
                 end = max(
                     (told["data_offsets"][1] for name, told in header.items() if name != "__metadata__"), default=0
                 )
@@ -140,6 +146,12 @@ def check_folder(folder: Path) -> None:
             raise MathbError(
                 f"{file} is cut short: its header tells of {8 + length + end:,} bytes, it has {size:,}; fetch it again."
             )
+    told = read_json(folder / "config.json").get("num_hidden_layers")
+    if held and isinstance(told, int) and told > _LAYERS_AT_MOST * held:
+        raise MathbError(
+            f"{folder / 'config.json'} tells of {told:,} layers, and the weights hold {held:,}; they do not belong "
+            "together: fetch both again."
+        )
 
 
 def _adapted(network: PreTrainedModel, folder: Path) -> PreTrainedModel:

@@ -26,7 +26,12 @@ INK = "#4a6b82"
 FAULT = "#d55e00"  # what was lost or wrong
 MARKERS = "osD^vPX*<>pdh"
 # Of what is trained from the first shipped base: markers that neither it nor a shipped model tuned from it has.
-_TRAINED = "sDvP*<pd8H"
+_TRAINED = (
+    *"sDvP*<pd8H",
+    # Stars and polygons: corners, kind (0 polygon, 1 star), degrees turned.
+    (4, 1, 0), (4, 1, 45), (6, 1, 0), (8, 1, 0), (3, 1, 0),
+    (3, 1, 180), (5, 0, 180), (7, 0, 0), (5, 1, 180), (12, 1, 0),
+)  # fmt: skip
 _SOLID = "-"
 _DASHES = ((0, (5, 2)), (0, (1, 1.4)), (0, (5, 1.5, 1, 1.5)), (0, (8, 1.5)))
 # Hue (degrees) and lightness (of 100) beside a base's, for the models tuned from it.
@@ -64,7 +69,9 @@ def look_of(names: Sequence[str], among: Sequence[str] | None = None) -> dict[st
         order = [*among, *(name for name in others if name not in among)]
         for name in others:
             place = order.index(name)
-            looks[name] = _by_place(place + 1) | {"marker": _TRAINED[place % len(_TRAINED)]}
+            # Past the last marker they go on from another one, so that no pair of colour and marker comes again.
+            turned = place + 3 * (place // len(_TRAINED))
+            looks[name] = _by_place(place + 1) | {"marker": _TRAINED[turned % len(_TRAINED)]}
     elif looks:
         looks = _with_unregistered(sorted(others), looks)
     else:

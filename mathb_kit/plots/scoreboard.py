@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mathb_kit.lab.scoreboard import load_scoreboard
+from mathb_kit.lab.board import load_scoreboard
 from mathb_kit.plots.labels import label_ends
 from mathb_kit.plots.style import NEUTRAL, WIDTH, figure_style, look_of, round_ticks, title_of
 
@@ -171,7 +171,7 @@ def plot_learning_rates(tried: pd.DataFrame, *, title: str = "") -> Figure:
     """Validation reward against the learning rate, a line per row; the chosen one has a ring.
 
     Args:
-        tried: columns row, learning_rate, validation, chosen.
+        tried: of `mathb_kit.lab.tuning.by_rate`: columns row, learning_rate, validation, chosen.
         title: title of the figure.
     """
     import matplotlib.pyplot as plt

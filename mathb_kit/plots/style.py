@@ -30,7 +30,7 @@ _TEXT, BOLD = "Source Sans Pro", "Source Sans Pro Semibold"
 # Points: of a figure's title and subtitle; characters of each in a line of WIDTH.
 _TITLE, _SUBTITLE = 15, 10.5
 _PAD = 3  # points between a figure's upper edge and its title, as constrained layout has it
-_TITLE_CHARACTERS, _SUBTITLE_CHARACTERS = 100, 158
+_TITLE_CHARACTERS, _SUBTITLE_CHARACTERS = 96, 140
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from mathb_kit.published import published
 from mathb_kit.released.detect import Kind
 from mathb_kit.released.table import ATTEMPTS, ReleasedTable
 from mathb_kit.statistics import proportion_interval
-from mathb_kit.statistics.intervals import BOOTSTRAP, bootstrap_mean_interval
+from mathb_kit.statistics.bootstrap import BOOTSTRAP, bootstrap_mean_interval
 
 PAPER = "MATH-Beyond"
 CLOPPER_PEARSON = "problems as a sample, clopper-pearson"

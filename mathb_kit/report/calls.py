@@ -6,8 +6,10 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+from mathb_kit.lab.board import Scoreboard, load_scoreboard
 from mathb_kit.lab.result import run_scoreboard
-from mathb_kit.lab.scoreboard import Scoreboard, load_scoreboard
+from mathb_kit.lab.scoreboard import Bench
+from mathb_kit.lab.tuning import at_limit, not_frozen
 from mathb_kit.places import run_root, verifiers_root
 from mathb_kit.problems.registry import registry
 from mathb_kit.profiles import load_profile
@@ -20,6 +22,7 @@ from mathb_kit.report.html import PageTable
 from mathb_kit.report.notebooks import run_notebook
 from mathb_kit.report.page import every_caption_says, write_pictures
 from mathb_kit.results import StudyResults
+from mathb_kit.sentences.scoreboard import board_power_sentence
 from mathb_kit.verifiers import comparison_rows, load_catalogue, run_verifiers
 
 
@@ -88,6 +91,8 @@ def compare_objectives(only: Collection[str] = (), *, quick: bool = False) -> Pa
     result = run_scoreboard(board, only)
     for run, reason in result.failures.itertuples(index=False):
         print(f"left out: {run}: {reason}")
+    for sentence in at_limit(result.tried, board):
+        print(sentence)
     executed = run_notebook("08_what_expands", {"profile": "mini", "quick": quick}, board.folder / "notebooks")
     page = write_pictures(f"{board.name}: what expands", result.figures, [executed],
                           board.folder / "index.html")  # fmt: skip
@@ -95,25 +100,35 @@ def compare_objectives(only: Collection[str] = (), *, quick: bool = False) -> Pa
 
 
 def price_of_scoreboard(only: Collection[str] = (), *, quick: bool = False) -> str:
-    """What the call costs, in words: runs, tokens, time. What is there already costs nothing and is not subtracted."""
+    """What the call costs and what it cannot see, in words. Runs that are there already are not subtracted, rates that
+    are frozen are."""
     board = load_scoreboard(quick)
     rows = board.rows_of(only)
-    tuning, final = len(rows) * len(board.learning_rates), len(rows) * len(board.seeds)
-    control = len(board.composition.rows) * len(board.composition.seeds)
+    bench = Bench(board, rows, {})
+    untuned = not_frozen(bench)
+    tuning, final = len(untuned) * len(board.learning_rates) * len(board.tuning_seeds), len(rows) * len(board.seeds)
+    matched = len(rows) * len(board.matched_seeds)
+    worlds, control = board.composition.worlds, len(board.composition.rows) * len(board.composition.seeds)
     # A matched run costs its share of a whole one: gains come early, so about the share of the gain is an upper guess.
-    trained = (tuning + final + final * board.matched_share) * board.tokens + control * board.composition.tokens
+    trained = (tuning + final + matched * board.matched_share) * board.tokens
+    trained += control * sum(world.tokens for world in worlds.values())
     bases = {board.base, *map(board.base_of, rows)}
-    judged = len(bases) * (board.null_draws + 1) + len(board.beside) + 2 * final
-    attempts = judged * len(board.problems) * board.plan.n_max + control * board.composition.held_out * board.plan.n_max
-    sampled = attempts * board.cost.tokens_per_attempt
+    judged = len(bases) * (board.null_draws + 1) + len(board.beside) + final + matched
+    attempts = judged * len(board.problems) + len(worlds) * 2 * control * board.composition.held_out
+    attempts *= board.plan.n_max
     cost = board.cost
+    sampled = attempts * cost.tokens_per_attempt
     training = trained / cost.training_tokens_per_second / 60 + cost.flat_minutes
     judging = sampled / cost.tokens_per_second / 60
+    share = (tuning * board.tokens) / cost.training_tokens_per_second / 60
     lines = [
         f"{board.name}: {board.about}",
         f"  {len(rows)} rows: {', '.join(rows)}",
-        f"  {tuning} runs to choose among {_rates(board)}, {final} that count ({len(board.seeds)} seeds), at most "
-        f"{final} cut short at matched pass@1, {control} of the positive control",
+        f"  {len(rows) - len(untuned)} of them with frozen learning rates; {tuning} runs to choose the others' among "
+        f"{_rates(board)} under {len(board.tuning_seeds)} seeds, more where the best lies at an edge: {share:,.0f} of "
+        "the minutes below",
+        f"  {final} runs that count ({len(board.seeds)} seeds), at most {matched} cut short at matched pass@1, "
+        f"{control * len(worlds)} of the positive control",
         f"  training at most {trained / 1e6:,.1f} million tokens ({board.tokens:,} a run), "
         f"{cost.training_tokens_per_second:,.0f} tokens/s",
         f"  judging at most {attempts:,} attempts ({judged} models and draws on {len(board.problems)} problems, plan "
@@ -121,6 +136,7 @@ def price_of_scoreboard(only: Collection[str] = (), *, quick: bool = False) -> s
         f"  {training + cost.plan_share * judging:,.0f} minutes on {cost.on}, at most {training + judging:,.0f} (the "
         f"plan stops early; {cost.plan_share:.0%} assumed); {0.25 * (tuning + 2 * final) + 40:,.0f} MB on disk",
         f"  assumptions: {cost.origin}",
+        f"  {board_power_sentence(board)}",
     ]
     return "\n".join(lines)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup
 
-from mathb_kit.report.maths import with_maths
+from mathb_kit.report.maths import with_markdown, with_maths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,8 @@ def templates(*packages: str) -> Environment:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"anchor": _anchor, "contents": _contents, "maths": with_maths, "own_file": _own_file}
+    environment.filters |= {"anchor": _anchor, "contents": _contents, "own_file": _own_file}
+    environment.filters |= {"maths": with_maths, "markdown": with_markdown}
     return environment
 
 

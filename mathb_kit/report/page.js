@@ -1,4 +1,5 @@
-// Tables that sort by their headers and filter by text and by set. Without this they are whole, in their own order.
+// Tables that sort by their headers, filter by text and by set, and fit the screen. Without this they are whole, in
+// their own order, in boxes that scroll.
 "use strict";
 
 // A number where the cell is one ("1,024"; "3 of 16" is a share), else its text; null where there is nothing.
@@ -60,4 +61,37 @@ function filterable(table) {
   filter();
 }
 
+const NARROW = matchMedia("(max-width: 45rem)");
+
+// A box that is wide enough does not scroll; on a narrow screen its table is stacked: page.css.
+function fit() {
+  for (const box of document.querySelectorAll(".scroll")) {
+    const table = box.querySelector("table");
+    table.classList.remove("stacked");
+    box.classList.remove("fits");
+    const wide = box.scrollWidth > box.clientWidth + 1;
+    if (wide && NARROW.matches) stack(table);
+    box.classList.toggle("fits", !wide || NARROW.matches);
+  }
+}
+
+// Blocks are no cells any more: their roles and the names of their columns are said again.
+function stack(table) {
+  table.classList.add("stacked");
+  if (table.role) return;
+  const names = [...table.tHead.rows[0].cells].map(head => head.textContent);
+  table.role = "table";
+  for (const row of table.tBodies[0].rows) {
+    row.role = "row";
+    [...row.cells].forEach((cell, column) => {
+      cell.role = cell.scope === "row" ? "rowheader" : "cell";
+      cell.dataset.label = names[column];
+    });
+  }
+}
+
 document.querySelectorAll("table.sortable").forEach(table => { sortable(table); filterable(table); });
+fit();
+addEventListener("resize", fit);
+addEventListener("beforeprint", () => document.querySelectorAll(".stacked").forEach(table => table.classList.remove("stacked")));
+addEventListener("afterprint", fit);

@@ -92,7 +92,7 @@ def _tidy(table: pd.DataFrame, caption: str) -> tuple[pd.DataFrame, str]:
 
 
 def by_problem(study: Profile, evaluations: Evaluations) -> pd.DataFrame:
-    """One row per problem: set/id, gold, c of n for every model that met it, and the statement."""
+    """One row per problem: set/id, gold, statement, and c of n for every model that met it."""
     import pandas as pd
 
     columns: dict[str, dict[str, str]] = {}
@@ -105,8 +105,8 @@ def by_problem(study: Profile, evaluations: Evaluations) -> pd.DataFrame:
         {
             "problem": [problem.key.partition("@")[0] for problem in problems],
             "gold": [problem.gold for problem in problems],
-            **{model: [counts.get(problem.key, "") for problem in problems] for model, counts in columns.items()},
             "statement": [problem.statement for problem in problems],
+            **{model: [counts.get(problem.key, "") for problem in problems] for model, counts in columns.items()},
         }
     )
 

@@ -77,10 +77,12 @@ def generate(setup: Setup, batch: Batch, count: Callable[[int], None], abandoned
     lengths = np.full(total, settings.max_tokens)
     reasons = np.full(total, "length", dtype=object)
     alive = np.arange(total)
+    is_end = np.zeros(logits.shape[-1], dtype=bool)
+    is_end[list(setup.ends)] = True
     for step in range(settings.max_tokens):
         chosen = choose(logits, torch.from_numpy(noise.at(step)[alive]).to(device))
         tokens[alive, step] = chosen.cpu().numpy()
-        ended = np.isin(tokens[alive, step], setup.ends)
+        ended = is_end[tokens[alive, step]]
         if setup.stops:
             ended |= setup.stops.complete(tokens[alive, : step + 1])
         unfinished = lengths[alive] == settings.max_tokens

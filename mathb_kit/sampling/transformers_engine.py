@@ -103,7 +103,7 @@ class TransformersEngine:
             self._end_strict = weakref.finalize(self, _DETERMINISTIC.end)
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            torch.empty(0, device=self.device)
+            torch.ones(1, device=self.device).item()  # "meta" has tensors, and nothing in them
         except (RuntimeError, AssertionError, ImportError, NotImplementedError) as error:
             raise MathbError(f"torch has no device {self.device!r} here ({str(error).splitlines()[0]}).") from error
         self.model = model

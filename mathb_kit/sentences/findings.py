@@ -16,6 +16,7 @@ from mathb_kit.sentences import (
     percent_with_interval,
     reach_with_interval,
     seeds_sentence,
+    titles,
 )
 from mathb_kit.sentences.formats import points_with_interval
 
@@ -26,7 +27,8 @@ class Finding:
 
     Attributes:
         question: the question.
-        sentences: its answer, with intervals.
+        conclusion: its answer in one line.
+        sentences: the same with intervals.
         null: what would be seen if there were nothing to find.
         figure: name of the figure that shows it.
         table: the numbers behind it.
@@ -35,6 +37,7 @@ class Finding:
     """
 
     question: str
+    conclusion: str
     sentences: tuple[str, ...]
     null: str
     figure: str
@@ -63,8 +66,8 @@ def _saturation(results: StudyResults) -> Finding:
         sentences.append(f"On {name} {who} {one} of the problems with {few} and {last} with {k:,}.")
     sentences[-1] += f" In brackets 95 % intervals ({curves['interval'].iloc[0]})."
     return Finding(
-        "Do base models saturate ordinary sets?", tuple(sentences), _guessed(results), "01_base_saturation", curves,
-        ("Figure 1", "AIME 2024 pass@1024 (%)"),
+        "Do base models saturate ordinary sets?", titles.finding_of(titles.saturation_title(results.saturation, "")),
+        tuple(sentences), _guessed(results), "01_base_saturation", curves, ("Figure 1", "AIME 2024 pass@1024 (%)"),
     )  # fmt: skip
 
 
@@ -101,9 +104,18 @@ def _left_unsolved(results: StudyResults) -> Finding:
         for row in table.itertuples()
     ]
     return Finding(
-        "What is left after the sieve, and is it impossible?", tuple(sentences), _foreseen(results), "02_funnel",
-        table, ("Table 4", "problems", "unsolved"),
+        "What is left after the sieve, and is it impossible?", _solved_again(table), tuple(sentences),
+        _foreseen(results), "02_funnel", table, ("Table 4", "problems", "unsolved"),
     )  # fmt: skip
+
+
+def _solved_again(table: pd.DataFrame) -> str:
+    """What fresh draws of the same frozen models solve of what they had left (selected, solved)."""
+    if not table["solved"].any():
+        return "A fresh draw of the same frozen models solves nothing of what they had left unsolved"
+    counts = [f"{row.solved} of {row.selected}" for row in table.itertuples()]
+    again = " and ".join([", ".join(counts[:-1]), counts[-1]] if len(counts) > 1 else counts)
+    return f"Unsolved once is not impossible: fresh draws of the same frozen models solve {again} of what they had left"
 
 
 def _foreseen(results: StudyResults) -> str:
@@ -139,8 +151,9 @@ def _expansion(results: StudyResults) -> Finding:
     sentences += [seeds_sentence(name, test) for name, test in results.seeds.items()]
     null = f"Null: a fresh draw of {results.k:,} attempts by the frozen base reaches {' and '.join(nulls.values())}."
     return Finding(
-        "Do tuned models reach what their base does not?", tuple(sentences), null, "03_expansion", results.reach,
-        ("Table 2", "expansion (%)"), tuple(more),
+        "Do tuned models reach what their base does not?",
+        titles.finding_of(titles.reached_title(results.beside_redrawn, "")), tuple(sentences), null, "03_expansion",
+        results.reach, ("Table 2", "expansion (%)"), tuple(more),
     )  # fmt: skip
 
 

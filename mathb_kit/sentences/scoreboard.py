@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mathb_kit.lab.board import Scoreboard
+from mathb_kit.lab.board_power import GAIN, board_power
 from mathb_kit.lab.composition import beside_frozen
 from mathb_kit.lab.reading import (
     QUESTIONS,
@@ -15,7 +17,8 @@ from mathb_kit.lab.reading import (
 )
 from mathb_kit.lab.result import Result
 from mathb_kit.lab.scores import against_yardstick, by_run, score_table
-from mathb_kit.sentences.formats import signed_with_interval
+from mathb_kit.sentences.formats import percent, signed_with_interval
+from mathb_kit.statistics.redraws import ALPHA
 
 ENDS = ("", "_low", "_high")
 """Endings of the three columns of a value with its interval."""
@@ -37,6 +40,54 @@ def scoreboard_sentences(result: Result, stage: str = "final") -> list[str]:
             parts.append(f"{what.capitalize()} {count:.1f} of {row['problems']}, {beyond} a frozen base ({null:.1f})")
         lines.append(f"{row['row']} ({row['seeds']} runs): pass@1 {gain}; {'; '.join(parts)}.")
     return lines
+
+
+def board_power_sentence(board: Scoreboard) -> str:
+    """What a board can show and what it cannot, from its design and the base's pilot, before anything is sampled."""
+    power = board_power(board)
+    seeds, draws = len(board.seeds), board.null_draws
+    shows = (
+        f"one of {percent(power.shows)} in 80 %, so that a method which gains less mostly stays among what is not told "
+        "apart"
+        if power.shows == power.shows
+        else "and no gain that there is room for in 80 %"
+    )
+    alone = f"one of {percent(power.one_run)}" if power.one_run == power.one_run else "none"
+    return (
+        f"What can be seen: of {power.problems} held-out problems the base's first draw should leave {power.unsolved} "
+        f"unsolved in {board.plan.n_max:,} attempts (D), and a fresh draw of it reach {percent(power.frozen)} of D. "
+        f"{seeds} {_plural('run', seeds)} beside {draws} {_plural('draw', draws)} show an Expansion of {percent(GAIN)} "
+        f"of D in {percent(power.power)} of such boards, {shows}. One run alone shows {alone}. {percent(GAIN)} would "
+        f"need a D of {power.needed:,}."
+    )
+
+
+def expands_sentences(result: Result, stage: str = "final") -> list[str]:
+    """For each row: what it gains at one attempt, whether it reaches beyond the frozen base, and what would have shown.
+
+    "Reaches more" and "fewer" are said where the exact test on the problems that the reference draw left unsolved falls
+    below 5 %; "for all rows at once" where it falls below 5 % over the number of rows (Bonferroni).
+    """
+    table, told = score_table(result, stage), comparisons(result, stage)
+    shows = told[told["question"] == QUESTIONS["expansion"]].set_index("row")["shows_mostly"]
+    lines = []
+    for row in table.to_dict("records"):
+        gain = signed_with_interval(*(row[f"pass_1{end}"] for end in ENDS))
+        more, p = row["expansion_beyond"] > 0, row["expansion_p"]
+        word = ("reaches more" if more else "reaches fewer") if p < ALPHA else "is not told apart from"
+        firm = ", for all rows at once" if p < ALPHA / len(table) else ""
+        of = "than a frozen base" if p < ALPHA else "a frozen base"
+        beyond = signed_with_interval(*(row[f"expansion_beyond{end}"] for end in ENDS))
+        lines.append(
+            f"{row['row']} ({row['seeds']} {_plural('run', row['seeds'])}): pass@1 {gain}; beyond what one draw of the "
+            f"base solves it {word} {of}{firm} (p = {p:.2g}, {beyond} of all problems); an interval like this one "
+            f"leaves out 0 in four of five boards from {shows[row['row']]:.3f} on."
+        )
+    return lines
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
 
 
 def yardstick_sentence(result: Result, row: str, stage: str = "final") -> str:
@@ -144,7 +195,7 @@ def composition_sentences(result: Result) -> list[str]:
     """Whether RL expands in the world that was made for it, row by row, beside the fresh draws of its base."""
     table = beside_frozen(result.composition, result.board.plan.n_max)
     return [
-        f"{line.row} ({line.runs} runs) reaches {line.reached:.1f} of {line.problems} problems of "
+        f"World {line.world}: {line.row} ({line.runs} runs) reaches {line.reached:.1f} of {line.problems} problems of "
         f"{result.board.composition.parts} steps, a frozen base {line.base_reached:.1f}: "
         f"{compared(line.low, line.high)} it, {signed_with_interval(line.difference, line.low, line.high, digits=2)} "
         f"of all; pass@1 {line.pass_1:.4f}."

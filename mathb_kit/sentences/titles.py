@@ -23,6 +23,11 @@ def titled(finding: str, *about: str) -> str:
     return "\n".join([finding, " ".join(f"{each[:1].upper()}{each[1:].rstrip('.')}." for each in about if each)])
 
 
+def finding_of(title: str) -> str:
+    """The finding alone."""
+    return title.partition("\n")[0]
+
+
 def saturation_title(curves: pd.DataFrame, note: str) -> str:
     """Of bases on ordinary sets (set, name, k, estimate, interval)."""
     first, last = curves["k"].min(), curves["k"].max()
@@ -89,7 +94,7 @@ def reached_title(table: pd.DataFrame, note: str, curves: pd.DataFrame | None = 
 def power_title(table: pd.DataFrame, power: pd.DataFrame, note: str) -> str:
     """The same with what could have been seen (``StudyResults.power``)."""
     about = "left: tuned minus re-drawn; thick: 95 %, other problems of this kind, thin: other seeds too"
-    finding = reached_title(table, "").split("\n")[0]
+    finding = finding_of(reached_title(table, ""))
     gains = sorted(gain for gain in power["expansion"].unique() if gain >= 0.1)
     seen = power[power["expansion"] == gains[0]]["power"].max() if gains else float("nan")
     shown = f"{finding}; +{100 * gains[0]:.0f} points would have shown in {percent(seen)}" if seen == seen else finding
@@ -136,13 +141,13 @@ def modes_title(shares: pd.DataFrame, note: str) -> str:
 
 
 def rates_title(tried: pd.DataFrame, note: str) -> str:
-    """Where the chosen learning rates lie (row, learning_rate, chosen)."""
+    """Where the chosen learning rates lie (row, learning_rate, seeds, chosen: `mathb_kit.lab.tuning.by_rate`)."""
     rates, chosen = tried["learning_rate"], tried[tried["chosen"]]["learning_rate"]
     commonest = chosen.mode().iloc[0]
     where = {rates.min(): ", the smallest tried", rates.max(): ", the largest tried"}.get(commonest, "")
     return titled(
         f"{(chosen == commonest).sum()} of {len(chosen)} objectives validate best at {commonest:g}{where}",
-        "mean of the last three validations, one run each; a ring marks the choice", note,
+        f"mean of the last three validations, {tried['seeds'].max()} runs each; a ring marks the choice", note,
     )  # fmt: skip
 
 
@@ -166,6 +171,23 @@ def plane_title(runs: pd.DataFrame, note: str) -> str:
         "marks: means over runs; lines: lowest to highest run; grey: draws of the frozen base",
         note,
     )
+
+
+def training_title(ends: pd.DataFrame, about: str, note: str) -> str:
+    """Reward at the beginning and at the end of runs (name, steps, reward; two rows a run)."""
+    first, last = (ends["reward"].iloc[place::2] for place in (0, 1))
+    steps = ends["steps"].iloc[0].partition(" ")[2]
+    finding = f"Reward over {steps} steps: {percent_range(first)} at the beginning, {percent_range(last)} at the end"
+    return titled(finding, about, note)
+
+
+def both_ends_title(differences: pd.DataFrame, on: str, note: str) -> str:
+    """pass@1 and pass@k of base and tuned models (tuned, k, base pass@k, tuned pass@k)."""
+    told = []
+    for k, rows in differences.groupby("k"):
+        told.append(f"{percent_range(rows['tuned pass@k'])} (base {percent(rows['base pass@k'].iloc[0])}) in "
+                    f"{_attempts(k)}")  # fmt: skip
+    return titled(f"Tuned models solve {_and(told)}", f"mean pass@k on {on}; bands: 95 %, problems as a sample", note)
 
 
 # -- real models -------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from mathb_kit.statistics.adaptive import estimate_pass_at_k, exact_at_least, ex
 from mathb_kit.statistics.answer_spread import answer_spread, spread_difference
 from mathb_kit.statistics.at_least import reach_at_least
 from mathb_kit.statistics.beyond import pass_at_k_beyond
+from mathb_kit.statistics.bootstrap import Bootstrap, bootstrap_mean_interval, difference_over_runs
 from mathb_kit.statistics.chance import (
     chance_by_problem,
     chance_corrected,
@@ -19,14 +20,7 @@ from mathb_kit.statistics.frozen_null import FrozenNull, frozen_null, frozen_nul
 from mathb_kit.statistics.gains import detectable_gain, gain_power, gains_by_problem
 from mathb_kit.statistics.half_draws import expansion_by_half_draws, outcome_bounds
 from mathb_kit.statistics.homogeneity import Homogeneity, homogeneity
-from mathb_kit.statistics.intervals import (
-    Bootstrap,
-    bootstrap_mean_interval,
-    difference_interval,
-    difference_over_runs,
-    mean_interval,
-    proportion_interval,
-)
+from mathb_kit.statistics.intervals import difference_interval, mean_interval, proportion_interval
 from mathb_kit.statistics.majority import (
     bayes_at_n,
     cover,

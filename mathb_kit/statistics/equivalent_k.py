@@ -20,7 +20,7 @@ from mathb_kit.statistics.intervals import difference_interval
 
 BELOW, BEYOND = 0.0, float("inf")
 """Ends, and points, below k = 1 and beyond the attempts made."""
-EQUAL_WHERE = "k at which the paired difference may be 0 (t with a tenth of a dissenter)"
+EQUAL_WHERE = "k at which the paired difference may be 0 (t or gains and losses apart)"
 _GRID, _FINE = 65, 4001
 
 

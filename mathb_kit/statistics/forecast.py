@@ -2,8 +2,8 @@
 
 Given how success rates are spread over the problems (a prior, or a fit to a pilot), attempts and widths follow exactly:
 the chance of an end point (n, c) is that of c correct in n, mixed over the rates, times the share of its sequences that
-the plan lets through. Nothing is simulated, and shares are sums of hypergeometric chances, all of them positive, so that
-plain floating point serves at any n.
+the plan lets through. Nothing is simulated. Shares are sums of hypergeometric chances, none of them negative, so that
+floating point serves at any n.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.arms import one_model_and_draw, refuse_selecting_draw
-from mathb_kit.statistics.intervals import Bootstrap, ratio_interval
+from mathb_kit.statistics.bootstrap import Bootstrap, ratio_interval
 
 RATIO_BOOTSTRAP = "problems as a sample, BCa bootstrap of the ratio"
 

@@ -195,17 +195,29 @@ def _detectable(both: pd.DataFrame, threshold: float, draws: int) -> pd.DataFram
 def _detectable_at_fixed_n(
     base_plan: Design, base_n: np.ndarray, base_c: np.ndarray, tuned_plan: Plan, threshold: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """p falls with the tuned count, so bisection finds the smallest one; its power is a Beta quantile."""
+    """The least tuned counts at which p is at most the threshold; their power is a Beta quantile.
+
+    p falls with the likelihood ratio alone, whatever the counts that give it, and each p takes time. So the ratio from
+    which on p is small enough is enclosed by trying few pairs of counts: of all those left in doubt, the middle one.
+    """
     from scipy.stats import beta
 
     n = np.full(len(base_n), tuned_plan.n_max)
     low, high = np.zeros_like(n), n + 1  # never enough, always enough (n + 1: impossible)
-    while (high - low > 1).any():
-        middle = np.minimum((low + high) // 2, n)
-        enough = one_sided_p(base_plan, base_n, base_c, tuned_plan, n, middle) <= threshold
-        open_ = high - low > 1
-        high = np.where(open_ & enough, middle, high)
-        low = np.where(open_ & ~enough, middle, low)
+    never, always = 0.0, np.inf  # the same of the ratio
+    while (open_ := np.flatnonzero(high - low > 1)).size:
+        middle = (low[open_] + high[open_]) // 2
+        ratio = log_likelihood_ratio(base_n[open_], base_c[open_], n[open_], middle)
+        doubt = (ratio > never) & (ratio < always)
+        if doubt.any():
+            at = np.flatnonzero(doubt)[np.argsort(ratio[doubt])[doubt.sum() // 2]]
+            i = open_[at]
+            if one_sided_p(base_plan, base_n[i], base_c[i], tuned_plan, n[i], middle[at]) <= threshold:
+                always = ratio[at]
+            else:
+                never = ratio[at]
+        high[open_] = np.where(ratio >= always, middle, high[open_])
+        low[open_] = np.where(ratio <= never, middle, low[open_])
     possible = high <= n
     rate = np.where(possible, beta.ppf(POWER, np.minimum(high, n), n - np.minimum(high, n) + 1), np.nan)
     return np.minimum(high, n), n, rate

@@ -15,8 +15,8 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.arms import fresh_arms
+from mathb_kit.statistics.bootstrap import BOOTSTRAP, Bootstrap, bootstrap_mean_interval, ratio_interval
 from mathb_kit.statistics.frozen_null import RATIO_BOOTSTRAP, frozen_null_runs
-from mathb_kit.statistics.intervals import BOOTSTRAP, Bootstrap, bootstrap_mean_interval, ratio_interval
 
 RUNS = 2000  # simulated runs behind null_run_low and null_run_high
 

@@ -12,10 +12,10 @@ from mathb_kit.statistics.intervals import mean_interval, rising_band
 from mathb_kit.statistics.success_rates import distinct_counts
 
 FEW, NEAR = 45, 0.15
-FEW_AND_HARD = "; few problems and a mean near 0 or 1: covers about 90 %"
+FEW_AND_HARD = "; few problems and a mean near 0 or 1: about 90 % rather than 95 %"
 """Said of means within 0.15 of 0 or 1 over fewer than 45 problems: the rare problem on which such a mean hangs may not
 have been drawn, and nothing in the outcomes shows that. By ``bench/coverage.txt``."""
-FEW_PAIRS = "; few problems: covers about 85 % at worst"
+FEW_PAIRS = "; few problems: about 90 % rather than 95 %"
 """Said of paired differences over fewer than 45 problems, by the same table."""
 WIDENED_UP_TO = 600  # problems; of more, the sample shows its own long tail
 

@@ -25,6 +25,8 @@ That makes p-values about 3 to 8 % larger than the maximum itself (14 % seen nea
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -32,6 +34,7 @@ import numpy as np
 
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
+from mathb_kit.progress import progress
 from mathb_kit.statistics.adaptive import log_end_points
 
 LIKELIHOOD_RATIO = "exact likelihood-ratio test under the plans"
@@ -39,6 +42,8 @@ LIKELIHOOD_RATIO = "exact likelihood-ratio test under the plans"
 _NEGLIGIBLE = 1e-14  # end points that are rarer for every p are left out; their total is added to each p-value
 _ROUNDED_UP = 1 + 1e-6  # more than single precision rounds off
 _CELLS = 2**28  # of one table at fixed n: a gigabyte
+_TOLD = 2**31  # cells to add up, from which on progress is shown
+_SPREAD, _BEYOND = 9, 20  # a window of counts: so many standard deviations to either side, and so many counts more
 _STEP = 0.05  # grid step over the common rate, in standard deviations of its estimate
 _MANY = 400_000  # pairs of end points, above which not all of them are put in order
 _SUMMED_UP = 1 + 1e-3  # more than sums of thousands of terms lose in single precision
@@ -140,6 +145,16 @@ def rate_grid(attempts: int, step: float = _STEP) -> np.ndarray:
     return np.sin(np.linspace(0, np.pi / 2, points)) ** 2
 
 
+@contextmanager
+def _told(total: int, cells: int, unit: str) -> Iterator[Callable[[int], None]]:
+    """Progress of so many steps over so many cells each, where that takes longer than a few seconds."""
+    if total * cells < _TOLD:
+        yield lambda steps: None
+        return
+    with progress(total, "exact tests", unit=unit) as bar:
+        yield bar.update
+
+
 @lru_cache(maxsize=32)
 def _null_tail(base_plan: Design, tuned_plan: Design) -> tuple[np.ndarray, np.ndarray]:
     """Positive values of T in falling order, and for each the largest chance, over p, of that value or more."""
@@ -152,10 +167,12 @@ def _null_tail(base_plan: Design, tuned_plan: Design) -> tuple[np.ndarray, np.nd
     # least this large" for every pair at once; its largest value over the intervals is the p-value (Barnard 1945).
     grid = rate_grid(base_plan.n_max + tuned_plan.n_max)
     worst = np.zeros(len(order))
-    for interval in np.array_split(np.column_stack([grid[:-1], grid[1:]]), len(grid) // 64 + 1):  # bounds the memory
-        both = (end_point_chances(plan, *interval.T) for plan in (base_plan, tuned_plan))
-        for base, tuned in zip(*both):
-            np.maximum(worst, np.cumsum(base[rows] * tuned[columns]), out=worst)
+    with _told(len(grid) - 1, len(order), "rates") as done:
+        for interval in np.array_split(np.column_stack([grid[:-1], grid[1:]]), len(grid) // 64 + 1):  # for the memory
+            both = (end_point_chances(plan, *interval.T) for plan in (base_plan, tuned_plan))
+            for base, tuned in zip(*both):
+                np.maximum(worst, np.cumsum(base[rows] * tuned[columns]), out=worst)
+            done(len(interval))
     return statistic[order], np.minimum(worst + base_rest + tuned_rest, 1.0)
 
 
@@ -197,37 +214,72 @@ def _tails_at_fixed_n(base_plan: Plan, tuned_plan: Plan, values: np.ndarray) -> 
     base, beyond = _bounds_at_fixed_n(base_plan, tuned_plan)  # first: it refuses what the tables cannot hold
     base_n, tuned_n = base_plan.n_max, tuned_plan.n_max
     base_c = np.arange(base_n + 1)  # the end points of a fixed plan, in their order
-    least = np.zeros((len(values), base_n + 1), dtype=np.int64)  # bisection; tuned_n + 1: no count is enough
-    never = np.full_like(least, -1)
-    least[:] = tuned_n + 1
-    while (least - never > 1).any():
-        middle = (least + never) // 2
-        enough = log_likelihood_ratio(base_n, base_c, tuned_n, middle) >= values[:, None] - 1e-9
-        least, never = np.where(enough, middle, least), np.where(enough, never, middle)
-    worst = [np.einsum("ij,ij->i", base, beyond[:, from_]).max() for from_ in least]
+    counts = base.first[:, None] + np.arange(base.chances.shape[1], dtype=np.int32)
+    last, rows = beyond.chances.shape[1] - 1, np.arange(len(counts))[:, None] * beyond.chances.shape[1]
+    worst = []
+    with _told(len(values), counts.size, "values") as done:
+        for value in values:
+            least = np.full(base_n + 1, tuned_n + 1)  # bisection; tuned_n + 1: no count is enough
+            never = np.full_like(least, -1)
+            while (least - never > 1).any():
+                middle = (least + never) // 2
+                enough = log_likelihood_ratio(base_n, base_c, tuned_n, middle) >= value - 1e-9
+                least, never = np.where(enough, middle, least), np.where(enough, never, middle)
+            # Counts below a window are reached as good as always, those above it as good as never.
+            place = np.clip(least.astype(np.int32)[counts] - beyond.first[:, None], 0, last)
+            reached = beyond.chances.ravel()[place + rows]
+            worst.append(np.einsum("ij,ij->i", base.chances, reached).max() + base.rest + beyond.rest)
+            done(1)
     return np.minimum(worst, 1.0)
 
 
-@lru_cache(maxsize=2)
-def _bounds_at_fixed_n(base_plan: Plan, tuned_plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+class _Window(NamedTuple):
+    """For every interval of the common rate, bounds for counts from ``first`` on; ``rest``: of all other counts.
+
+    ``chances`` is (intervals, counts), in single precision and rounded up by more than it loses.
+    """
+
+    first: np.ndarray
+    chances: np.ndarray
+    rest: float
+
+
+@lru_cache(maxsize=4)
+def _bounds_at_fixed_n(base_plan: Plan, tuned_plan: Plan) -> tuple[_Window, _Window]:
     """For every interval of the common rate, the largest chance of each count of the base, and of each or more.
 
-    (intervals, base n + 1) and (intervals, tuned n + 2), in single precision and rounded up by more than it loses: at
-    n = 1,024 they take 12 MB each, and a p-value in need of them a hundredth of a second.
+    At n = 1,024 both take 10 MB together, at 10,000 some 70 MB.
     """
     grid = rate_grid(base_plan.n_max + tuned_plan.n_max)
     if (n := max(base_plan.n_max, tuned_plan.n_max)) * len(grid) > _CELLS:
         raise MathbError(
             f"The exact tests of single problems hold up to about 20,000 attempts, not {n:,}; leave attempts out."
         )
-    base = np.empty((len(grid) - 1, base_plan.n_max + 1), dtype=np.float32)
-    beyond = np.zeros((len(grid) - 1, tuned_plan.n_max + 2), dtype=np.float32)
-    for rows in np.array_split(np.arange(len(grid) - 1), len(grid) // 64 + 1):  # bounds the memory
-        ends = grid[rows], grid[rows + 1]
-        base[rows] = end_point_chances(base_plan, *ends) * _ROUNDED_UP
-        at_least = np.cumsum(end_point_chances(tuned_plan, *ends)[:, ::-1], axis=1)[:, ::-1]
-        beyond[rows, :-1] = at_least * _ROUNDED_UP
-    return base, beyond
+    base, tuned = (_largest_chances(plan.n_max, grid[:-1], grid[1:]) for plan in (base_plan, tuned_plan))
+    beyond = np.cumsum(tuned.chances[:, ::-1], axis=1, dtype=np.float64)[:, ::-1]
+    past_the_end = np.zeros((len(beyond), 1), dtype=np.float32)
+    return base, tuned._replace(chances=np.hstack([beyond.astype(np.float32), past_the_end]))
+
+
+def _largest_chances(n: int, low: np.ndarray, high: np.ndarray) -> _Window:
+    """The largest chance of each count of n, for rates from ``low`` to ``high``, where it is not negligible."""
+    from scipy.special import xlog1py, xlogy
+    from scipy.stats import binom
+
+    spread = [_SPREAD * np.sqrt(n * rate * (1 - rate)) + _BEYOND for rate in (low, high)]
+    first = np.clip(np.floor(n * low - spread[0]), 0, n).astype(np.int32)
+    last = np.clip(np.ceil(n * high + spread[1]), 0, n).astype(np.int32)
+    width = int((last - first).max()) + 1
+    first = np.minimum(first, n + 1 - width)
+    chances = np.empty((len(first), width), dtype=np.float32)
+    _, _, paths, _ = likely_end_points(Plan.fixed(n))
+    for rows in np.array_split(np.arange(len(first)), len(first) // 64 + 1):  # bounds the memory
+        c = first[rows, None] + np.arange(width)
+        rate = np.clip(c / n, low[rows, None], high[rows, None])
+        chances[rows] = np.exp(paths[c] + xlogy(c, rate) + xlog1py(n - c, -rate)) * _ROUNDED_UP
+    # Outside, chances are largest at the end of the interval that is nearer, and add up to its tail.
+    rest = binom.cdf(first - 1, n, low) + binom.sf(first + width - 1, n, high)
+    return _Window(first, chances, float(rest.max()))
 
 
 def log_likelihood_ratio(

@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from mathb_kit.store.packs import PACK_PREFIX, contents, file_names, file_size, locate, with_shards, write_pack
 from mathb_kit.store.shards import ShardGone, new_shard_name
-from mathb_kit.store.store import ANSWERS, ATTEMPTS, GRADES, Store
+from mathb_kit.store.store import Store
+from mathb_kit.store.tables import ANSWERS, ATTEMPTS, GRADES
 
 _FULL = 2**26  # bytes on disk; text unpacks to several times that, and one file at a time is in memory
 _FOLDERS = (("attempts/*/*", ATTEMPTS), ("answers/*/*/*", ANSWERS), ("grades/*", GRADES))

@@ -21,7 +21,8 @@ from mathb_kit.errors import MathbError
 from mathb_kit.provenance import provenance
 from mathb_kit.store.packs import PACK_PREFIX, Place, by_file, locate, sources, write_pack
 from mathb_kit.store.shards import new_shard_name, read_shard, write_atomically, write_table
-from mathb_kit.store.store import ATTEMPTS, Store
+from mathb_kit.store.store import Store
+from mathb_kit.store.tables import ATTEMPTS
 
 
 def forget_cut(

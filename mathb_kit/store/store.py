@@ -37,36 +37,7 @@ from mathb_kit.store.shards import (
     write_atomically,
     write_table,
 )
-
-
-def _schema(*, optional: Collection[str] = (), **types: pa.DataType) -> pa.Schema:
-    return pa.schema([pa.field(name, type_, nullable=name in optional) for name, type_ in types.items()])
-
-
-ATTEMPTS = _schema(
-    model=pa.string(),
-    problem=pa.string(),
-    draw=pa.string(),
-    index=pa.int32(),
-    first=pa.int32(),
-    seed=pa.int64(),
-    text=pa.string(),
-    tokens=pa.int32(),
-    finish=pa.string(),
-    optional=("text",),
-)
-ANSWERS = _schema(
-    model=pa.string(),
-    problem=pa.string(),
-    draw=pa.string(),
-    index=pa.int32(),
-    answer=pa.string(),
-    truncated=pa.bool_(),
-    tokens=pa.int32(),
-    optional=("answer",),
-)
-GRADES = _schema(gold=pa.string(), answer=pa.string(), verdict=pa.string(), rung=pa.string(), optional=("rung",))
-
+from mathb_kit.store.tables import ANSWERS, ATTEMPTS, GRADES
 
 _WRITTEN_AGAIN = "delete it, the next run writes it again"
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from mathb_kit.store.packs import Place, by_file, with_shards
 from mathb_kit.store.shards import read_matching
-from mathb_kit.store.store import ATTEMPTS, Store, checked_name
+from mathb_kit.store.store import Store, checked_name
+from mathb_kit.store.tables import ATTEMPTS
 
 Attempt = tuple[str, str, int]
 """Shard, problem key and index of an attempt, as the views have them (`mathb_kit.store.views`)."""

@@ -22,7 +22,8 @@ import pyarrow as pa
 from mathb_kit.errors import MathbError
 from mathb_kit.store.packs import PACK_PREFIX, Place, by_file, with_shards
 from mathb_kit.store.shards import ShardGone, verify
-from mathb_kit.store.store import ANSWERS, ATTEMPTS, GRADES, Store
+from mathb_kit.store.store import Store
+from mathb_kit.store.tables import ANSWERS, ATTEMPTS, GRADES
 from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:

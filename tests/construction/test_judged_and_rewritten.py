@@ -21,14 +21,14 @@ from mathb_kit.store import Store
 class Says:
     """An engine whose replies are a function of the prompt and of the attempt's number."""
 
-    def __init__(self, reply) -> None:
-        self.reply, self.prompts = reply, []
+    def __init__(self, reply, finish: str = "stop") -> None:
+        self.reply, self.finish, self.prompts = reply, finish, []
 
     def sample(self, chunks):
         for chunk in chunks:
             self.prompts.append(chunk.prompt)
             numbers = range(chunk.first, chunk.first + chunk.size)
-            yield chunk, [Completion(self.reply(chunk.prompt, number), 1, "stop") for number in numbers]
+            yield chunk, [Completion(self.reply(chunk.prompt, number), 1, self.finish) for number in numbers]
 
     def describe(self):
         return {"engine": "says", "template": "its own"}
@@ -127,6 +127,13 @@ def test_a_pair_is_one_problem_only_if_both_orders_say_so_and_is_asked_about_onc
     assert pair_judge(model, store=store, engine=engine)(pairs) == [True, False, False, True]
     assert len(engine.prompts) == 6 and not any("Solve:" in prompt for prompt in engine.prompts)
     assert pair_judge(model, store=store, engine=None)(pairs) == [True, False, False, True]
+
+
+@pytest.mark.parametrize("finish", ["length", "cut"])
+def test_a_reply_that_was_cut_is_no_word(tmp_path, finish):
+    engine = Says(lambda prompt, number: "They are not quite the same", finish)
+    model = Model("judge", "hub/judge", prompt="{problem}")
+    assert pair_judge(model, store=Store(tmp_path), engine=engine)([("a", "A")]) == [False]
 
 
 # Posts

@@ -21,7 +21,7 @@ from mathb_kit.judging import compare_pair
 from mathb_kit.report.comparison import comparison_latex
 from mathb_kit.sentences import pair_sentences
 from mathb_kit.statistics import crossing_point, expansion_by_half_draws, outcome_bounds
-from mathb_kit.statistics.intervals import Bootstrap
+from mathb_kit.statistics.bootstrap import Bootstrap
 
 PAIR = Path(os.environ.get("MATHB_DATA_DIR", "")) / "real_counts" / "qwen2.5-7b_vs_simplerl-zoo_math500_n128.csv"
 needs_pair = pytest.mark.skipif(not PAIR.is_file(), reason="MATHB_DATA_DIR has no real_counts")

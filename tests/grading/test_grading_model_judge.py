@@ -107,6 +107,17 @@ def test_a_judge_is_refused_by_the_upper_end_of_what_its_errors_may_be(errors, o
         rates.refuse_above(0.05)
 
 
+@pytest.mark.parametrize(
+    ("reason", "verdict"), [("stop", "judged_equal"), (None, "judged_equal"), ("length", "wrong"), ("safety", "wrong")]
+)
+def test_a_word_on_which_a_reply_was_cut_accepts_nothing(reason, verdict) -> None:
+    class Cut(Server):
+        def post(self, path, body, read):
+            return read({"choices": [{"message": {"content": "same"}, "finish_reason": reason}]})
+
+    assert ModelJudge(Cut(set()), "judge-7b", evaluated=[]).accept(ROWS.iloc[[1]])["verdict"].tolist() == [verdict]
+
+
 def test_a_judge_that_does_not_answer_accepts_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path)
     endpoint = Endpoint("http://127.0.0.1:9/v1", tries=1, seconds=2)

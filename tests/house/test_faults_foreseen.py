@@ -235,3 +235,42 @@ def test_a_construction_of_less_than_one_attempt_is_refused(tmp_path, number):
     file.write_text(f'name = "x"\npool = ["mini-pool"]\nmodels = ["mini-base-1"]\n{number} = -5\n')
     result = CliRunner().invoke(app, ["construct", str(file), "--plan"])
     assert (result.exit_code, result.stdout) == (2, "") and f"{number!r} is -5" in result.stderr, result.output
+
+
+PLAN = ["plan", "--beta", "1", "1", "--problems", "9", "--n-max"]
+TRAIN = ["lab", "train", "--objective", "grpo", "--from", "mini-base-1", "--steps", "1", "--learning-rate"]
+EVALUATE = ["evaluate", "mini-base-1", "--on", "mini-aime", "--attempts", "16", "-E"]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ([*EVALUATE, "device=potato"], "torch has no device 'potato' here"),
+        ([*EVALUATE, "device=meta"], "torch has no device 'meta' here"),  # tensors without anything in them
+        (["construct", "set.toml", "--to", "file"], "file, where the set goes, is a file; name a folder"),
+        (["construct", "set.toml", "--to", "file/below"], "file, where the set goes, is a file; name a folder"),
+        ([*PLAN, "2000000"], "Plans of up to 1,000,000 attempts can be compared, not of 2,000,000"),
+        ([*TRAIN, "1.5"], "learning_rate is 1.5; it must be positive and at most 1"),
+        ([*TRAIN, "nan"], "learning_rate is nan; it must be positive and at most 1"),
+        ([*TRAIN, "0"], "learning_rate is 0.0; it must be positive and at most 1"),
+    ],
+)
+def test_an_odd_option_is_one_sentence_before_anything_is_sampled(tmp_path, monkeypatch, words, why):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MATHB_RUNS", str(tmp_path / "runs"))
+    Path("file").touch()
+    Path("set.toml").write_text('pool = ["mini-pool"]\nmodels = ["mini-base-1"]\n')
+    result = CliRunner().invoke(app, words)
+    said = [line for line in result.stderr.splitlines() if line.startswith("mathb: ")]
+    assert result.exit_code == 2 and len(said) == 1 and why in said[0], result.output
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_half_a_pair_of_surrogates_reaches_a_judge_as_text(tmp_path, monkeypatch):
+    monkeypatch.setenv("MATHB_RUNS", str(tmp_path / "runs"))
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"gold": "\\ud800 2", "prediction": "\\ud800 1", "kind": "answer", "expected": false}\n')
+    judge = ["--judge", "http://127.0.0.1:9/v1", "--judge-model", "judge", "--evaluated", "tuned"]
+    result = CliRunner().invoke(app, ["grade", str(file), *judge, "--labelled", str(file)])
+    assert result.exit_code == 0, result.output
+    assert "1 pairs for the judge" in result.output

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from mathb_kit.cli import app
 from mathb_kit.construction import load_construction, refuse_evaluated
+from mathb_kit.lab.board import load_scoreboard
+from mathb_kit.lab.board_power import board_power
 from mathb_kit.lab.reading import visible_effect
 from mathb_kit.models.registry import as_registered
 
@@ -157,6 +159,24 @@ def test_what_the_readme_finds_in_real_models_is_what_the_committed_tables_say()
         assert said in flat, said
 
 
+def test_the_verdict_that_the_readme_shows_is_that_of_the_committed_tables():
+    reach = pd.read_csv(TABLES / "03_beside_redrawn.csv").set_index("tuned").loc["mini-rl-1"]
+    one = pd.read_csv(TABLES / "03_differences.csv").query("tuned == 'mini-rl-1' and k == 1").iloc[0]
+    flat, ends = " ".join(README.split()), [f"{100 * one[name]:.1f}" for name in ("low", "high")]
+    assert one["low"] > 0 and reach["low"] < 0 < reach["high"]
+    said = (
+        f"Sharper, no evidence of expansion: pass@1 {100 * one['difference']:+.1f} points ({ends[0]} to {ends[1]}); "
+        f"reach {reach['reached']:.0f} of {reach['of']}, a frozen base {reach['redrawn']:.0f}: "
+        f"{points(reach).replace(' (', ' points (')}"
+    )
+    assert said in flat
+    pair = pd.read_csv(ROOT / "figures" / "real" / "10_pair_beside_null.csv").set_index("k").loc[64]
+    assert f"a gain of up to {percent(pair['difference_high'])} points at k = 64 is not ruled out" in flat
+    stages = pd.read_csv(ROOT / "figures" / "real" / "10_stages.csv")
+    narrowest = 100 * (stages["high"] - stages["low"]).min()
+    assert f"the narrowest of the intervals is {narrowest:.0f} points wide" in flat
+
+
 def test_every_caption_of_the_real_figures_names_its_source_its_licence_and_that_it_was_sampled_elsewhere():
     captions = sorted((ROOT / "figures" / "real").glob("*.txt"))
     assert len(captions) == len(list((ROOT / "figures" / "real").glob("*.png"))) >= 7
@@ -229,3 +249,24 @@ def test_what_the_readme_says_of_the_laptop_s_models_is_what_the_committed_table
     assert f"would solve {percent(guessing)} %" in text
     ends = curves.loc[("qwen2.5-coder-0.5b", 256)]
     assert f"({percent(ends['estimate'])} % is {percent(ends['low'])} to {percent(ends['high'])})" in text
+
+
+def test_what_is_said_of_oreals_gradients_and_of_the_next_board_is_what_their_tables_say():
+    probe = pd.read_csv(ROOT / "bench" / "oreal.csv").set_index(["objective", "warm_up"])
+    for name in probe.index.get_level_values(0).unique().drop("rloo"):
+        first, later = probe.loc[(name, 10)], probe.loc[(name, 60)]
+        pairs = [f"{first[what]:.2f} and {later[what]:.2f}" for what in ("norm", "rising", "coherence")]
+        assert f"| {name} | {first['attempts']:.0f} | {' | '.join(pairs)} |" in RESULTS, name
+    first, later = probe.loc[("oreal", 10)], probe.loc[("oreal", 60)]
+    flat = " ".join(RESULTS.split())
+    assert f"{later['norm'] / first['norm']:.0f} times as long" in flat
+    assert f"loss {later['loss']:.2f} instead of {first['loss']:.2f}" in flat
+    assert f"token weights are {first['right_weight']:.2f} in right and {first['wrong_weight']:.2f} in wrong" in flat
+    assert f"{later['right_weight']:.2f} and {later['wrong_weight']:.2f} after 60" in flat
+    board, power = load_scoreboard(), board_power(load_scoreboard())
+    for said in (f"{board.tokens:,} sampled tokens", f"{board.prompts} problems with {board.group} attempts",
+                 f"{power.problems} problems drawn", f"first draw leaves {power.unsolved} unsolved",
+                 f"5.0 % of them shows in {percent(power.power)} % of such boards",
+                 f"one of {percent(power.shows)} % in 80",
+                 f"one run alone shows {percent(power.one_run)} %"):  # fmt: skip
+        assert said in flat, said

@@ -200,6 +200,10 @@ def test_an_adapter_folder_holds_the_adapter_alone_and_is_asked_as_in_training(b
     assert {path.name for path in trained.iterdir()} == {
         "adapter_config.json", "adapter_model.safetensors", "recipe.json", "log.jsonl",
     }  # fmt: skip
+    layers = json.loads((trained / "adapter_config.json").read_text())["target_modules"]
+    assert layers == sorted(layers) and {name.rpartition(".")[2] for name in layers} == {
+        "down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"
+    }  # fmt: skip
     tensors = load_file(trained / "adapter_model.safetensors")
     # Two matrices of rank 2 on each of seven layers in two blocks, 16 bits each.
     assert len(tensors) == 28 and {tensor.dtype for tensor in tensors.values()} == {torch.float16}
@@ -226,8 +230,8 @@ def test_what_evaluate_loads_has_the_log_probabilities_of_the_network_in_trainin
     assert len(evaluate(get_model(folder), load_problems("mini-math")[:2], Plan.fixed(4)).verdicts) == 8
 
 
-@pytest.mark.parametrize("stop_in", [1, 2, 3])
-def test_a_run_that_was_stopped_ends_with_the_same_adapter(base, trained, tmp_path, stop_in):
+@pytest.mark.parametrize(("stop_in", "objective"), [(1, "rloo"), (3, "rloo"), (3, "oreal-every-token")])
+def test_a_run_that_was_stopped_ends_with_the_same_adapter(base, trained, tmp_path, stop_in, objective):
     learn, calls = Policy.learn, []
 
     def stops(self, *arguments):
@@ -240,13 +244,15 @@ def test_a_run_that_was_stopped_ends_with_the_same_adapter(base, trained, tmp_pa
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Policy, "learn", stops)
         patch.setattr("mathb_kit.lab.run_folder._SAVING_SHARE", float("inf"))
-        train("rloo", base, to=folder, **SMALL)
+        train(objective, base, to=folder, **SMALL)
     if stop_in > 1:
         state = torch.load(folder / "state.pt", weights_only=True)
-        assert all("lora_" in name for name in state["policy"]["network"])  # no base in it
-    train("rloo", base, to=folder, **SMALL)
+        parts = [state["policy"]["network"], (state["reward_model"] or {}).get("backbone", {})]
+        assert parts[0] and all("lora_" in name for part in parts for name in part)  # no base in it
+    train(objective, base, to=folder, **SMALL)
+    whole = trained if objective == "rloo" else train(objective, base, to=tmp_path / "whole", **SMALL)
     name = "adapter_model.safetensors"
-    assert (folder / name).read_bytes() == (trained / name).read_bytes()
+    assert (folder / name).read_bytes() == (whole / name).read_bytes()
 
 
 def test_a_run_from_an_adapter_goes_on_with_it_and_is_compared_with_where_it_began(trained, base, tmp_path):

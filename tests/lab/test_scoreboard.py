@@ -16,18 +16,21 @@ from scipy.stats import binomtest, ttest_ind
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import grade
 from mathb_kit.lab import composition, reading, scores
+from mathb_kit.lab.board import load_scoreboard
 from mathb_kit.lab.objectives import OBJECTIVES, Batch, get_objective
 from mathb_kit.lab.objectives.oreal import oreal_every_token, oreal_not_reshaped
 from mathb_kit.lab.objectives.policy_gradient import grpo_early
-from mathb_kit.lab.result import Result, read_result, run_scoreboard
+from mathb_kit.lab.result import Result, others_tokens, read_result, run_scoreboard
 from mathb_kit.lab.run import Run, train
 from mathb_kit.lab.run_folder import read_log
-from mathb_kit.lab.scoreboard import Bench, load_scoreboard
+from mathb_kit.lab.scoreboard import Bench
 from mathb_kit.lab.token_credit import learn_credit
+from mathb_kit.lab.tuning import by_rate
 from mathb_kit.miniature import evaluate_statement
+from mathb_kit.miniature.sets import shipped_sets
 from mathb_kit.plan import Plan
-from mathb_kit.problems import load_problems
-from mathb_kit.report.calls import compare_objectives, price_of_scoreboard
+from mathb_kit.problems import Problem, load_problems
+from mathb_kit.report.calls import compare_objectives
 from mathb_kit.sentences import scoreboard as words
 from mathb_kit.statistics import difference_over_runs
 
@@ -43,16 +46,18 @@ def batch_of(log_probs, rewards, groups, **more):
 
 def test_the_board_holds_what_was_asked_for_and_keeps_its_problems_out_of_training():
     default = BOARD.rows_of()
-    assert {"grpo", "raft", "nsr", "pass-at-k", "oreal", "oreal-released", "distillation"} <= set(default)
+    assert {"grpo", "raft", "oreal", "oreal-released", "distillation"} <= set(default)
     assert set(default) | set(OBJECTIVES) <= set(BOARD.rows)  # every objective can be asked for
     for row in BOARD.rows.values():
         get_objective(row.objective)
-    assert len(BOARD.seeds) == 5 and BOARD.tuning_seed not in BOARD.seeds
-    assert len(BOARD.problems) <= 48 and len({p.key for p in BOARD.problems}) == len(BOARD.problems)
-    assert not {p.statement for p in BOARD.problems} & {p.statement for p in load_problems(BOARD.on)}
-    assert all(p.meta["mini-base-1_unsolved"] for p in BOARD.problems if p.set == "mini-math-b")
-    minutes = re.search(r"at most (\d+) \(the plan", price_of_scoreboard())
-    assert int(minutes[1]) <= 75
+    assert {"zero-gate", "nurl", "pope", "questa", "delta", "prorl", "brorl", "on-policy-distillation"} <= set(default)
+    assert len(BOARD.seeds) >= 8 and len(BOARD.tuning_seeds) >= 3 and not set(BOARD.tuning_seeds) & set(BOARD.seeds)
+    assert len(BOARD.problems) >= 200 and len({p.statement for p in BOARD.problems}) == len(BOARD.problems)
+    elsewhere = {p.statement for name in shipped_sets() for p in load_problems(name)}
+    assert not {p.statement for p in BOARD.problems} & elsewhere
+    for problem in BOARD.problems:
+        assert evaluate_statement(problem.statement) == int(problem.gold) >= 100_000
+    assert {problem.statement for problem in load_scoreboard(quick=True).problems} != set()
 
 
 def test_a_misspelt_row_is_refused_and_the_yardstick_always_runs():
@@ -102,6 +107,8 @@ def made_up():
 def test_rows_are_scored_against_one_draw_of_the_base_with_fresh_draws_as_the_null():
     table = scores.score_table(made_up()).set_index("row")
     assert list(table.index) == ["grpo", "raft"]
+    # Of c and d, which the reference leaves unsolved, grpo reaches one in two runs and the fresh draws one in two.
+    assert table.loc["grpo", "expansion_p"] == 1.0 and table.loc["grpo", "shrinkage_p"] <= 1.0
     # By hand: grpo gains d once in two runs and loses b twice; of the two fresh draws one gains c and loses b.
     assert table.loc["grpo", ["expansion", "shrinkage", "seeds"]].tolist() == [1 / 8, 2 / 8, 2]
     assert table.loc["raft", ["expansion", "shrinkage"]].tolist() == [3 / 8, 0]
@@ -135,8 +142,8 @@ def clear_cut():
         for row, stage, seed, reached in arms
         for place, name in enumerate(names)
     ]
-    board = BOARD.model_copy(update={"plan": Plan.fixed(16)})
-    assert len(board.problems) == 48
+    board = BOARD.model_copy(update={"plan": Plan.fixed(16), "seeds": (1, 2, 3, 4, 5)})
+    board.__dict__["problems"] = tuple(Problem("s", name, name, "1", {}) for name in names)
     outcomes = pd.DataFrame(rows).astype({"first_correct": "Int64"})
     return Result(board, outcomes, *[pd.DataFrame({"row": [], "seed": []})] * 5, 0.5)
 
@@ -153,6 +160,9 @@ def test_what_a_board_cannot_have_seen_follows_from_its_problems_seeds_and_rows(
     for question in ("Expansion", "Shrinkage"):
         assert table.loc[("grpo", question), ["shows_half", "shows_mostly"]].min() >= d - 1e-9
     assert "Expansion of raft (more)" in words.verdicts_sentence(result)
+    grpo, raft = words.expands_sentences(result)
+    assert "raft (5 runs)" in raft and "it reaches more than a frozen base, for all rows at once" in raft
+    assert "it is not told apart from a frozen base (p = 1," in grpo
     told = " ".join(words.limits_sentences(result))
     # By hand: 48 - 24 left to gain; no draw expands, and 0.025 is the chance of one problem or more at p = 0.053 %.
     assert "reaches 24 of 48 problems" in told and "more than 24 or shrink by more than 24" in told
@@ -213,6 +223,15 @@ def test_the_interval_of_a_difference_agrees_with_the_normal_one_and_never_close
     assert difference_over_runs(same, same) == pytest.approx((0, -(1 - 0.025 ** (1 / 48)), 1 - 0.025 ** (1 / 48)))
 
 
+def test_what_others_wrote_or_scored_for_a_run_is_counted_apart():
+    guided = pd.DataFrame({"reward": [0.1, 0.2], "sampled_tokens": [100, 200], "given_tokens": [3, 4]})
+    assert others_tokens(guided) == 7
+    taught = guided.drop(columns="given_tokens").assign(teacher_tokens=[100, 100])
+    assert others_tokens(taught) == 200 and others_tokens(guided[["reward", "sampled_tokens"]]) == 0
+    supervised = pd.DataFrame({"reward": [None, None], "sampled_tokens": [100, 200]})
+    assert others_tokens(supervised) == 200
+
+
 def test_a_result_is_read_back_as_it_was_saved_and_not_under_other_settings():
     result = made_up()
     result.save()
@@ -265,14 +284,19 @@ def test_the_composition_world_is_right_only_if_every_step_is_careful():
 
 def test_the_composition_worlds_problems_are_kept_apart_and_its_corpus_is_as_careless_as_declared():
     settings = BOARD.composition
-    held_out = composition.held_out_problems(settings)
+    held_out = composition.many_step_problems(settings)
     pool = composition.training_pool(settings)
     assert {p.meta["steps"] for p in held_out} == {settings.parts}
     assert {p.meta["steps"] for p in pool} == set(settings.trained_on) and len(pool) == settings.training_problems
-    stream = composition.corpus(settings)
+    stream = composition.corpus(settings, 0.75)
     drawn = [next(stream) for _ in range(2000)]
     assert not {p.statement for p in held_out} & {statement for statement, _ in drawn}
     steps = [word for _, solution in drawn for word in re.findall("Carefully|Quickly", solution)]
+    share = steps.count("Carefully") / len(steps)
+    for chained in (0.0, 0.3):
+        stream = composition.corpus(settings, chained)
+        several = sum(next(stream)[1].count(";") > 1 for _ in range(1000)) / 1000
+        assert several == pytest.approx(chained, abs=4 * (chained * (1 - chained) / 1000) ** 0.5)
     share = steps.count("Carefully") / len(steps)
     assert share == pytest.approx(settings.careful, abs=4 * (0.15 * 0.85 / len(steps)) ** 0.5)
 
@@ -311,7 +335,7 @@ def test_the_quick_scoreboard_runs_to_its_page_and_a_second_call_trains_nothing(
     result = read_result(board)
     finals = result.outcomes[result.outcomes["stage"] == "final"]
     assert set(finals["row"]) == set(board.default_rows) and (finals.groupby("row").size() == len(board.problems)).all()
-    assert result.tried.groupby("row")["chosen"].sum().eq(1).all()
+    assert by_rate(result.tried).groupby("row")["chosen"].sum().eq(1).all()
     assert set(result.tried["learning_rate"]) == set(board.learning_rates)
     assert result.runs.query("stage == 'final'")["sampled_tokens"].ge(board.tokens).all()
     assert {"08_scoreboard.png", "08_plane.png"} <= {path.name for path in (board.folder / "figures").iterdir()}
@@ -339,3 +363,24 @@ def test_words_of_runs_are_those_of_welchs_test_and_runs_all_alike_have_none():
         expected = "more than" if low > 0 else "less than" if high < 0 else "not told apart from"
         assert reading._word_of_runs(ours, theirs) == expected
     assert reading._word_of_runs(np.full(5, 0.1), np.full(4, 0.3)) == reading._word_of_runs(ours[:1], theirs) == ""
+
+
+def test_every_world_of_the_positive_control_has_its_own_base_beside_it():
+    tries = {  # problems reached in 16 attempts, of four
+        ("often", composition.BASE, 0): (1, 0, 0, 0), ("often", composition.BASE, 1): (1, 1, 0, 0),
+        ("often", "grpo", 1): (1, 1, 1, 0), ("never", composition.BASE, 0): (0, 0, 0, 0),
+        ("never", composition.BASE, 1): (0, 0, 0, 0), ("never", "grpo", 1): (1, 0, 0, 0),
+    }  # fmt: skip
+    rows = [
+        {"world": world, "row": row, "seed": seed} | outcome(problem, first, f"{world}-{row}-{seed}")
+        for (world, row, seed), firsts in tries.items()
+        for problem, first in zip("abcd", firsts)
+    ]
+    outcomes = pd.DataFrame(rows).astype({"first_correct": "Int64"})
+    table = composition.composition_table(outcomes, 16).set_index(["world", "row"])
+    assert table.loc[("often", "grpo"), ["reach", "expansion"]].tolist() == [3 / 4, 2 / 4]
+    assert table.loc[("often", composition.BASE), ["reach", "expansion"]].tolist() == [2 / 4, 1 / 4]
+    assert table.loc[("never", "grpo"), ["reach", "expansion"]].tolist() == [1 / 4, 1 / 4]
+    beside = composition.beside_frozen(outcomes, 16).set_index("world")
+    assert beside.loc["often", ["reached", "base_reached", "difference"]].tolist() == [3, 2, 1 / 4]
+    assert beside.loc["never", ["reached", "base_reached", "difference"]].tolist() == [1, 0, 1 / 4]

@@ -18,14 +18,14 @@ from safetensors.torch import load_file
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import evaluate
 from mathb_kit.grading import grade
-from mathb_kit.lab import scoreboard, scoring, trainer, update
+from mathb_kit.lab import collecting, scoreboard, scoring, trainer, update
+from mathb_kit.lab.board import load_scoreboard
 from mathb_kit.lab.objectives import Batch, Objective, TokenReward, get_objective
 from mathb_kit.lab.objectives.batch import policy_gradient
 from mathb_kit.lab.prompts import training_problems, written_solutions
 from mathb_kit.lab.rollouts import Rollouts
 from mathb_kit.lab.run import train
 from mathb_kit.lab.run_folder import read_log
-from mathb_kit.lab.scoreboard import load_scoreboard
 from mathb_kit.lab.scoring import completion_mask, hidden_states, tabulate
 from mathb_kit.lab.token_reward import TokenRewardModel
 from mathb_kit.lab.update import Policy
@@ -313,9 +313,10 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_sampled(tmp_pa
 def test_held_out_problems_are_tried_and_never_trained_on(tmp_path, monkeypatch):
     seen = []
     original = trainer.sample_rollouts
-    monkeypatch.setattr(
-        trainer, "sample_rollouts", lambda e, p, n, s: seen.append({x.key for x in p}) or original(e, p, n, s)
-    )
+    for module in (trainer, collecting):
+        monkeypatch.setattr(
+            module, "sample_rollouts", lambda e, p, *rest: seen.append({x.key for x in p}) or original(e, p, *rest)
+        )
     log = read_log(train("rloo", steps=4, validate=2, to=tmp_path / "run", **SMALL))
     assert log["validation"].notna().tolist() == [False, True, False, True]
     held_out = seen[2]
@@ -326,9 +327,10 @@ def test_held_out_problems_are_tried_and_never_trained_on(tmp_path, monkeypatch)
 def test_problems_to_validate_on_may_come_from_another_set_and_are_left_out_of_training(tmp_path, monkeypatch):
     seen = []
     original = trainer.sample_rollouts
-    monkeypatch.setattr(
-        trainer, "sample_rollouts", lambda e, p, n, s: seen.append({x.key for x in p}) or original(e, p, n, s)
-    )
+    for module in (trainer, collecting):
+        monkeypatch.setattr(
+            module, "sample_rollouts", lambda e, p, *rest: seen.append({x.key for x in p}) or original(e, p, *rest)
+        )
     settings = SMALL | {"on": EASY[5:25], "validate_on": EASY, "prompts": 18, "steps": 2, "validate": 1}
     folder = train("rloo", to=tmp_path / "run", **settings)
     held_out = {problem.key for problem in EASY[::10]}  # two of them among the twenty

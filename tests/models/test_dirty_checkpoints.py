@@ -87,6 +87,9 @@ DIRTY: dict[str, tuple[Callable[[Path], object], str]] = {
     "no heads": (lambda f: edit(f / "config.json", num_attention_heads=0), "could not be loaded"),
     "heads in words": (lambda f: edit(f / "config.json", num_attention_heads="x"), "could not be loaded"),
     "a quantisation in words": (lambda f: edit(f / "config.json", quantization_config="x"), "could not be loaded"),
+    "a million layers": (
+        lambda f: edit(f / "config.json", num_hidden_layers=10**6), "tells of 1,000,000 layers, and the weights hold 2"
+    ),
     "an odd dtype": (lambda f: edit(f / "config.json", dtype="int3"), "dtype"),
     "a temperature of text": (content("generation_config.json", '{"temperature": "hot"}'), "temperature as 'hot'"),
     "generation a list": (content("generation_config.json", "[]"), "holds no JSON object"),
@@ -102,19 +105,27 @@ DIRTY: dict[str, tuple[Callable[[Path], object], str]] = {
 }  # fmt: skip
 
 
+VERBS = {
+    "evaluate": ["evaluate", "{}", "--on", "mini-math", "--attempts", "16", "--json"],
+    "sample": ["sample", "{}", "--on", "mini-math", "--attempts", "16", "--json"],
+    "lab train": "lab train --from {} --steps 1 --prompts 2 --group 2 --to out".split(),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("what", DIRTY)
-def test_a_dirty_checkpoint_is_one_sentence_before_a_token_is_sampled(whole, tmp_path, monkeypatch, what):
+def test_a_dirty_checkpoint_is_one_sentence_before_a_token_is_sampled(whole, tmp_path, monkeypatch, what, verb):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MATHB_RUNS", str(tmp_path / "runs"))
     folder = shutil.copytree(whole, tmp_path / "talker")
     change, message = DIRTY[what]
     change(folder)
-    words = ["evaluate", str(folder), "--on", "mini-math", "--attempts", "16", "--json"]
-    result = CliRunner().invoke(app, words)
+    result = CliRunner().invoke(app, [word.format(folder) for word in VERBS[verb]])
     assert (result.exit_code, result.stdout) == (2, ""), result.output
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("mathb: ")]
     assert re.search(message, line), line
     assert "Traceback" not in result.stderr and not (tmp_path / "pwned").exists()
-    assert not list(tmp_path.rglob("*.parquet"))
+    assert not list(tmp_path.rglob("*.parquet")) and not (tmp_path / "out").exists()
 
 
 BOMBS = {

@@ -16,7 +16,7 @@ from matplotlib.colors import to_hex, to_rgb  # noqa: E402
 from matplotlib.text import Text  # noqa: E402
 
 from mathb_kit import plots  # noqa: E402
-from mathb_kit.lab.scoreboard import load_scoreboard  # noqa: E402
+from mathb_kit.lab.board import load_scoreboard  # noqa: E402
 from mathb_kit.models import list_models  # noqa: E402
 from mathb_kit.plots import released as released_plots  # noqa: E402
 from mathb_kit.plots import scoreboard  # noqa: E402
@@ -75,8 +75,6 @@ def test_a_model_has_one_colour_and_marker_whatever_else_is_in_the_table():
     assert looks_in(plots.plot_pass_at_k(two, by="name", panel="panel"))["mini-rl-1"] == alone
     by_panel = released_plots.plot_curves_by_panel(two, by="name", panel="panel", y_label="share")
     assert looks_in(by_panel)["mini-rl-1"] == alone
-    base = {(look["color"], look["marker"]) for look in look_of(["mini-base-1", "mini-base-1, re-drawn"]).values()}
-    assert len(base) == 1
 
 
 def test_a_model_keeps_its_look_where_rows_are_not_lines():
@@ -98,7 +96,8 @@ def test_a_model_keeps_its_look_where_rows_are_not_lines():
     )
     legend = scoreboard.plot_plane(runs, k=16).legends[0]
     colours = {text.get_text(): handle.get_color() for text, handle in zip(legend.get_texts(), legend.legend_handles)}
-    assert colours["mini-base-1, re-drawn"] == look_of(["mini-base-1"])["mini-base-1"]["color"]
+    assert colours["mini-base-1, re-drawn"] == look_of(["mini-base-1, re-drawn"])["mini-base-1, re-drawn"]["color"]
+    assert colours["grpo"] != colours["mini-base-1, re-drawn"]
 
 
 def test_an_objective_has_one_colour_in_every_figure_of_the_lab_and_never_that_of_its_base():
@@ -160,8 +159,9 @@ def test_in_grey_the_points_of_the_scoreboard_differ_in_marker_or_luminance():
     assert differ_in_grey({row: look | {"linestyle": ""} for row, look in looks.items()})
 
 
-def test_chance_and_published_values_are_grey():
-    for look in look_of(["mini-base-1", "uniform guessing", "as published"]).values():
+def test_chance_published_values_and_frozen_bases_are_grey():
+    names = ["mini-base-1", "uniform guessing", "as published", "mini-base-1, re-drawn", "some-hub/model, frozen"]
+    for look in look_of(names).values():
         red, green, blue = to_rgb(look["color"])
         assert (red == green == blue) == (look != look_of(["mini-base-1"])["mini-base-1"])
 
@@ -228,6 +228,75 @@ def test_spread_finds_the_nearest_places_without_overlap():
               {"type": "ineq", "fun": lambda x: top - 5 - x[-1]}]  # fmt: skip
     best = minimize(lambda x: ((x - wanted) ** 2).sum(), np.linspace(5, 55, 5), constraints=bounds).x
     assert spread(wanted, heights, top) == pytest.approx(best, abs=1e-3)
+
+
+# -- what is drawn -----------------------------------------------------------------------------------------------------
+
+
+def texts(figure) -> list[str]:
+    return [text.get_text() for axis in figure.axes for text in axis.texts]
+
+
+def test_reach_stands_as_counts_beside_the_null_of_its_own_base():
+    rows = [
+        (base, who, k, count * k / 16 / of, 0.0, 1.0, count * k / 16, of)
+        for base, of, whos in (("A", 20, (("m", 3), ("a, re-drawn", 2))), ("B", 10, (("n", 10), ("b, re-drawn", 0))))
+        for who, count in whos
+        for k in (1, 16)
+    ]
+    table = pd.DataFrame(rows, columns=["base", "who", "k", "estimate", "low", "high", "count", "of"])
+    figure = plots.plot_expansion(table)
+    left = [axis for axis in figure.axes if axis.get_title(loc="left")]
+    assert [axis.get_title(loc="left") for axis in left] == ["A", "B"]
+    assert texts(figure) == ["3 of 20", "2 of 20", "10 of 10", "0 of 10"]
+    for axis, null in zip(left, (0.1, 0.0)):  # the dashed line lies where the null ends
+        dashed = [line for line in axis.get_lines() if set(line.get_ydata()) == {0, 1}]
+        assert [line.get_xdata()[0] for line in dashed] == [null]
+
+
+def test_a_row_far_from_all_others_has_a_scale_of_its_own():
+    table = pd.DataFrame(
+        [("a", 0.01, -0.05, 0.07), ("b", -0.02, -0.08, 0.04), ("c", 0.03, -0.03, 0.09), ("control", 0.9, 0.8, 1.0)],
+        columns=["name", "difference", "low", "high"],
+    ).assign(k=4)
+    near, far = plots.plot_differences(table, by="name").axes
+    assert [label.get_text() for label in near.get_yticklabels()] == ["a", "b", "c"]
+    assert [label.get_text() for label in far.get_yticklabels()] == ["control"]
+    assert near.get_xlim()[1] < 0.2 < far.get_xlim()[1]
+    assert len(plots.plot_differences(table[table["name"] != "control"], by="name").axes) == 1
+
+
+def test_a_line_that_stops_early_is_named_at_its_end_and_has_no_leader():
+    tried = pd.DataFrame(
+        [("grpo", 3e-4, 0.4, True), ("grpo", 1e-3, 0.2, False), ("raft", 3e-4, 0.3, True), ("raft", 3e-3, 0.1, False)],
+        columns=["row", "learning_rate", "validation", "chosen"],
+    )
+    axis = scoreboard.plot_learning_rates(tried).axes[0]
+    leaders = {text.get_text(): text.arrow_patch is not None for text in axis.texts}
+    assert leaders == {"grpo": False, "raft": True}
+
+
+def test_marks_grow_with_the_problems_that_they_stand_for_and_both_sides_are_counted():
+    changes = pd.DataFrame(
+        [(0.25, 0.75)] * 4 + [(0.5, 0.25)] + [(0.5, 0.5)], columns=["base_pass_1", "tuned_pass_1"]
+    ).assign(name="m", change="kept")
+    axis = plots.plot_sharpening(changes).axes[0]
+    sizes = {tuple(map(float, place)): size for marks in axis.collections
+             for place, size in zip(marks.get_offsets(), marks.get_sizes())}  # fmt: skip
+    assert sizes[0.25, 0.75] == 4 * sizes[0.5, 0.25] == 4 * sizes[0.5, 0.5]
+    assert texts(axis.figure) == ["4 better", "1 worse"]
+
+
+def test_a_title_is_the_finding_and_its_subtitle_stands_below_without_touching_it():
+    table = curves(["mini-base-1"])
+    figure = plots.plot_pass_at_k(table, by="name", title="One finds nothing.\nBands: 95 %. " + "Source. " * 40)
+    figure.canvas.draw()
+    above = figure._suptitle.get_window_extent()
+    (below,) = [text for text in figure.texts if text.get_text().startswith("Bands")]
+    box, axes = below.get_window_extent(), figure.axes[0].get_tightbbox()
+    assert figure._suptitle.get_text().split("\n")[0] == "One finds nothing."
+    line = above.height / figure._suptitle.get_text().count("\n")
+    assert axes.y1 <= box.y0 + 1 and box.y1 <= above.y1 - 0.7 * line and box.x1 <= figure.bbox.x1
 
 
 # -- files -------------------------------------------------------------------------------------------------------------

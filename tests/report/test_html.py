@@ -1,12 +1,13 @@
 """Pages: what a model wrote is data, tables have headers, nothing is fetched from anywhere."""
 
+import re
 from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 
 from mathb_kit.report.html import PageTable, Picture, render
-from mathb_kit.report.maths import with_maths
+from mathb_kit.report.maths import with_markdown, with_maths
 
 
 class Seen(HTMLParser):
@@ -42,14 +43,16 @@ class Seen(HTMLParser):
         r"$\text{<img src=x onerror=alert(1)>}$",
         r"\(\style{position:fixed}{x}\) \[\class{a}{x}\]",
         r"$\text{</math><script>alert(1)</script>}$",
+        "**<script>alert(1)</script>** `<b>` \n```html\n<script>alert(1)</script>\n```\n# <i>x</i>",
+        "**a $x$ ** `$` ** \ue0000\ue001 <script>",
     ],
 )
 def test_what_a_model_wrote_never_becomes_markup(text):
-    seen = Seen(with_maths(text))
-    assert seen.names() <= {"code", "math", "mrow", "mtext", "mi", "mo", "mn"}
-    for _, attributes in seen.tags:
-        assert set(attributes) <= {"class", "display"}
-        assert "javascript" not in str(attributes)
+    for seen in (Seen(with_maths(text)), Seen(with_markdown(text))):
+        assert seen.names() <= {"code", "math", "mrow", "mtext", "mi", "mo", "mn", "strong", "pre"}
+        for _, attributes in seen.tags:
+            assert set(attributes) <= {"class", "display"}
+            assert "javascript" not in str(attributes)
 
 
 def test_formulas_are_drawn_and_what_cannot_be_read_is_shown_as_written():
@@ -58,6 +61,15 @@ def test_formulas_are_drawn_and_what_cannot_be_read_is_shown_as_written():
     assert r"\left( 3" in seen.texts and "".join(seen.texts).endswith(r" costs \$5 & <b>.")
     assert "code" in Seen(with_maths("$" + "{" * 500 + "x" + "}" * 500 + "$")).names()
     assert with_maths("line\nbreak $") == "line\nbreak $"
+
+
+def test_markdown_of_a_model_is_drawn_and_hides_no_text():
+    text = "### Step 1\n**So** 2*3*4 is `x < y` **$a^2$**\n```python\nprint('<b>')\n```\n[link](http://a) **not\nbold**"
+    shown = str(with_markdown(text))
+    assert "<strong>Step 1</strong>" in shown and "<strong>So</strong> 2*3*4" in shown
+    assert "<code>x &lt; y</code>" in shown and "<pre>print(&#39;&lt;b&gt;&#39;)\n</pre>" in shown
+    assert re.search("<strong><math.*</math></strong>", shown)
+    assert "[link](http://a) **not\nbold**" in shown and "<a" not in shown
 
 
 def test_what_models_write_without_marks_is_drawn_too():

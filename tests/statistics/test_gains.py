@@ -14,7 +14,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.sentences import gain_power_sentence, gains_sentence
 from mathb_kit.statistics import two_sample
-from mathb_kit.statistics.gains import detectable_gain, gain_power, gains_by_problem
+from mathb_kit.statistics.gains import _detectable_at_fixed_n, detectable_gain, gain_power, gains_by_problem
 from mathb_kit.statistics.two_sample import one_sided_p, repeated
 
 
@@ -128,6 +128,32 @@ def test_none_of_1024_beside_5_has_a_p_of_one_percent_where_fisher_says_three():
         for m in np.linspace(0.5, 12, 400)
     )
     assert p == pytest.approx(sup, rel=0.1) and fisher_exact([[5, 1019], [0, 1024]], "greater").pvalue > 0.03
+
+
+def test_windows_of_counts_lose_nothing_at_hundreds_of_attempts():
+    """Against all pairs of counts at 400 common rates: the p-value is at least the largest chance, and little more."""
+    n, tuned_n = 400, 300
+    b, t = np.mgrid[: n + 1, : tuned_n + 1]
+    top = lambda m, c: xlogy(c, c / m) + xlogy(m - c, 1 - c / m)  # noqa: E731
+    ratio = np.sign(t / tuned_n - b / n) * (top(n, b) + top(tuned_n, t) - top(n + tuned_n, b + t))
+    rates = np.sin(np.linspace(0.002, np.pi / 2 - 0.002, 400)) ** 2
+    base = binom.pmf(np.arange(n + 1), n, rates[:, None])
+    tuned = binom.pmf(np.arange(tuned_n + 1), tuned_n, rates[:, None])
+    for base_c, tuned_c in ((0, 3), (2, 9), (150, 140), (200, 151), (380, 299)):
+        extreme = ratio >= ratio[base_c, tuned_c] - 1e-9
+        largest = np.einsum("ib,bt,it->i", base, extreme, tuned, optimize=True).max()
+        p = one_sided_p(Plan.fixed(n), n, base_c, Plan.fixed(tuned_n), tuned_n, tuned_c)
+        assert largest * 0.999 <= p <= 1.12 * largest
+
+
+def test_the_count_that_would_be_named_is_the_least_whose_p_is_small_enough():
+    plan, tuned = Plan.fixed(40), Plan.fixed(24)
+    base_c = np.arange(0, 41, 5)
+    least, n, rate = _detectable_at_fixed_n(plan, np.full(9, 40), base_c, tuned, 0.01)
+    for c, found, power in zip(base_c, least, rate):
+        small = [t for t in range(25) if one_sided_p(plan, 40, c, tuned, 24, t) <= 0.01]
+        assert np.isnan(power) if not small else found == small[0]
+    assert np.isnan(rate).any() and not np.isnan(rate).all()
 
 
 def test_gained_and_lost_problems_are_named_with_adjusted_p_values():

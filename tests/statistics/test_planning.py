@@ -14,7 +14,8 @@ from mathb_kit.cli import app
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.sentences import plan_sentence, redraw_plan_sentence
-from mathb_kit.statistics.adaptive import exact_pass_at_k
+from mathb_kit.statistics.adaptive import count_paths, exact_pass_at_k
+from mathb_kit.statistics.forecast import _shares
 from mathb_kit.statistics.planning import QUESTIONS, PlanRequest, candidate_plans, choose_plan, most_savings, plan_cost
 from mathb_kit.statistics.redraw_plan import RedrawRequest, plan_redraws
 from mathb_kit.statistics.success_rates import SuccessRates, beta_success_rates
@@ -187,6 +188,29 @@ def test_mathb_plan_prints_the_sentence_and_the_rivals():
     said = run("--beta", 0.5, 2, "--zero", 0.2, "--problems", 50, "--n-max", 64, "--tokens-per-attempt", 10)
     chosen = choose_plan(beta_success_rates(0.5, 2, 0.2), PlanRequest(64, 50, tokens_per_attempt=10))
     assert said.startswith(plan_sentence(chosen) + "\n") and all(plan in said for plan in chosen.table["plan"][:5])
+
+
+def test_a_plan_of_tens_of_thousands_of_attempts_is_chosen_as_well():
+    """Every plan that ends there is as wide, and rounds of single attempts would cost E min(T, n) (most_savings)."""
+    rates = beta_success_rates(0.5, 2)
+    choice = choose_plan(rates, PlanRequest(20_000, 50))
+    assert str(choice.plan).endswith("/20000 stop 1")
+    saved = 50 * 20_000 / choice.table["attempts"][0]
+    assert 0.8 * most_savings(rates, 20_000) < saved < most_savings(rates, 20_000)
+
+
+def test_shares_of_a_plan_are_right_at_thousands_of_attempts():
+    plan = Plan((16, 64, 256, 1024, 4096), stop=3)
+    n, c, share, failing = _shares(plan, (1, 300, 4096))
+    at = {end: place for place, end in enumerate(zip(n.tolist(), c.tolist()))}
+    for end in ((16, 3), (64, 40), (1024, 3), (1024, 900), (4096, 0), (4096, 2), (4096, 1500)):
+        if (paths := count_paths(plan, *end)) == 0:
+            assert end not in at
+            continue
+        assert share[at[end]] == pytest.approx(float(Fraction(paths, math.comb(*end))), rel=1e-9)
+        for row, k in enumerate((1, 300, 4096)):
+            exact = float(1 - exact_pass_at_k(plan, *end, k))
+            assert failing[row, at[end]] == pytest.approx(exact, rel=1e-9, abs=1e-12)
 
 
 def test_mathb_plan_fits_a_pilot(tmp_path):

@@ -20,7 +20,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.store import Store, shards
 from mathb_kit.store.compaction import compact
 from mathb_kit.store.export import export
-from mathb_kit.store.store import ATTEMPTS, GRADES
+from mathb_kit.store.tables import ATTEMPTS, GRADES
 from mathb_kit.store.views import counts
 
 GOLDS = {"p": "1", "q": "5"}

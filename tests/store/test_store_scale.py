@@ -32,7 +32,7 @@ from mathb_kit.sampling import Completion, driver
 from mathb_kit.store import Store
 from mathb_kit.store.compaction import compact, compact_folder
 from mathb_kit.store.export import export
-from mathb_kit.store.store import ATTEMPTS
+from mathb_kit.store.tables import ATTEMPTS
 from mathb_kit.store.views import counts, open_views
 
 

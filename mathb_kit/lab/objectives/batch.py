@@ -19,10 +19,11 @@ class Batch:
         rewards: 1 for a correct attempt, else 0, shape (rows,).
         mask: 1 on sampled tokens, 0 on padding, shape (rows, tokens).
         groups: number of each attempt's prompt, from 0 without gaps, shape (rows,).
-        reference_log_probs: under the base, for objectives that ask for it.
+        reference_log_probs: under the base (or what it was reset to), for objectives that ask for it.
         entropies: of the policy's distribution at each token, in nats, with gradient, for objectives that ask for it.
         token_scores: logits of a token reward model, no gradient, for objectives that have one.
         kept: the attempts that an objective with a token reward model trains on, boolean, shape (rows,).
+        teacher_log_probs: under a teacher, no gradient, for objectives that have one.
         max_tokens: the token limit of sampling.
     """
 
@@ -35,6 +36,7 @@ class Batch:
     entropies: Tensor | None = None
     token_scores: Tensor | None = None
     kept: Tensor | None = None
+    teacher_log_probs: Tensor | None = None
     max_tokens: int = 1
 
 

@@ -1,8 +1,10 @@
 """OREAL (arXiv 2502.06781): cloning one right attempt, pushing off one wrong one, both weighted token by token.
 
 Two readings, because paper and released code (github.com/InternLM/OREAL) differ in which side carries the pass rate,
-in how losses are averaged and in what the KL refers to. Both take one update per rollout batch. Two ablations take one
-part out of the first, each as a rewriting of its batch, so that nothing else can differ.
+in how losses are averaged and in what the KL refers to. Both take one update per rollout batch. Ablations take one part
+out, most as a rewriting of the batch, so that nothing else can differ. In the order of the paper's Table 2: REINFORCE
+is `oreal_reinforce`, + reward shaping `oreal_shaped`, + behaviour cloning `oreal_every_token`, + importance weights
+`oreal`; a better initial policy and filtered queries are no losses.
 """
 
 from __future__ import annotations
@@ -10,7 +12,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mathb_kit.lab.objectives.batch import Batch, group_mean, kl_estimate, leave_one_out, mean_of_tokens, mixed
+from mathb_kit.lab.objectives.batch import (
+    Batch,
+    group_mean,
+    kl_estimate,
+    leave_one_out,
+    mean_of_tokens,
+    mixed,
+    policy_gradient,
+)
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -114,6 +124,40 @@ def oreal_every_token(batch: Batch, eta: float = 0.5, kl: float = 0.01) -> Tenso
     """
     certain = (_CERTAIN * (2 * batch.rewards - 1))[:, None].expand_as(batch.mask)
     return oreal(replace(batch, token_scores=certain), eta, kl)
+
+
+def oreal_reinforce(batch: Batch) -> Tensor:
+    """OREAL's starting point: REINFORCE on every attempt with rewards +1 and -1, no baseline (Table 2, "REINFORCE").
+
+    L = - mean_i (2 r_i - 1) sum_t log pi(y_it)
+
+    Departure: the paper does not say which baseline its REINFORCE has; here it has none, rewards being those of the
+    released code. No KL.
+    """
+    return policy_gradient(batch, 2 * batch.rewards - 1)
+
+
+def oreal_shaped(batch: Batch) -> Tensor:
+    """OREAL's second step: REINFORCE on every attempt with leave-one-out rewards (Table 2, "+ reward shaping").
+
+    L = - mean_i A_i sum_t log pi(y_it),  A_i = leave-one-out of rewards +1 and -1
+
+    In their rebuttal the authors call this row the GRPO-like setting, with shaping on all attempts. It is RLOO with
+    rewards twice as large. No KL.
+    """
+    return policy_gradient(batch, leave_one_out(2 * batch.rewards - 1, batch.groups))
+
+
+def oreal_released_every_token(batch: Batch, eta: float = 0.5, kl: float = 0.01) -> Tensor:
+    """OREAL as its released code trains without a token reward model: every token of every attempt weighs 1.
+
+    Its configuration without a reward model keeps all attempts and freezes nothing; all else is `oreal_released`.
+    """
+    import torch
+
+    certain = (_CERTAIN * (2 * batch.rewards - 1))[:, None].expand_as(batch.mask)
+    everything = torch.ones_like(batch.rewards, dtype=torch.bool)
+    return oreal_released(replace(batch, token_scores=certain, kept=everything), eta, kl)
 
 
 def oreal_not_reshaped(batch: Batch, eta: float = 0.5, kl: float = 0.01) -> Tensor:

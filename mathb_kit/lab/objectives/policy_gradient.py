@@ -73,6 +73,24 @@ def dapo(batch: Batch, low: float = 0.2, high: float = 0.28) -> Tensor:
     return mean_of_tokens(clipped_surrogate(batch, standardized(batch.rewards, batch.groups), low, high), batch.mask)
 
 
+def prorl(batch: Batch, low: float = 0.2, high: float = 0.4, kl: float = 0.001) -> Tensor:
+    """ProRL (arXiv 2505.24864): DAPO with a wider clip and a KL to a reference that is reset now and then.
+
+    L = DAPO(low, high) + kl mean over all tokens of k3(reference)
+
+    Claim: long runs with a KL and resets of the reference find "reasoning strategies that are inaccessible to base
+    models, even under extensive sampling", where the base is weak most of all. BroRL (arXiv 2510.01180) claims to go
+    on where this stops, by hundreds of attempts a problem instead of more steps; its row is this loss with large
+    groups.
+
+    Departures: abstracts and summaries were at hand, among them the clip (0.2 and 0.4), not the KL's coefficient (ours)
+    nor how often the reference is reset (here every ten steps, the optimiser going on); tens of steps instead of
+    thousands, one kind of task.
+    """
+    penalty = mean_of_tokens(kl_estimate(batch.log_probs, batch.reference_log_probs), batch.mask)
+    return dapo(batch, low, high) + kl * penalty
+
+
 def reinforce_rej(batch: Batch, clip: float = 0.2) -> Tensor:
     """Reinforce-Rej (arXiv 2504.11343): no baseline, groups that are all right or all wrong left out.
 
