@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mathb_kit.course.check import Question
+from mathb_kit.course.question import Question
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,11 +14,10 @@ _ITEM = re.compile(r"^ {4}(\*{0,2}\w+(?:, \*{0,2}\w+)*): (.*)$")
 
 def api_pages() -> dict[str, str]:
     """Markdown by page name: ``mathb_kit`` and its public rooms, each with what it hands out."""
-    import mathb_kit
-
-    face = {name: getattr(mathb_kit, name) for name in sorted(mathb_kit.__all__)}
+    package = import_module("mathb_kit")
+    face = {name: getattr(package, name) for name in sorted(package.__all__)}
     rooms = {name: each for name, each in face.items() if isinstance(each, ModuleType)}
-    pages = {"mathb_kit": _page("mathb_kit", mathb_kit, {name: face[name] for name in face if name not in rooms})}
+    pages = {"mathb_kit": _page("mathb_kit", package, {name: face[name] for name in face if name not in rooms})}
     for name, room in rooms.items():
         pages[name] = _page(f"mathb_kit.{name}", import_module(room.__name__), _public(room))
     return pages
