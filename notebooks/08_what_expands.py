@@ -117,7 +117,7 @@ show_table(tokens.mean().round().astype(int).reset_index())
 # The question of this notebook, row by row, by an exact test: if training had changed nothing, runs and fresh draws of
 # the base would reach the problems that its first draw left unsolved alike.
 
-# %%
+# %% tags=["hide-input"]
 you_should_see(*expands_sentences(result))
 
 # %% [markdown]
