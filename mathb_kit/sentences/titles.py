@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mathb_kit.judging import PairComparison
 
 
-def titled(finding: str, *about: str) -> str:
+def with_subtitle(finding: str, *about: str) -> str:
     """A finding with its subtitle: sentences, each with its full stop."""
     return "\n".join([finding, " ".join(f"{each[:1].upper()}{each[1:].rstrip('.')}." for each in about if each)])
 
@@ -36,7 +36,7 @@ def saturation_title(curves: pd.DataFrame, note: str) -> str:
         rows = curves[curves["k"] == k].groupby("set", sort=False)["estimate"]
         solved[k] = [(name, percent_range(shares)) for name, shares in rows]
     ends = [_and(f"{share} of {name}" for name, share in solved[last]), _and(share for _, share in solved[first])]
-    return titled(
+    return with_subtitle(
         f"{_attempts(last)} solve {ends[0]}, {_attempts(first)} {ends[1]}",
         f"mean pass@k of {curves['name'].nunique()} base models; bands: 95 %, {_intervals(curves)}", note,
     )  # fmt: skip
@@ -55,7 +55,7 @@ def chance_title(chance: pd.DataFrame, note: str) -> str:
             told.append(f"{text} {_and(f'{percent(row.estimate)} of {row.set}' for row in shares.itertuples())}")
     said = "; ".join(told)
     about = "pass@k; bands: 95 %, problems as a sample; grey: no mathematics, guesses and answers to other problems"
-    return titled(f"With {_attempts(k)} {said}", about, note)
+    return with_subtitle(f"With {_attempts(k)} {said}", about, note)
 
 
 def pools_title(pools: pd.DataFrame) -> str:
@@ -64,12 +64,12 @@ def pools_title(pools: pd.DataFrame) -> str:
     for pool, rows in pools.groupby("pool", sort=False):
         kept.append(f"{percent(rows['kept'].iloc[-1] / (rows['kept'].iloc[0] + rows['dropped'].iloc[0]))} of {pool}")
     about = "problems left; grey: dropped at this stage; our filters on local copies, not the paper's"
-    return titled(f"Filters keep {_and(kept)} before any model is asked", about)
+    return with_subtitle(f"Filters keep {_and(kept)} before any model is asked", about)
 
 
 def funnel_title(funnel: pd.DataFrame, note: str) -> str:
     """How much is left, and what dropped most (stage, kept, dropped)."""
-    return titled(funnel_sentence(funnel).rstrip("."), "grey: dropped at this stage", note)
+    return with_subtitle(funnel_sentence(funnel).rstrip("."), "grey: dropped at this stage", note)
 
 
 def reached_title(table: pd.DataFrame, note: str, curves: pd.DataFrame | None = None) -> str:
@@ -88,7 +88,7 @@ def reached_title(table: pd.DataFrame, note: str, curves: pd.DataFrame | None = 
         all_less = len(less) == others and len(less) > 1
         finding += f" ({'all' if all_less else len(less)} reach{'es' if len(less) == 1 else ''} less)"
     lines = "" if curves is None else f"lines and grey band: 95 %, {_intervals(curves)}"
-    return titled(finding, lines, note)
+    return with_subtitle(finding, lines, note)
 
 
 def power_title(table: pd.DataFrame, power: pd.DataFrame, note: str) -> str:
@@ -98,7 +98,7 @@ def power_title(table: pd.DataFrame, power: pd.DataFrame, note: str) -> str:
     gains = sorted(gain for gain in power["expansion"].unique() if gain >= 0.1)
     seen = power[power["expansion"] == gains[0]]["power"].max() if gains else float("nan")
     shown = f"{finding}; +{100 * gains[0]:.0f} points would have shown in {percent(seen)}" if seen == seen else finding
-    return titled(shown, about, note)
+    return with_subtitle(shown, about, note)
 
 
 def ends_title(curves: pd.DataFrame, note: str, on: str = "") -> str:
@@ -107,7 +107,7 @@ def ends_title(curves: pd.DataFrame, note: str, on: str = "") -> str:
     rows = last[["name", "estimate"]].itertuples(index=False)
     told = _names([f"{row.name} {percent(row.estimate)}" for row in rows], 5)
     about = f"mean pass@k{f' on {on}' if on else ''}; bands: 95 %, {_intervals(curves)}"
-    return titled(f"With {_attempts(curves['k'].max())}: {told}", about, note)
+    return with_subtitle(f"With {_attempts(curves['k'].max())}: {told}", about, note)
 
 
 def sharpening_title(changes: pd.DataFrame, note: str, k: int) -> str:
@@ -118,7 +118,7 @@ def sharpening_title(changes: pd.DataFrame, note: str, k: int) -> str:
     gained = moved["change"].agg(lambda change: (change == "gained").sum())
     reach = f"reach at k = {k:,} gains {_range(gained)} and loses {_range(lost)}"
     problems = int(moved.size().max())
-    return titled(
+    return with_subtitle(
         f"Tuning lifts pass@1 on {_range(up)} of {problems} problems and lowers it on {_range(down)}; {reach}",
         "a mark is a problem, a larger one several; above the line: better after tuning", note,
     )  # fmt: skip
@@ -130,8 +130,8 @@ def modes_title(shares: pd.DataFrame, note: str) -> str:
     one, several = top[top >= 0.9], top[top < 0.9]
     about = "share of the first 16 attempts at every problem; dark: right, light: wrong"
     if one.empty or several.empty:
-        return titled(f"The commonest mode makes up {percent_range(top)} of the attempts", about, note)
-    return titled(
+        return with_subtitle(f"The commonest mode makes up {percent_range(top)} of the attempts", about, note)
+    return with_subtitle(
         f"{_names(list(one.index), 2)} use one mode ({percent_range(one)} of attempts), "
         f"{_names(list(several.index), 3)} mix several (at most {percent(several.max())})", about, note,
     )  # fmt: skip
@@ -145,7 +145,7 @@ def rates_title(tried: pd.DataFrame, note: str) -> str:
     rates, chosen = tried["learning_rate"], tried[tried["chosen"]]["learning_rate"]
     commonest = chosen.mode().iloc[0]
     where = {rates.min(): ", the smallest tried", rates.max(): ", the largest tried"}.get(commonest, "")
-    return titled(
+    return with_subtitle(
         f"{(chosen == commonest).sum()} of {len(chosen)} objectives validate best at {commonest:g}{where}",
         f"mean of the last three validations, {tried['seeds'].max()} runs each; a ring marks the choice", note,
     )  # fmt: skip
@@ -158,7 +158,7 @@ def board_title(told: pd.DataFrame, about: str, note: str) -> str:
         more, less = (list(rows.loc[apart, "row"]) for apart in (rows["low"] > 0, rows["high"] < 0))
         word = _names(more, 2) if len(more) <= 2 else f"{len(more)} of {len(rows)} rows"
         said.append(f"{question}: {word or 'nobody'} above" + (f", {_names(less, 2)} below" if less else ""))
-    return titled(f"Beside a frozen base, {'; '.join(said)}", about, note)
+    return with_subtitle(f"Beside a frozen base, {'; '.join(said)}", about, note)
 
 
 def plane_title(runs: pd.DataFrame, note: str) -> str:
@@ -166,7 +166,7 @@ def plane_title(runs: pd.DataFrame, note: str) -> str:
     draws, ends = runs[runs["stage"] == "base"], runs[runs["stage"] == "final"]
     sharper = (ends["pass_1"] > draws["pass_1"].max()).sum()
     wider = (ends["reach"] > draws["reach"].max()).sum()
-    return titled(
+    return with_subtitle(
         f"Of {len(ends)} finished runs {sharper} are sharper than any draw of their base, {wider} wider",
         "marks: means over runs; lines: lowest to highest run; grey: draws of the frozen base",
         note,
@@ -178,7 +178,7 @@ def training_title(ends: pd.DataFrame, about: str, note: str) -> str:
     first, last = (ends["reward"].iloc[place::2] for place in (0, 1))
     steps = ends["steps"].iloc[0].partition(" ")[2]
     finding = f"Reward over {steps} steps: {percent_range(first)} at the beginning, {percent_range(last)} at the end"
-    return titled(finding, about, note)
+    return with_subtitle(finding, about, note)
 
 
 def both_ends_title(differences: pd.DataFrame, on: str, note: str) -> str:
@@ -187,7 +187,8 @@ def both_ends_title(differences: pd.DataFrame, on: str, note: str) -> str:
     for k, rows in differences.groupby("k"):
         told.append(f"{percent_range(rows['tuned pass@k'])} (base {percent(rows['base pass@k'].iloc[0])}) in "
                     f"{_attempts(k)}")  # fmt: skip
-    return titled(f"Tuned models solve {_and(told)}", f"mean pass@k on {on}; bands: 95 %, problems as a sample", note)
+    about = f"mean pass@k on {on}; bands: 95 %, problems as a sample"
+    return with_subtitle(f"Tuned models solve {_and(told)}", about, note)
 
 
 # -- real models -------------------------------------------------------------------------------------------------------
@@ -196,7 +197,7 @@ def both_ends_title(differences: pd.DataFrame, on: str, note: str) -> str:
 def pair_title(pair: PairComparison, on: str, note: str) -> str:
     """What tuned model and frozen base reach of what the base misses, at the largest k."""
     row = pair.expansion.iloc[-1]
-    return titled(
+    return with_subtitle(
         f"Of what {row['k']:,} attempts of {pair.base} miss, {pair.tuned} reaches {percent(row['tuned'])}, "
         f"the frozen base {percent(row['null'])}",
         f"{on}; bands: 95 %, {_intervals(pair.expansion)}", note,
@@ -210,13 +211,13 @@ def crossing_title(pair: PairComparison, curves: pd.DataFrame, on: str, note: st
     crossed = f"from k = {k:.3g} on {pair.base} solves more" if k == k else "the curves do not cross"
     about = f"mean pass@k on {on}; bands: 95 %, {_intervals(curves)}"
     start = f"{pair.tuned} {percent(one[pair.tuned])}, {pair.base} {percent(one[pair.base])} with one attempt"
-    return titled(f"{start}; {crossed}", about, note)
+    return with_subtitle(f"{start}; {crossed}", about, note)
 
 
 def null_title(ranking: pd.DataFrame, on: str, note: str) -> str:
     """What models reach of their own misses, without any training (k, null)."""
     k = ranking["k"].iloc[0]
-    return titled(
+    return with_subtitle(
         f"Asked again, a frozen model reaches {percent_range(ranking['null'])} of what its first {k} attempts missed",
         f"{on}; lines: 95 %, problems as a sample, BCa bootstrap", note,
     )  # fmt: skip
@@ -227,13 +228,13 @@ def beyond_title(beyond: pd.DataFrame, what: str, note: str) -> str:
     more, less, of = (beyond["low"] > 0).sum(), (beyond["high"] < 0).sum(), len(beyond)
     finding = f"{'None' if not more else more} of {of} {what} reach{'es' if more < 2 else ''} more than a frozen base"
     finding += f", {less} less" if less else ""
-    return titled(finding, "lines: 95 %, problems as a sample, BCa bootstrap of the ratio", note)
+    return with_subtitle(finding, "lines: 95 %, problems as a sample, BCa bootstrap of the ratio", note)
 
 
 def top_title(curves: pd.DataFrame, what: str, note: str) -> str:
     """From one attempt to the most (name, k, estimate, interval)."""
     ends = [curves[curves["k"] == k]["estimate"] for k in (curves["k"].min(), curves["k"].max())]
-    return titled(
+    return with_subtitle(
         f"{_attempts(curves['k'].max())} solve {percent_range(ends[1])} of {what}, one {percent_range(ends[0])}",
         f"mean pass@k; bands: 95 %, {_intervals(curves)}", note,
     )  # fmt: skip
@@ -244,7 +245,7 @@ def forecast_title(forecasts: pd.DataFrame, note: str) -> str:
     first = forecasts["first"].max()
     rows = forecasts[forecasts["first"] == first]
     off = 100 * (rows["forecast"] - rows["truth"]).abs().mean()
-    return titled(
+    return with_subtitle(
         f"Foretold from {first:,} attempts, the share solved in 10,000 is {off:.1f} points off on average",
         "lines: 95 % prediction intervals, empirical Bayes; grey bars: solved in the first attempts", note,
     )  # fmt: skip
