@@ -100,7 +100,7 @@ def course(
     slides: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where slides of them go.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the notebooks of the course, copy them, or make slides of them.
+    """List, copy or show the notebooks of the course.
 
     Copies go with the pages that they link to; nothing that is there is written over. Slides hold what came out where
     a call of mathb reproduce has run the notebook.
@@ -133,7 +133,7 @@ def site(
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where it goes; else runs/site.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Build the project's site: documentation, notebooks, gallery, reference.
+    """Build a site of documentation, notebooks and figures.
 
     It needs no network, to build or to read. Notebooks hold what came out where a call of mathb reproduce has run them.
 
