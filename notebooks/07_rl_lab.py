@@ -299,7 +299,7 @@ figure = mb.plots.plot_modes(shares, title=f"Solution modes along {objective}")
 # %% tags=["hide-input"]
 caption = (
     f"Share of attempts in each solution mode on mini-math along one run of {objective} from {base.name} (first 16 "
-    "attempts at each problem); hatched: correct."
+    "attempts at each problem); dark: correct, light: wrong."
 )
 keep(figure, shares, figures, "07_modes", caption)
 share = shares.pivot(index="mode", columns="name", values="share").fillna(0)

@@ -24,7 +24,6 @@ import mathb_kit as mb
 from mathb_kit import sentences
 from mathb_kit.course import check, keep, keep_table
 from mathb_kit.lab import word_problems
-from mathb_kit.lab.run_folder import read_log
 from mathb_kit.plots.scoreboard import plot_training
 from mathb_kit.widgets import browse_completions, show_table
 
@@ -48,7 +47,7 @@ show_table(word_problems.recipe_table())
 # Training as it went. Reward is the share of right attempts at training problems; KL is measured to the start.
 
 # %%
-logs = {name: read_log(mb.models.ADAPTERS / name) for name in study.tuned}
+logs = word_problems.shipped_logs(study.tuned)
 ends = word_problems.ends_of(logs)
 about = f"GRPO from {study.bases[0]} on MAWPS, {len(logs)} seeds; means over five steps"
 figure = plot_training(logs, title=sentences.titles.training_title(ends, about, study.note))

@@ -98,19 +98,13 @@ def gradient_table(probe: Probe, objectives: Sequence[str]) -> tuple[pd.DataFram
             batch = _batch(network, rollouts, pairs, model.sampling.max_tokens)
             for name in asked:
                 objective = get_objective(name)
-                policy = Policy(network, objective, probe.learning_rate)
                 here = batch
                 if objective.token_reward:
                     scores = rewards[objective.token_reward.sees_token].scores(rollouts, kept)
                     here = replace(batch, token_scores=scores)
-                _, gradients = policy._gradients(here)
-                moving = sum((g != 0).any(1) for g in gradients).nonzero()[:, 0].tolist()
-                attempts[name].append(len(moving))
-                if moving:
-                    policy._backward(gradients, rollouts, {row: row for row in moving})
-                    found[name].append(-torch.cat([w.grad.flatten() for w in network.parameters()]))
-                else:
-                    found[name].append(torch.zeros(sum(w.numel() for w in network.parameters())))
+                gradient, count = Policy(network, objective, probe.learning_rate).gradient(here, rollouts)
+                attempts[name].append(count)
+                found[name].append(gradient)
     rising = torch.stack(found[_RISING])
     rows = []
     for name in asked:

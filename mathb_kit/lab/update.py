@@ -109,6 +109,17 @@ class Policy:
         count = max(1, len(losses))
         return {"trained": trained, "loss": round(sum(losses) / count, 5), "gradient": round(sum(norms) / count, 5)}
 
+    def gradient(self, batch: Batch, rollouts: Rollouts) -> tuple[Tensor, int]:
+        """The loss's gradient by all weights, flat, and the number of attempts that it comes from; no step is taken."""
+        import torch
+
+        _, gradients = self._gradients(batch)
+        moving = _rows_with_gradient(gradients)
+        self._backward(gradients, rollouts, {row: row for row in moving})
+        flat = torch.cat([weight.grad.flatten() for weight in self._weights])
+        self._optimizer.zero_grad(set_to_none=True)
+        return flat, len(moving)
+
     def _gradients(self, batch: Batch) -> tuple[Tensor, list[Tensor]]:
         """The loss, and its gradient by the log-probabilities and, if it reads them, the entropies."""
         import torch

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import ast
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +20,9 @@ from mathb_kit.construction import contamination, near_contamination
 from mathb_kit.errors import MathbError
 from mathb_kit.lab.lora import Lora
 from mathb_kit.lab.run import Run
+from mathb_kit.lab.run_folder import read_log
 from mathb_kit.models import asked, get_model
+from mathb_kit.models.adapters import ADAPTERS
 from mathb_kit.places import lab_root
 from mathb_kit.problems import Problem, ProblemSet, load_problems
 
@@ -109,6 +111,11 @@ def recipe_table() -> pd.DataFrame:
 
     rows = [{"name": name, **recipe} for name, recipe in _recipes()["adapters"].items()]
     return pd.DataFrame(rows).drop(columns="asked")
+
+
+def shipped_logs(names: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """The training logs of adapters that ship, by name."""
+    return {name: read_log(ADAPTERS / name) for name in names}
 
 
 def joined_logs(logs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

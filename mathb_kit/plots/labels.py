@@ -57,7 +57,7 @@ def _beside_its_end(axis: Axes, name: str, x: float, y: float, colour: Any) -> N
     low, high = axis.get_ylim()
     below = y - low > 0.12 * (high - low)
     axis.annotate(
-        textwrap.fill(name, _WIDEST), (x, y), xytext=(7, -1 if below else 1), textcoords="offset points",
+        textwrap.fill(name, _WIDEST), (x, y), xytext=(7, -1 if below else 5), textcoords="offset points",
         va="top" if below else "bottom", fontsize=_SIZE, color=_readable(colour),
         path_effects=[withStroke(linewidth=3, foreground="white")], zorder=5,
     )  # fmt: skip

@@ -62,6 +62,7 @@ def look_of(names: Sequence[str], among: Sequence[str] | None = None) -> dict[st
     """
     places = _places()
     looks = {name: _model_look(*places[model]) for name in names if (model := _model_in(name, places))}
+    known = bool(looks)
     grey = [name for name in names if name in _NO_MODEL or name.endswith(NULLS)]
     looks |= {name: _GREYS[place % len(_GREYS)] for place, name in enumerate(grey)}
     others = [name for name in names if name not in looks]
@@ -72,10 +73,10 @@ def look_of(names: Sequence[str], among: Sequence[str] | None = None) -> dict[st
             # Past the last marker they go on from another one, so that no pair of colour and marker comes again.
             turned = place + 3 * (place // len(_TRAINED))
             looks[name] = _by_place(place + 1) | {"marker": _TRAINED[turned % len(_TRAINED)]}
-    elif looks:
+    elif known:
         looks = _with_unregistered(sorted(others), looks)
     else:
-        looks = {name: _by_place(place) for place, name in enumerate(others)}
+        looks |= {name: _by_place(place) for place, name in enumerate(others)}
     return {name: looks[name] for name in names}
 
 

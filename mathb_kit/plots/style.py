@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -27,10 +26,9 @@ __all__ = [
 WIDTH = 9.0
 _DPI = 200
 _TEXT, BOLD = "Source Sans Pro", "Source Sans Pro Semibold"
-# Points: of a figure's title and subtitle; characters of each in a line of WIDTH.
+# Points: of a figure's title and subtitle.
 _TITLE, _SUBTITLE = 15, 10.5
 _PAD = 3  # points between a figure's upper edge and its title, as constrained layout has it
-_TITLE_CHARACTERS, _SUBTITLE_CHARACTERS = 96, 140
 
 
 @contextmanager
@@ -86,9 +84,8 @@ def title_of(figure: Figure, title: str) -> None:
     if not title:
         return
     finding, _, about = title.partition("\n")
-    share = figure.get_figwidth() / WIDTH
-    lines = textwrap.wrap(finding, int(_TITLE_CHARACTERS * share), break_on_hyphens=False)
-    small = textwrap.wrap(about, int(_SUBTITLE_CHARACTERS * share), break_on_hyphens=False)
+    room = 72 * 0.985 * figure.get_figwidth()
+    lines, small = _wrapped(finding, BOLD, _TITLE, room), _wrapped(about, _TEXT, _SUBTITLE, room)
     # One text holds both, so that the layout makes room: below the title blank lines, over which the subtitle stands.
     blank = -(-len(small) * _SUBTITLE // _TITLE) if small else 0
     text = "\n".join([*lines, *[" "] * int(blank)])
@@ -99,6 +96,22 @@ def title_of(figure: Figure, title: str) -> None:
             0.006, 1 - top / 72 / figure.get_figheight(), "\n".join(small), fontsize=_SUBTITLE, color="0.3", ha="left",
             va="top", linespacing=1.2, in_layout=False,
         )  # fmt: skip
+
+
+def _wrapped(text: str, family: str, size: float, room: float) -> list[str]:
+    """Lines of the text that are no wider than ``room`` points, but for single words that are."""
+    from matplotlib.font_manager import findfont, get_font
+
+    font, lines = get_font(findfont(family)), []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        font.set_size(size, 72)
+        font.set_text(longer)
+        if lines and font.get_width_height()[0] / 64 <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 @cache

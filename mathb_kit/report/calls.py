@@ -9,7 +9,7 @@ from pathlib import Path
 from mathb_kit.lab.board import Scoreboard, load_scoreboard
 from mathb_kit.lab.result import run_scoreboard
 from mathb_kit.lab.scoreboard import Bench
-from mathb_kit.lab.tuning import at_limit, not_frozen
+from mathb_kit.lab.tuning import FROZEN, at_limit, not_frozen
 from mathb_kit.places import run_root, verifiers_root
 from mathb_kit.problems.registry import registry
 from mathb_kit.profiles import load_profile
@@ -93,6 +93,9 @@ def compare_objectives(only: Collection[str] = (), *, quick: bool = False) -> Pa
         print(f"left out: {run}: {reason}")
     for sentence in at_limit(result.tried, board):
         print(sentence)
+    if not quick and not_frozen(Bench(board, board.rows_of(only), {})):
+        tuned = board.folder / "result" / FROZEN.name
+        print(f"Rates with what they come from: {tuned}; copied to {FROZEN} they are frozen and not tuned again.")
     executed = run_notebook("08_what_expands", {"profile": "mini", "quick": quick}, board.folder / "notebooks")
     page = write_pictures(f"{board.name}: what expands", result.figures, [executed],
                           board.folder / "index.html")  # fmt: skip

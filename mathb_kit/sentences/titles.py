@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
 def with_subtitle(finding: str, *about: str) -> str:
     """A finding with its subtitle: sentences, each with its full stop."""
-    return "\n".join([finding, " ".join(f"{each[:1].upper()}{each[1:].rstrip('.')}." for each in about if each)])
+    return "\n".join([finding, " ".join(f"{_begun(each).rstrip('.')}." for each in about if each)])
+
+
+def _begun(sentence: str) -> str:
+    """With a capital, but for a symbol or a name."""
+    word = sentence.split()[0]
+    is_word = word == "a" or len(word) > 1 and word.rstrip(":;,").isalpha()
+    return sentence[0].upper() + sentence[1:] if is_word else sentence
 
 
 def finding_of(title: str) -> str:
@@ -97,8 +104,9 @@ def power_title(table: pd.DataFrame, power: pd.DataFrame, note: str) -> str:
     finding = finding_of(reached_title(table, ""))
     gains = sorted(gain for gain in power["expansion"].unique() if gain >= 0.1)
     seen = power[power["expansion"] == gains[0]]["power"].max() if gains else float("nan")
-    shown = f"{finding}; +{100 * gains[0]:.0f} points would have shown in {percent(seen)}" if seen == seen else finding
-    return with_subtitle(shown, about, note)
+    if seen == seen:  # of the largest design: single models see less
+        finding += f"; +{100 * gains[0]:.0f} points would have shown in at most {percent(seen)}"
+    return with_subtitle(finding, about, note)
 
 
 def ends_title(curves: pd.DataFrame, note: str, on: str = "") -> str:
@@ -256,7 +264,9 @@ def _attempts(k: int) -> str:
 
 
 def _intervals(table: pd.DataFrame) -> str:
-    return " and ".join(dict.fromkeys(table["interval"].dropna()))
+    """Kinds of intervals, without those that another one says with a remark behind."""
+    kinds = list(dict.fromkeys(table["interval"].dropna()))
+    return " and ".join(kind for kind in kinds if not any(other.startswith(f"{kind};") for other in kinds))
 
 
 def _and(parts: Collection[str]) -> str:

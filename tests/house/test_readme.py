@@ -166,12 +166,14 @@ def test_the_verdict_that_the_readme_shows_is_that_of_the_committed_tables():
     assert one["low"] > 0 and reach["low"] < 0 < reach["high"]
     said = (
         f"Sharper, no evidence of expansion: pass@1 {100 * one['difference']:+.1f} points ({ends[0]} to {ends[1]}); "
-        f"reach {reach['reached']:.0f} of {reach['of']}, a frozen base {reach['redrawn']:.0f}: "
+        f"reach {reach['reached']:.0f} of {reach['of']:.0f}, a frozen base {reach['redrawn']:.0f}: "
         f"{points(reach).replace(' (', ' points (')}"
     )
     assert said in flat
     pair = pd.read_csv(ROOT / "figures" / "real" / "10_pair_beside_null.csv").set_index("k").loc[64]
     assert f"a gain of up to {percent(pair['difference_high'])} points at k = 64 is not ruled out" in flat
+    ends = [f"{100 * pair[name]:+.1f}" for name in ("difference", "difference_low", "difference_high")]
+    assert f"{ends[0]} points ({ends[1]} to {ends[2]}). From k" in flat
     stages = pd.read_csv(ROOT / "figures" / "real" / "10_stages.csv")
     narrowest = 100 * (stages["high"] - stages["low"]).min()
     assert f"the narrowest of the intervals is {narrowest:.0f} points wide" in flat

@@ -77,6 +77,11 @@ def test_a_model_has_one_colour_and_marker_whatever_else_is_in_the_table():
     assert looks_in(by_panel)["mini-rl-1"] == alone
 
 
+def test_strangers_keep_their_looks_beside_a_frozen_one():
+    names = ["SimpleRL-Zoo", "Qwen2.5-7B"]
+    assert look_of([*names, "Qwen2.5-7B, frozen"])["SimpleRL-Zoo"] == look_of(names)["SimpleRL-Zoo"]
+
+
 def test_a_model_keeps_its_look_where_rows_are_not_lines():
     look = look_of(["r1-1.5b"])["r1-1.5b"]
     unsolved = pd.DataFrame(
