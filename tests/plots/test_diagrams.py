@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from mathb_kit.plan import Plan
-from mathb_kit.plots import diagrams
+from mathb_kit.plots import diagrams, plot_pass_at_k, save_figure
 from mathb_kit.plots.style import PALETTE
 
 
@@ -49,3 +52,16 @@ def test_what_grpo_pulls_adds_up_to_nothing_and_is_flat_beyond_the_clip():
     assert {round(paid, 9) for ratio, paid in up.items() if ratio >= 1.2} == {1.2}
     assert {round(paid, 9) for ratio, paid in down.items() if ratio <= 0.8} == {-0.8}
     assert up[min(up)] == pytest.approx(min(up)) and down[max(down)] == pytest.approx(-max(down))
+
+
+def test_a_figure_that_was_shown_is_saved_as_one_that_was_not(tmp_path):
+    ends = {"a": (0.1, 0.3, 0.6), "b": (0.1, 0.31, 0.59)}
+    rows = [(name, 4**power, value) for name, values in ends.items() for power, value in enumerate(values)]
+    table = pd.DataFrame(rows, columns=["name", "k", "estimate"])
+    for shown in (False, True):
+        figure = plot_pass_at_k(table, by="name", title="A finding\nand what is drawn")
+        if shown:
+            figure.savefig(io.BytesIO(), format="png", bbox_inches="tight")  # as a notebook does
+        save_figure(figure, table, tmp_path / str(shown), "x")
+    for file in ("x.png", "x.pdf"):
+        assert (tmp_path / "True" / file).read_bytes() == (tmp_path / "False" / file).read_bytes()
