@@ -65,8 +65,8 @@ show_table(result.failures)
 
 # %% tags=["hide-input"]
 caption = (
-    f"Mean of the last three validations by learning rate, {rates['seeds'].max()} runs each ({note}); a ring marks the "
-    "choice."
+    f"Mean of the last three validations by learning rate, seeds tried: {rates['seeds'].max()} ({note}); a ring marks "
+    "the choice."
 )
 keep(figure, rates, folder, "08_learning_rates", caption)
 edges = at_limit(result.tried, board)

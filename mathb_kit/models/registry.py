@@ -192,8 +192,8 @@ def _as_recipe_says(model: Model, folder: Path) -> Model:
     usage = Usage.parse(given, f"{folder / 'recipe.json'}, section mathb")
     names = Usage.model_fields if "prompt" in given else given  # a whole description, not single values on top
     own = {name: getattr(usage, name) for name in names}
-    origins = {**model.origins, **dict.fromkeys(_settings_of(given), "registered (recipe.json)")}
-    return replace(model, **own, origins=origins)
+    told = [*names, *_SAMPLING] if "prompt" in given else _settings_of(given)
+    return replace(model, **own, origins={**model.origins, **dict.fromkeys(told, "registered (recipe.json)")})
 
 
 def _registered_adapter(model: Model, given: dict[str, Any], base: str | os.PathLike[str] | None) -> Model:

@@ -201,7 +201,6 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
         curves = pd.concat([curves, arms], ignore_index=True)
     figure = plot_pass_at_k(curves, by="who", y_label=f"Expansion (share of {len(judged.problems)} problems)")
     synthetic = _SYNTHETIC if on in shipped_sets() else ""
-    parts = judged.parts().rename(columns=lambda name: name.replace("_", " "))
     marks = "Each mark is a problem: pass@1 of the base across, of the tuned model upwards."
     return render(
         "card.html",
@@ -217,7 +216,7 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
             f"{'; further lines: the base asked otherwise' if judged.elicited else ''}"
             f"{f' ({synthetic})' if synthetic else ''}. Bands: 95 % {curves['interval'].iloc[0]}.",
         ),
-        parts=PageTable.of(parts, "Problems reached, with 95 % intervals of their share"),
+        parts=PageTable.of(_reached_by_part(judged), "Problems reached, with 95 % intervals of their share"),
         elicited=PageTable.of(_elicited(judged), _ELICITED) if judged.elicited else None,
         apart=separation_sentences(judged.separation),
         apart_tables=separation_tables(judged.separation),

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from markupsafe import Markup
 
 from mathb_kit.report.maths import with_markdown, with_maths
+from mathb_kit.report.terminal import NUMBER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _HEADING = re.compile(r'<h2 id="([^"]*)">(.*?)</h2>')
-_NUMBER = re.compile(r"[+-]?[\d,]+(\.\d+)?(e[+-]\d+)?( ?%)?|")
 
 
 def render(template: str, **values: object) -> str:
@@ -123,7 +123,7 @@ class PageTable:
         for name in frame:
             exact = [_exactly(value) for value in frame[name]]
             shown = [_shown(value, digits if any(exact) else 0) for value in frame[name]]
-            kind = "maths text" if name in maths else "" if all(map(_NUMBER.fullmatch, shown)) else "text"
+            kind = "maths text" if name in maths else "" if all(map(NUMBER.fullmatch, shown)) else "text"
             columns.append(_Column(str(name), kind, list(map(_Cell, shown, exact))))
         return cls(columns, caption, sortable)
 

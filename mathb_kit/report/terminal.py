@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 WIDTH = 80
 # Of a table only the line below its header, in characters that every terminal has; columns two spaces apart.
 _RULED = "    \n    \n -  \n    \n    \n    \n    \n    \n"
-_NUMBER = re.compile(r"[+-]?[\d,]+(\.\d+)?(e[+-]\d+)?( ?%)?( of [\d,]+)?( \([^()]*\))?|")
+# A number, a share, a count of others, each perhaps with its interval: such columns stand right, here and on pages.
+NUMBER = re.compile(r"[+-]?[\d,]+(\.\d+)?(e[+-]\d+)?( ?%)?( of [\d,]+)?( \([^()]*\))?|")
 
 
 def titled(title: str, frame: pd.DataFrame, *notes: str, digits: int = 3) -> str:
@@ -43,7 +44,7 @@ def text_table(frame: pd.DataFrame, *, digits: int = 3, width: int = WIDTH) -> s
     cells = []
     for name in frame.columns[frame.notna().any().to_numpy()] if len(frame) else frame.columns:
         shown = [_shown(value, digits) for value in frame[name]]
-        right = all(map(_NUMBER.fullmatch, shown))
+        right = all(map(NUMBER.fullmatch, shown))
         number = right and not any("(" in cell for cell in shown)
         whole = max(map(len, shown), default=0) if number else None  # no number is cut
         table.add_column(Text(str(name).replace("_", " ")), justify="right" if right else "left", overflow="fold",

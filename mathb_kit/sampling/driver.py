@@ -88,7 +88,9 @@ def sample(
     if not chunks:
         return SampleReport(0, 0, time.perf_counter() - started, skipped)
 
-    commit = engine.commit if isinstance(engine, CommittingEngine) else partial(commit_chunks, engine)
+    # Which plan asked stands in the shards that it wrote: the store itself holds attempts, whoever asked for them.
+    record = partial(commit_chunks, engine, plan=str(plan))
+    commit = engine.commit if isinstance(engine, CommittingEngine) else record
     new = Committed(0, 0, 0, 0)
     with nullcontext(watch) if watch else watch_over(draw, asked) as bar, bar.following(engine):
         if not watch:

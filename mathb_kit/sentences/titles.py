@@ -151,11 +151,11 @@ def modes_title(shares: pd.DataFrame, note: str) -> str:
 def rates_title(tried: pd.DataFrame, note: str) -> str:
     """Where the chosen learning rates lie (row, learning_rate, seeds, chosen: `mathb_kit.lab.tuning.by_rate`)."""
     rates, chosen = tried["learning_rate"], tried[tried["chosen"]]["learning_rate"]
-    commonest = chosen.mode().iloc[0]
+    commonest, seeds = chosen.mode().iloc[0], tried["seeds"].max()
     where = {rates.min(): ", the smallest tried", rates.max(): ", the largest tried"}.get(commonest, "")
     return with_subtitle(
         f"{(chosen == commonest).sum()} of {len(chosen)} objectives validate best at {commonest:g}{where}",
-        f"mean of the last three validations, {tried['seeds'].max()} runs each; a ring marks the choice", note,
+        f"mean of the last three validations, {seeds} run{'s' * (seeds > 1)} each; a ring marks the choice", note,
     )  # fmt: skip
 
 
@@ -185,7 +185,7 @@ def training_title(ends: pd.DataFrame, about: str, note: str) -> str:
     """Reward at the beginning and at the end of runs (name, steps, reward; two rows a run)."""
     first, last = (ends["reward"].iloc[place::2] for place in (0, 1))
     steps = ends["steps"].iloc[0].partition(" ")[2]
-    finding = f"Reward over {steps} steps: {percent_range(first)} at the beginning, {percent_range(last)} at the end"
+    finding = f"Mean reward {percent_range(first)} in the first {steps} steps, {percent_range(last)} in the last"
     return with_subtitle(finding, about, note)
 
 
@@ -193,8 +193,7 @@ def both_ends_title(differences: pd.DataFrame, on: str, note: str) -> str:
     """pass@1 and pass@k of base and tuned models (tuned, k, base pass@k, tuned pass@k)."""
     told = []
     for k, rows in differences.groupby("k"):
-        told.append(f"{percent_range(rows['tuned pass@k'])} (base {percent(rows['base pass@k'].iloc[0])}) in "
-                    f"{_attempts(k)}")  # fmt: skip
+        told.append(f"{percent_range(rows['tuned pass@k'])} at k = {k:,} (base {percent(rows['base pass@k'].iloc[0])})")
     about = f"mean pass@k on {on}; bands: 95 %, problems as a sample"
     return with_subtitle(f"Tuned models solve {_and(told)}", about, note)
 

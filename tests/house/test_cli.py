@@ -395,7 +395,7 @@ print(sorted({"torch", "pandas", "numpy"} & set(sys.modules)), file=sys.stderr)
         ("mathb evaluate mini-base", ["mini-base-1", "mini-base-2", "mini-base-3"]),
         ("mathb evaluate mini-rl-1 --on mini-m", ["mini-math", "mini-math-b", "mini-math-b-large"]),
         ("mathb evaluate mini-rl-1 --mat", ["--match"]),
-        ("mathb lab train --objective oreal-rel", ["oreal-released", "oreal-released-no-kl"]),
+        ("mathb lab train --objective oreal-n", ["oreal-not-reshaped"]),
         ("mathb reproduce sco", ["scoreboard"]),
         ("mathb evaluate ./own", []),  # then the shell goes on with files
     ],

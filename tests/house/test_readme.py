@@ -272,3 +272,21 @@ def test_what_is_said_of_oreals_gradients_and_of_the_next_board_is_what_their_ta
                  f"one of {percent(power.shows)} % in 80",
                  f"one run alone shows {percent(power.one_run)} %"):  # fmt: skip
         assert said in flat, said
+
+
+def test_what_the_readme_says_of_rl_on_a_real_model_is_what_the_committed_tables_say():
+    text, folder = " ".join(README.split()), ROOT / "figures" / "real-rl"
+    differences = pd.read_csv(folder / "11_differences.csv").set_index(["tuned", "k"])
+    assert (differences["low"] < 0).all() and (differences["high"] > 0).all()  # "no interval without zero"
+    for k in (1, 32):
+        ends = [f"{100 * share:.1f} %" for share in differences.xs(k, level="k")["tuned pass@k"]]
+        before = 100 * differences.xs(k, level="k")["base pass@k"].iloc[0]
+        assert re.search(rf"pass@{k} [^,]*{before:.1f} % before, {ends[0]} and {ends[1]} after", text)
+    one, other, both = pd.read_csv(folder / "11_beside_redrawn.csv").itertuples()
+    assert f"Of {both.of} problems that 32 attempts of the start missed" in text
+    assert f"the seeds reach {one.reached:g} and {other.reached:g}, the frozen start again {both.redrawn:g}" in text
+    curves = pd.read_csv(folder / "11_pass_at_k.csv").set_index(["name", "k"])["estimate"]
+    assert f"would solve {100 * curves['uniform guessing', 32]:.1f} % in 32" in text
+    power = pd.read_csv(folder / "11_power.csv")
+    seen = power[power["who"].str.contains("seeds") & (power["expansion"] == 0.1)]["power"].item()
+    assert f"would have shown in {100 * seen:.1f} % of such studies" in text

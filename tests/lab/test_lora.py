@@ -43,7 +43,7 @@ def paying():
         return replace(rollouts, rewards=[float(completion[0] % 2 == 0) for completion in rollouts.completions])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mathb_kit.lab.trainer.graded", by_first_token)
+        patch.setattr("mathb_kit.lab.collecting.graded", by_first_token)
         yield
 
 

@@ -61,18 +61,19 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict]] = []
-        self.told: dict[str, list[str]] = {"finding": [], "null": [], "h2": [], "caption": []}
+        self.told: dict[str, list[str]] = {"finding": [], "answer": [], "null": [], "h2": [], "caption": []}
         self._in = ""
-        self._list = False
+        self._list = ""
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         self.tags.append((tag, attributes))
         kind = attributes.get("class", tag)
-        self._list = kind == "finding" if tag == "ul" else self._list
+        if tag == "ul":
+            self._list = kind if kind in ("finding", "answer") else ""
         if tag != "ul" and kind in self.told or tag == "li" and self._list:
-            self._in = kind if kind in self.told else "finding"
+            self._in = kind if kind in self.told else self._list
             self.told[self._in].append("")
 
     def handle_endtag(self, tag):
@@ -127,10 +128,14 @@ def test_the_page_tells_what_the_verdicts_say(study, figures, tmp_path):
         right = verdicts.loc[verdicts["verdict"] == "correct", "problem"]
         solved = {problem.id for problem in hard if problem.key in set(right)} & ids
         wanted = f"{base} had left {len(ids)} problems of {study.hard_set} unsolved; a fresh draw of 8 attempts solves "
-        assert any(sentence.startswith(f"{wanted}{len(solved)} of them") for sentence in told["finding"])
+        assert any(sentence.startswith(f"{wanted}{len(solved)} of them") for sentence in told["answer"])
         if base == "mini-base-1":
             assert f"reaches {len(solved)} of 3, {100 * len(solved) / 3:.1f} %" in told["null"][2]
-    assert len(told["finding"]) == 1 + 2 + 1
+    assert len(told["answer"]) == 1 + 2 + 1
+    # Every conclusion stands at the top, and again under its question.
+    assert len(told["finding"]) == 2 * 3
+    assert [f"{conclusion}." for conclusion in told["finding"][:3]] == told["finding"][3:]
+    assert told["finding"][2].startswith(("None of 1", "mini-rl-1 ("))
     for problem in (*study.problems(study.sets[0]), *hard):
         assert f"{problem.key.partition('@')[0]}<" in text
     total = sum(each.outcomes["n"].sum() for each in evaluations.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -182,6 +183,8 @@ def test_every_attempt_is_what_the_engine_made_of_its_own_chunk(tmp_path):
         assert [Completion(*row) for row in mine[["text", "tokens", "finish"]].itertuples(index=False)] == expected
     assert (report.new_attempts, report.tokens, report.skipped) == (16, got["tokens"].sum(), 0)
     assert store.models()[MODEL.key()]["provenance"]["engine"] == {"engine": "coin"}
+    told = [json.loads(pq.read_schema(path).metadata[b"provenance"]) for path in tmp_path.rglob("*.parquet")]
+    assert told and {each["plan"] for each in told} == {str(Plan.fixed(8))}
 
 
 def test_rounds_sample_only_what_is_missing_and_equal_one_run(tmp_path):

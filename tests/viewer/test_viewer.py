@@ -258,7 +258,10 @@ def test_attempts_filter_by_verdict_truncation_answer_and_text(tmp_path):
     [
         ("a \\boxed{1}", ("", "a \\boxed{1}", "")),
         ("<think>a</think>a", ("<think>a</think>", "a", "")),
-        ("<think>a</think>b<think>c</think>a\nProblem: a", ("<think>a</think>b<think>c</think>", "a", "\nProblem: a")),
+        (
+            "<think>a</think>b<think>c</think>x = a\nProblem: a",
+            ("<think>a</think>b<think>c</think>", "x = a", "\nProblem: a"),
+        ),
         ("<think>never", ("<think>never", "", "")),
         ("<think>STOP</think> b STOP c", ("<think>STOP</think>", " b ", "STOP c")),
         ("", ("", "", "")),
