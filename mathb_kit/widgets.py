@@ -33,7 +33,7 @@ _ALL = "all"
 
 
 def show_table(table: pd.DataFrame, digits: int = 3) -> Styler:
-    """A table to read: without its index, empty where a value is missing, and its texts as text.
+    """A table to read: without its index, empty where a value is missing, and its texts as text, to the left.
 
     A model's texts may stand in it, and pandas by itself would pass them on as markup.
 
@@ -42,6 +42,10 @@ def show_table(table: pd.DataFrame, digits: int = 3) -> Styler:
         digits: decimals of its fractions.
     """
     shown = table.style.hide(axis="index").format(precision=digits, na_rep="", escape="html")
+    left = [{"selector": each, "props": "text-align: left"} for each in ("th", "td")]
+    texts = table.columns[[kind.kind not in "biufc" for kind in table.dtypes]]
+    if table.columns.is_unique:
+        shown = shown.set_table_styles({name: left for name in texts}, axis=0)
     return shown.format_index(escape="html", axis="columns")
 
 

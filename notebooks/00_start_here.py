@@ -22,6 +22,7 @@ rehearse: bool = False  # tiny models act under the names of the profile's model
 # %%
 import mathb_kit as mb
 from mathb_kit import sentences
+from mathb_kit.course import check
 from mathb_kit.plots import course
 from mathb_kit.widgets import show_table
 
@@ -45,7 +46,7 @@ print(study.note)
 # %%
 figure = course.plot_course_map()
 
-# %%
+# %% tags=["hide-input"]
 above = sum(row == 0 for *_, row in course.STATIONS)
 sentences.you_should_see(
     f"{len(course.STATIONS)} notebooks. The {above} of the upper row are read from left to right; each of the others "
@@ -100,6 +101,10 @@ print(f"{problem.statement}   gold {problem.gold}")
 # prompt gives another one each time. A **draw** is a named sequence of attempts: this one is called `first-look`, and
 # another name would give fresh attempts.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Sixty-four attempts of one model at one problem. Will their answers be alike? How many do you
+# expect to be right? Write a number down.
+
 # %%
 plan = mb.Plan.fixed(64)
 tried = mb.evaluate(model, [problem], plan, draw="first-look", engine=study.engine)
@@ -109,7 +114,7 @@ show_table(tried.completions(problem, count=6))
 # `answer` is what was read from the text: what stands in its last `\boxed{...}`. `verdict` is what the grader says of
 # answer and gold.
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.counts_sentence(tried.outcomes))
 
 # %% [markdown]
@@ -117,11 +122,15 @@ sentences.you_should_see(sentences.counts_sentence(tried.outcomes))
 # How likely is at least one correct answer, if the model may try k times? That is **pass@k**, the measure of this
 # whole course.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** The share above is right at one attempt. With how many attempts, do you think, is at least one
+# right nine times out of ten? Draw the curve from 1 to 64 in the air, then run the cell.
+
 # %%
 curve = mb.pass_at_k_curve(tried.outcomes, [1, 2, 4, 8, 16, 32, 64], by=["name"])
 figure = mb.plot_pass_at_k(curve, by="name", title=f"One problem, {plan.n_max} attempts", y_label="pass@k")
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.ends_sentence(curve, "name"))
 
 # %% [markdown]
@@ -137,7 +146,7 @@ sentences.you_should_see(sentences.ends_sentence(curve, "name"))
 again = mb.evaluate(model, [problem], plan, draw="first-look", engine=study.engine)
 print(f"store: {again.draw.store.root}\nfigures of this profile: {mb.report.figures_folder(study)}")
 
-# %%
+# %% tags=["hide-input"]
 same = again.outcomes["c"].equals(tried.outcomes["c"])
 sentences.you_should_see(
     f"The second call sampled {again.new_tokens:,} tokens; its count of correct attempts is "
@@ -168,6 +177,30 @@ sentences.you_should_see(
 # print(tried.outcomes["c"].item(), "and", fresh.outcomes["c"].item(), "of", plan.n_max)
 # ```
 # </details>
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 00.1.** A model is right once in 100 attempts. How likely is it that 64 attempts are all wrong?
+#
+# <details><summary>Answer</summary>
+#
+# $0.99^{64} = 0.53$: every second draw of 64 finds nothing.
+# </details>
+
+# %%
+check("00.1", ...)  # your answer in place of the dots
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 00.2.** What is your best estimate of this model's pass@1 at this problem? `tried.outcomes` has `n`, the
+# attempts, and `c`, the right ones.
+#
+# <details><summary>Answer</summary>
+#
+# `tried.outcomes["c"].item() / tried.outcomes["n"].item()`: with a fixed number of attempts the share of right ones is
+# unbiased.
+# </details>
+
+# %%
+check("00.2", ..., tried.outcomes)  # your answer in place of the dots
 
 # %% [markdown]
 # ## Next

@@ -21,12 +21,12 @@ rehearse: bool = False  # tiny models act under the names of the profile's model
 # %%
 import mathb_kit as mb
 from mathb_kit import sentences
+from mathb_kit.course import check, keep, keep_table
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.report.figures_folder(study)
-results = mb.results.StudyResults(
-    study
-)  # the study's tables, each sampled, graded and computed when it is first asked for
+# The study's tables, each sampled, graded and computed when it is first asked for.
+results = mb.results.StudyResults(study)
 print(f"{study.note}\nplan: {study.plan}\nfigures: {folder}")
 
 # %% [markdown]
@@ -41,7 +41,7 @@ for name, problems in sets.items():
     for problem in (problems[0], problems[-1]):
         print(f"   {problem.statement}   gold {problem.gold}")
 
-# %%
+# %% tags=["hide-input"]
 longest = {name: max(len(problem.gold) for problem in problems) for name, problems in sets.items()}
 sentences.you_should_see(*(f"The longest gold of {name} has {length} characters." for name, length in longest.items()))
 
@@ -66,7 +66,7 @@ outcomes = pd.concat([e.outcomes for e in evaluations.values()])
 counts = ["n", "c", "no_answer", "grader_failed", "truncated", "tokens"]
 outcomes.groupby(["set", "name"], sort=False)[counts].sum()
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.counts_sentence(outcomes))
 
 # %% [markdown]
@@ -75,36 +75,39 @@ sentences.you_should_see(sentences.counts_sentence(outcomes))
 # work, choose a problem and read on; elsewhere the first few are shown.
 
 # %%
-from mathb_kit.widgets import browse_completions, show_table, slide_k
+from mathb_kit.widgets import browse_completions, slide_k
 
 first = evaluations[study.bases[0], study.sets[-1]]
 browse_completions(first)
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(f"{study.bases[0]} on {study.sets[-1]}. {sentences.counts_sentence(first.outcomes)}")
 
 # %% [markdown]
 # ## pass@k
 # **pass@k** is the chance that at least one of k attempts at a problem is correct, averaged over the problems.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** At one attempt a base solves some share of each set. Where will its curve end at the largest k,
+# on the ordinary set and on the harder one: near where it began, halfway up, or at the top?
+
 # %%
 curves = results.saturation  # mb.pass_at_k_curve(outcomes, study.ks, by=["set", "name"])
 figure = mb.plot_pass_at_k(curves, by="name", panel="set", title=sentences.titles.saturation_title(curves, study.note))
+
+# %% tags=["hide-input"]
 caption = (
     f"Mean pass@k of {len(study.bases)} base models on {' and '.join(sets)} ({study.note}). "
     f"Plan: {study.plan}. Bands: {curves['interval'].iloc[0]}, 95 %."
 )
-mb.save_figure(figure, curves, folder, "01_base_saturation", caption)
-print(caption)
-
-# %%
+keep(figure, curves, folder, "01_base_saturation", caption)
 sentences.you_should_see(sentences.ends_sentence(curves, "name", "set"))
 
 # %% [markdown]
 # A set is **saturated** where its curves are flat near 1: more attempts bring nothing, and it can no longer tell models
 # apart.
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.last_step_sentence(curves, "name", "set"))
 
 # %% [markdown]
@@ -113,7 +116,7 @@ sentences.you_should_see(sentences.last_step_sentence(curves, "name", "set"))
 # %%
 slide_k(curves[curves["set"] == study.sets[-1]], title=f"pass@k on {study.sets[-1]} ({study.name})")
 
-# %%
+# %% tags=["hide-input"]
 ranks = curves[curves["set"] == study.sets[-1]].pivot(index="name", columns="k", values="estimate").rank()
 leaders = list(dict.fromkeys(ranks.idxmax()))
 sentences.you_should_see(f"In the lead, from k = 1 to {max(study.ks):,}: {', then '.join(leaders)}.")
@@ -132,10 +135,9 @@ sentences.you_should_see(f"In the lead, from k = 1 to {max(study.ks):,}: {', the
 
 # %%
 ends = results.saturation_ends  # the second kind by interval="attempts"
-mb.plots.write_csv(ends, folder / "01_ends.csv", float_format="%.4g")
-show_table(ends)
+keep_table(ends, folder, "01_ends", float_format="%.4g")
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.widths_sentence(ends))
 
 # %% [markdown]
@@ -145,21 +147,24 @@ sentences.you_should_see(sentences.widths_sentence(ends))
 # every problem (an adaptive plan stops by the true gold), and a **draw** of its own: a named sequence of fresh
 # attempts. Beside it, for every k, uniform guessing among the numbers with as many digits as the gold.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** A blind guesser gets as many attempts as the model. What will it solve with the largest k:
+# nothing, a few percent, or half?
+
 # %%
 chance = results.chance  # mb.judging.chance_lines, set by set, of a draw "chance" by mb.Plan.fixed(study.chance)
 
 # %%
 guesser = study.bases[0]
 figure = mb.plot_pass_at_k(chance, by="what", panel="set", title=sentences.titles.chance_title(chance, study.note))
+
+# %% tags=["hide-input"]
 caption = (
     f"pass@k of {guesser}; its answers held against the golds of other problems with as many digits, at a fixed "
     f"{study.chance} attempts; and uniform guessing among the numbers with as many digits, exact "
     f"({study.note}). Bands: problems as a sample, 95 %."
 )
-mb.save_figure(figure, chance, folder, "01_chance", caption)
-print(caption)
-
-# %%
+keep(figure, chance, folder, "01_chance", caption)
 sentences.you_should_see(sentences.ends_sentence(chance, "what", "set"))
 
 # %% [markdown]
@@ -168,22 +173,24 @@ sentences.you_should_see(sentences.ends_sentence(chance, "what", "set"))
 
 # %%
 left = results.saturation_after_chance
-mb.plots.write_csv(left, folder / "01_saturation_after_chance.csv", float_format="%.4g")
-show_table(left)
+keep_table(left, folder, "01_saturation_after_chance", float_format="%.4g")
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.after_chance_sentence(left))
 
 # %% [markdown]
 # ## What the adaptive plan saved
 # Attempts used beside those that a fixed number of attempts per problem would have taken for the same largest k.
 
-# %%
-saved = results.attempts_saved
-mb.plots.write_csv(saved, folder / "01_attempts_saved.csv", float_format="%.4g")
-show_table(saved, digits=2)
+# %% [markdown] tags=["prediction"]
+# **Before you look.** By which factor does stopping early cut the number of attempts: a half, five, a hundred? On which
+# set more?
 
 # %%
+saved = results.attempts_saved
+keep_table(saved, folder, "01_attempts_saved", digits=2, float_format="%.4g")
+
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.saved_sentence(saved))
 
 # %% [markdown]
@@ -201,6 +208,23 @@ sentences.you_should_see(sentences.saved_sentence(saved))
 # print(once.groupby(["set", "name"]).size().rename("problems solved exactly once").to_frame())
 # ```
 # </details>
+
+# %% [markdown] tags=["exercise"]
+# Check your count: over all models and sets.
+
+# %%
+check("01.1", ..., outcomes)  # your answer in place of the dots
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 01.2.** An answer is one of 1,000 numbers. What is pass@1,024 of uniform guessing?
+#
+# <details><summary>Answer</summary>
+#
+# $1 - 0.999^{1024} = 0.64$; `mb.statistics.uniform_chance(1000, 1024)`.
+# </details>
+
+# %%
+check("01.2", ...)  # your answer in place of the dots
 
 # %% [markdown]
 # ## Next

@@ -24,13 +24,13 @@ import pandas as pd
 
 import mathb_kit as mb
 from mathb_kit import construction, sentences
+from mathb_kit.course import check, keep, keep_table
 from mathb_kit.widgets import show_table
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.report.figures_folder(study)
-results = mb.results.StudyResults(
-    study
-)  # the study's tables, each sampled, graded and computed when it is first asked for
+# The study's tables, each sampled, graded and computed when it is first asked for.
+results = mb.results.StudyResults(study)
 pool = study.problems(study.pool)
 print(f"{study.note}\nfigures: {folder}\n{study.pool}: {len(pool)} candidates")
 
@@ -47,7 +47,7 @@ print(f"{study.note}\nfigures: {folder}\n{study.pool}: {len(pool)} candidates")
 funnel = results.screened
 show_table(funnel.to_frame())
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.funnel_sentence(funnel.to_frame()))
 
 # %% [markdown]
@@ -58,7 +58,7 @@ dropped = funnel.dropped.groupby("reason", sort=False).head(1).head(12)
 texts = pool.to_frame()[["problem", "statement", "gold"]]
 show_table(dropped.merge(texts, on="problem")[["reason", "statement", "gold"]])
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(
     f"{len(dropped)} of {len(funnel.dropped):,} dropped problems. Every one has its reason, and what repeats another "
     "problem names it."
@@ -69,21 +69,24 @@ sentences.you_should_see(
 # One model gets 16 attempts: what it solves is too easy (the **screen**). Then every base gets up to the largest k on
 # what is left, and a problem stays if at least one base never solved it (the **sieve**).
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Of the candidates that the filters left, which share will no attempt of at least one base solve:
+# a tenth, a third, or most?
+
 # %%
 k, sieve = max(study.ks), results.sieve  # construction.prescreen, then construction.sieve, on what the filters left
 counts = results.stages
 
 # %%
 figure = mb.plots.plot_funnel(counts, title=sentences.titles.funnel_title(counts, study.note))
+
+# %% tags=["hide-input"]
 caption = (
     f"Candidates left after each stage ({study.note}). "
     f"{f'Screen: 16 attempts of {study.screen}; sieve' if study.screen else 'Sieve'}: "
     f"{k:,} attempts of {f'each of {len(study.bases)} base models' if len(study.bases) > 1 else study.bases[0]}."
 )
-mb.save_figure(figure, counts, folder, "02_funnel", caption)
-print(caption)
-
-# %%
+keep(figure, counts, folder, "02_funnel", caption)
 sentences.you_should_see(sentences.funnel_sentence(counts))
 
 # %% [markdown]
@@ -97,10 +100,9 @@ show_table(counts[["stage", "kept", "dropped", "reasons"]])
 
 # %%
 table = results.unsolved
-mb.plots.write_csv(table, folder / "02_unsolved.csv")
-show_table(table)
+keep_table(table, folder, "02_unsolved", float_format=None)
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.unsolved_sentence(table))
 
 # %% [markdown]
@@ -112,7 +114,7 @@ sentences.you_should_see(sentences.unsolved_sentence(table))
 beside = mb.report.beside_published(results, ["Construction", "Table 4"])
 show_table(beside, digits=2)
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(
     f"{len(beside)} published numbers; this study has its own beside {beside['ours'].notna().sum()} of them. The "
     "miniature's counts are about other models and problems, and are never set beside the paper's."
@@ -128,7 +130,7 @@ frozen, found = {problem.statement for problem in hard}, {problem.statement for 
 print(f"{study.hard_set} as shipped: {len(frozen)} problems")
 print(f"this run's union: {len(found)}; in both: {len(frozen & found)}")
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.overlap_sentence(frozen, found))
 
 # %% [markdown]
@@ -137,13 +139,16 @@ sentences.you_should_see(sentences.overlap_sentence(frozen, found))
 # flattering: problems that were unlucky once are solved the next time. Of the problems that each base left unsolved, a
 # fresh draw of the same frozen model solves:
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Each base left some problems unsolved in all its attempts. How many of them will *the very same*
+# model solve when it tries again as often: none, one in ten, one in three?
+
 # %%
 retest = results.retest  # construction.retested, from mb.evaluate(base, hard, study.plan) of each base
 retest = retest.rename(columns={"solved": "solved by a fresh draw"})
-mb.plots.write_csv(retest, folder / "02_retest.csv", float_format="%.6g")
-show_table(retest)
+keep_table(retest, folder, "02_retest")
 
-# %%
+# %% tags=["hide-input"]
 solved, selected = retest["solved by a fresh draw"].sum(), retest["selected"].sum()
 sentences.you_should_see(
     f"Of {selected:,} times that a base had left a problem unsolved, a fresh draw of the very same base solves "
@@ -164,10 +169,9 @@ sentences.you_should_see(
 foreseen = (
     results.foreseen
 )  # mb.statistics.frozen_null, and mb.statistics.redraw_interval by mb.statistics.fit_success_rates
-mb.plots.write_csv(foreseen, folder / "02_foreseen.csv", float_format="%.6g")
-show_table(foreseen)
+keep_table(foreseen, folder, "02_foreseen")
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.foreseen_sentence(foreseen))
 
 # %% [markdown]
@@ -193,8 +197,7 @@ else:
         "DeepScaleR-Preview, against MATH-500, AIME 2024 and 2025, and AMC 2023. Our filters, not the paper's. "
         + "; ".join(f"{p.name}: {p.note or 'whole'}" for p in real_pools)
     )
-    mb.save_figure(figure, real, folder, "02_real_pools", caption)
-    print(caption)
+    keep(figure, real, folder, "02_real_pools", caption)
     sentences.you_should_see(*(f"{p.name}: {sentences.funnel_sentence(f)}" for p, f in zip(real_pools, frames)))
 
 # %% [markdown]
@@ -212,6 +215,35 @@ else:
 # print(f"missed {missed:.2f}, then solved {1 - missed:.2f}")
 # ```
 # </details>
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 02.1.** Check the first number: how likely is it that 1,024 attempts miss a problem that is solved once in
+# 2,000?
+#
+# <details><summary>Answer</summary>
+#
+# $(1 - 1/2000)^{1024} = 0.60$.
+# </details>
+
+# %%
+check("02.1", ...)  # your answer in place of the dots
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 02.2.** Write a function of a list of success rates and a number n: how many of these problems are expected
+# to be missed in n attempts and then solved in n others?
+#
+# <details><summary>Answer</summary>
+#
+# ```python
+# def newly_solved(rates, n):
+#     return sum((1 - p) ** n * (1 - (1 - p) ** n) for p in rates)
+# ```
+# Each problem counts with the chance of both; draws are independent. It is largest where $(1-p)^n = 1/2$, and 0 for
+# what is always or never solved.
+# </details>
+
+# %%
+check("02.2", ...)  # your answer in place of the dots
 
 # %% [markdown]
 # ## Next

@@ -25,13 +25,13 @@ from IPython.display import display
 
 import mathb_kit as mb
 from mathb_kit import sentences
+from mathb_kit.course import check, keep, keep_table
 from mathb_kit.widgets import browse_completions, show_table
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.report.figures_folder(study)
-results = mb.results.StudyResults(
-    study
-)  # the study's tables, each sampled, graded and computed when it is first asked for
+# The study's tables, each sampled, graded and computed when it is first asked for.
+results = mb.results.StudyResults(study)
 problems = study.problems(study.hard_set)
 print(f"{study.note}\nplan: {study.plan}\n{study.hard_set}: {len(problems)} problems")
 
@@ -61,19 +61,22 @@ outcomes.groupby("name", sort=False)[["n", "c", "no_answer", "grader_failed", "t
 # solves at least once in its first k attempts. Beside it the same for a fresh draw of the base: the **null**, what
 # "expansion" looks like without any training.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Three kinds of curves come: models tuned by RL, a model that was shown written solutions, and a
+# base that was only *drawn again*. Which will be highest, and will RL lie above or below the re-drawn base?
+
 # %%
 curves = results.expansion  # mb.judging.expansion_beside_redrawn(on_hard, study.tuned, problems, study.ks)
 title = sentences.titles.reached_title(results.beside_redrawn, study.note, curves)
 figure = mb.plots.plot_expansion(curves, title=title)
+
+# %% tags=["hide-input"]
 caption = (
     f"Left: what is reached at k = {max(study.ks):,} on the part of {study.hard_set} that each base left unsolved at "
     f"selection ({study.note}), with counts; grey: a fresh draw of the base itself, the null. Right: the same against "
     f"k. Reach counts the first k attempts; lines are 95 % {' and '.join(curves['interval'].unique())} intervals."
 )
-mb.save_figure(figure, curves, folder, "03_expansion", caption)
-print(caption)
-
-# %%
+keep(figure, curves, folder, "03_expansion", caption)
 sentences.you_should_see(sentences.ends_sentence(curves, "who", "base"))
 
 # %% [markdown]
@@ -85,8 +88,7 @@ sentences.you_should_see(sentences.ends_sentence(curves, "who", "base"))
 k = max(study.ks)
 judged = list(results.judgements.values())  # mb.judge(on_hard[tuned], on_hard[base], problems, k)
 table = results.reach
-mb.plots.write_csv(table, folder / "03_reach.csv", float_format="%.6g")
-show_table(table)
+keep_table(table, folder, "03_reach")
 
 # %% [markdown]
 # The number to look at is the **difference**: reached by the tuned model minus reached by the re-drawn base, with a
@@ -97,10 +99,16 @@ show_table(table)
 # A difference that is not seen may still be there. The right panel says how large it would have had to be: the chance
 # that a gain shows, computed from the success rates that the re-draws have.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Will the interval of "RL minus frozen base" lie above 0, around 0, or below it? And what would
+# you have to see to change your mind?
+
 # %%
 beside_redrawn, power = results.beside_redrawn, results.power
 title = sentences.titles.power_title(beside_redrawn, power, study.note)
 figure = mb.plots.plot_beside_redrawn(beside_redrawn, power, title=title)
+
+# %% tags=["hide-input"]
 redraws = f"the mean of {study.redraws} fresh draws" if study.redraws > 1 else "a fresh draw"
 caption = (
     f"Left: problems reached at k = {k:,} minus those that the frozen base reaches ({redraws}), as a share of what the "
@@ -108,11 +116,8 @@ caption = (
     "seeds too. Right: the chance that a gain in Expansion of that size would have shown (exact test, two-sided 5 %), "
     "simulated from the success rates of the re-draws; dashed: 80 %."
 )
-mb.save_figure(figure, beside_redrawn, folder, "03_beside_redrawn", caption)
-power.to_csv(folder / "03_power.csv", index=False, lineterminator="\n", float_format="%.6g")
-print(caption)
-
-# %%
+keep(figure, beside_redrawn, folder, "03_beside_redrawn", caption)
+keep_table(power, folder, "03_power")
 sentences.you_should_see(
     *(sentences.judgement_sentence(judgement) for judgement in judged),
     *(sentences.seeds_sentence(name, test) for name, test in results.seeds.items()),
@@ -128,7 +133,7 @@ sentences.you_should_see(
 widest = max(judged, key=lambda judgement: judgement.comparison.expansion.count)
 browse_completions(on_hard[widest.tuned])
 
-# %%
+# %% tags=["hide-input"]
 gained = widest.comparison.expansion
 sentences.you_should_see(
     f"{widest.tuned} reaches {gained.count} of the {gained.of} problems that {widest.base} left unsolved.",
@@ -143,7 +148,7 @@ sentences.you_should_see(
 beside = mb.report.beside_published(results, ["Table 2"])
 show_table(beside, digits=2)
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(
     f"{len(beside)} published numbers; this study has its own beside {beside['ours'].notna().sum()} of them."
 )
@@ -155,10 +160,9 @@ sentences.you_should_see(
 
 # %%
 at_least = results.at_least
-mb.plots.write_csv(at_least, folder / "03_at_least.csv", float_format="%.6g")
-show_table(at_least)
+keep_table(at_least, folder, "03_at_least")
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.at_least_sentence(at_least))
 
 # %% [markdown]
@@ -169,11 +173,11 @@ sentences.you_should_see(sentences.at_least_sentence(at_least))
 
 # %%
 gains = pd.concat([each.assign(tuned_model=name) for name, each in results.gains.items()], ignore_index=True)
-mb.plots.write_csv(gains, folder / "03_gains.csv", float_format="%.6g")
+keep_table(gains, folder, "03_gains")
 shown = ["tuned_model", "problem", "base_c", "base_n", "tuned_c", "tuned_n", "gain_adjusted"]
 show_table(gains[gains["gained"] | gains["lost"]].head(12)[shown], digits=4)
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(*(f"{name}: {sentences.gains_sentence(each)}." for name, each in results.gains.items()))
 
 # %% [markdown]
@@ -183,14 +187,13 @@ sentences.you_should_see(*(f"{name}: {sentences.gains_sentence(each)}." for name
 # %%
 union = results.pass_at_k_on_hard_set  # mb.pass_at_k_curve(outcomes, study.ks, by=["name"])
 figure = mb.plot_pass_at_k(union, by="name", title=sentences.titles.ends_title(union, study.note, study.hard_set))
+
+# %% tags=["hide-input"]
 caption = (
     f"Mean pass@k on all {len(problems)} problems of {study.hard_set} ({study.note}), fresh draws. "
     f"Bands: {union['interval'].iloc[0]}, 95 %."
 )
-mb.save_figure(figure, union, folder, "03_pass_at_k_on_math_b", caption)
-print(caption)
-
-# %%
+keep(figure, union, folder, "03_pass_at_k_on_math_b", caption)
 sentences.you_should_see(sentences.ends_sentence(union, "name"))
 
 # %% [markdown]
@@ -200,10 +203,9 @@ sentences.you_should_see(sentences.ends_sentence(union, "name"))
 
 # %%
 steps = results.gain_per_step
-mb.plots.write_csv(steps, folder / "03_gain_per_64.csv", float_format="%.6g")
-show_table(steps, digits=4)
+keep_table(steps, folder, "03_gain_per_64", digits=4)
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.steps_sentence(steps))
 
 # %% [markdown]
@@ -212,17 +214,20 @@ sentences.you_should_see(sentences.steps_sentence(steps))
 # were gained, which were lost. A tuned model that is better at one attempt may have forgotten how to solve a problem
 # that its base solved now and then.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** On the ordinary set: will RL move more marks above the diagonal or below it? And which triangles
+# will be more, problems gained at the largest k or lost?
+
 # %%
 changes = results.changes  # mb.judging.change_by_problem, for every tuned model and its base
 figure = mb.plots.plot_sharpening(changes, title=sentences.titles.sharpening_title(changes, study.note, k))
+
+# %% tags=["hide-input"]
 caption = (
     f"Each mark is a problem of {study.sets[0]} ({study.note}): pass@1 of the base "
     f"across, of the tuned model upwards. Triangles: problems reached at k = {k:,} by only one of the two."
 )
-mb.save_figure(figure, changes, folder, "03_sharpening", caption)
-print(caption)
-
-# %%
+keep(figure, changes, folder, "03_sharpening", caption)
 sentences.you_should_see(sentences.changes_sentence(changes))
 
 # %% [markdown]
@@ -231,10 +236,9 @@ sentences.you_should_see(sentences.changes_sentence(changes))
 
 # %%
 differences = results.differences  # mb.statistics.paired_difference(base outcomes, tuned outcomes, [1, k])
-mb.plots.write_csv(differences, folder / "03_differences.csv", float_format="%.6g")
-show_table(differences)
+keep_table(differences, folder, "03_differences")
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.differences_sentence(differences))
 
 # %% [markdown]
@@ -252,7 +256,7 @@ else:
         f"Share of attempts in each solution mode on {study.sets[0]} ({study.note}), first 16 attempts at every "
         "problem; dark: correct, light: wrong."
     )
-    mb.save_figure(figure, shares, folder, "03_solution_modes", caption)
+    keep(figure, shares, folder, "03_solution_modes", caption)
     table = shares.pivot(index="name", columns="mode", values="share").reindex(names).fillna(0)
     display(show_table(table.reset_index()))
     sentences.you_should_see(sentences.modes_sentence(shares))
@@ -273,6 +277,32 @@ else:
 # print(f"3 of 30: {3 / 30:.0%}, 95 % interval {low:.0%} to {high:.0%}")
 # ```
 # </details>
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 03.1.** A model solves 0 of 30 problems. Up to which share could it solve of problems like these: the upper
+# end of the two-sided 95 % interval?
+#
+# <details><summary>Answer</summary>
+#
+# `mb.statistics.proportion_interval(0, 30)[1]`, 11.6 %. The rule of three (3/n = 10 %) is the end of a one-sided
+# interval.
+# </details>
+
+# %%
+check("03.1", ...)  # your answer in place of the dots
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 03.2.** A tuned model solves five problems that the re-drawn base does not, and the base none that the
+# tuned one does not. What is the two-sided p value, if nothing has changed?
+#
+# <details><summary>Answer</summary>
+#
+# Each of the five could as well have gone the other way: $2 \cdot 0.5^5 = 0.06$. Five to nothing is not yet evidence at
+# 5 %.
+# </details>
+
+# %%
+check("03.2", ...)  # your answer in place of the dots
 
 # %% [markdown]
 # ## Next

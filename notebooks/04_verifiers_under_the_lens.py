@@ -24,6 +24,7 @@ import pandas as pd
 
 import mathb_kit as mb
 from mathb_kit import sentences, verifiers
+from mathb_kit.course import check, keep, keep_table
 from mathb_kit.places import verifiers_root
 from mathb_kit.plots.verifiers import plot_agreement, plot_frameworks, style_failures
 from mathb_kit.widgets import show_table
@@ -44,7 +45,7 @@ evaluations = mb.results.StudyResults(study).evaluations()
 rows = verifiers.comparison_rows(evaluations, few=quick)
 show_table(verifiers.rows_by_source(rows))
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(
     f"{len(rows):,} completions of {rows['source'].nunique()} kinds; {rows['label'].notna().sum():,} of them carry a "
     "label, that is, somebody's verdict to compare with."
@@ -59,7 +60,7 @@ verifiers.run_verifiers(rows, only=["main"])
 verdicts, reasons = verifiers.read_comparison(rows)
 show_table(verifiers.overview(verdicts, reasons))
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(
     f"{verdicts['verifier'].nunique()} verifiers have verdicts on these completions; {len(reasons)} have not run."
 )
@@ -75,12 +76,10 @@ for mode, title in verifiers.mode_titles().items():
 
 # %%
 said = verifiers.failure_table(verdicts, reasons)
-folder.mkdir(parents=True, exist_ok=True)
-mb.plots.write_csv(said, folder / "04_table_1.csv")
-
+keep_table(said, folder, "04_table_1", float_format=None)
 style_failures(said.drop(columns="problem"))
 
-# %%
+# %% tags=["hide-input"]
 ours = (said["mathb_kit"] == "correct") == (said["reader"] == "right")
 sentences.you_should_see(
     f"Red is a verdict that is not the reader's. Our own grader is not free of it: on {(~ours).sum()} of {len(said)} "
@@ -92,18 +91,21 @@ sentences.you_should_see(
 # On how many of the completions of each kind a verifier agrees with the careful reader. The paper's own cells were not
 # to be had, so nothing here is compared with them; a framework's number says how it does on these completions.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Seven kinds of trouble, several verifiers. Will one of them be best everywhere? Which kind will
+# most of them get wrong?
+
 # %%
 table = verifiers.framework_table(verdicts, reasons)
 figure = plot_frameworks(table, title="Completions on which a verifier agrees with a careful reader")
+
+# %% tags=["hide-input"]
 modes = "; ".join(f"{mode}: {title}" for mode, title in verifiers.mode_titles().items())
 caption = (
     "Verifiers against the seven failure modes, on completions written for this comparison: cases on which the verdict "
     f"is a careful reader's, of all cases of that kind. {modes}."
 )
-mb.save_figure(figure, table, folder, "04_table_3", caption)
-print(caption)
-
-# %%
+keep(figure, table, folder, "04_table_3", caption)
 sentences.you_should_see(sentences.verifiers_sentence(table))
 
 # %% [markdown]
@@ -119,7 +121,7 @@ blind_spots = pd.DataFrame(
 )
 show_table(blind_spots)
 
-# %%
+# %% tags=["hide-input"]
 accepted = sum(case.expected == "correct" for case in blind)
 sentences.you_should_see(
     f"{len(blind)} known blind spots. In {accepted} of them we accept a wrong answer, in {len(blind) - accepted} we "
@@ -132,18 +134,21 @@ sentences.you_should_see(
 # two kinds of faults are counted apart. It is not a fair race: our grader was built with the labelled rows in view, the
 # others were not. Bare answers of the test cases were put into a box, and every verifier got the same text.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Which fault will be commoner: a wrong answer called right, or a right one that is missed? Which
+# would hurt a count over 1,024 attempts more?
+
 # %%
 agreement = verifiers.label_agreement(verdicts)
 labelled = agreement[agreement["source"] != "monsters"]
 figure = plot_agreement(labelled, title="Faults in percent of the labelled rows (counts at the bars' ends)")
+
+# %% tags=["hide-input"]
 caption = (
     "Left of the axis: called right, though the label says wrong; right of it: called wrong or not judged, though the "
     "label says right. Numbers at the bars: the counts."
 )
-mb.save_figure(figure, labelled, folder, "04_agreement", caption)
-print(caption)
-
-# %%
+keep(figure, labelled, folder, "04_agreement", caption)
 wrongly = labelled.groupby("verifier", sort=False)[["false_equals", "false_differences"]].sum()
 sentences.you_should_see(
     *(
@@ -185,11 +190,11 @@ else:
 
 # %%
 faults = verifiers.disagreements(verdicts)
-mb.plots.write_csv(faults, folder / "04_faults.csv")
+keep_table(faults, folder, "04_faults", float_format=None)
 equals = faults[faults["fault"] == "false equal"]
 show_table(equals.groupby(["verifier", "source"], sort=False).head(4))
 
-# %%
+# %% tags=["hide-input"]
 by_verifier = ", ".join(f"{name} {count:,}" for name, count in equals["verifier"].value_counts().items())
 sentences.you_should_see(f"{len(equals):,} false equals: {by_verifier or 'none called a wrong answer right'}.")
 
@@ -200,7 +205,7 @@ sentences.you_should_see(f"{len(equals):,} false equals: {by_verifier or 'none c
 differences = faults[faults["fault"] == "false difference"]
 show_table(differences.groupby(["verifier", "source"], sort=False).head(2))
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(
     f"{len(differences):,} right answers were missed, {(differences['said'] == 'wrong').sum():,} of them called wrong "
     "outright; for the others no verdict came."
@@ -219,7 +224,7 @@ times = times.assign(hangs=agreement.groupby("verifier")["hangs"].sum())
 mb.plots.write_csv(times, folder / "04_seconds.csv", index=True, float_format="%.4g")
 show_table(times.reset_index(), digits=2)
 
-# %%
+# %% tags=["hide-input"]
 total = times.drop(columns="hangs").sum(axis=1)
 sentences.you_should_see(
     f"{total.idxmin()} takes {total.min():.1f} s for everything, {total.idxmax()} {total.max():.1f} s; "
@@ -233,7 +238,7 @@ sentences.you_should_see(
 slowest = verifiers.slowest(verdicts, 12)
 show_table(slowest, digits=2)
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(
     f"{(slowest['source'] == 'monsters').sum()} of the {len(slowest)} slowest are monsters; the slowest took "
     f"{slowest['seconds'].iloc[0]:.1f} s."
@@ -244,12 +249,15 @@ sentences.you_should_see(
 # Now the miniature study. Of the problems that count as solved, how many have a single correct completion among all
 # that the plan allowed? Each of them would be unsolved if the verifier had erred once, or solved only because it did.
 
-# %%
-on_one, completions = verifiers.resting_on_one(evaluations)
-mb.plots.write_csv(on_one, folder / "04_resting_on_one.csv", float_format="%.4g")
-show_table(on_one)
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Of all problems that count as solved, how many hang on a single completion: nearly none, one in
+# twenty, one in four?
 
 # %%
+on_one, completions = verifiers.resting_on_one(evaluations)
+keep_table(on_one, folder, "04_resting_on_one", float_format="%.4g")
+
+# %% tags=["hide-input"]
 sentences.you_should_see(
     f"{on_one['on_one'].sum()} of {on_one['solved'].sum():,} solved problems, over all models and sets, rest on one "
     "completion."
@@ -259,10 +267,10 @@ sentences.you_should_see(
 # These completions, for reading:
 
 # %%
-mb.plots.write_csv(completions, folder / "04_single_completions.csv")
+keep_table(completions, folder, "04_single_completions", float_format=None)
 show_table(completions.head(30))
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(
     f"{(completions['rung'] == 'text').sum()} of {len(completions)} were equal to the gold letter by letter, so that "
     "no verifier could have erred in comparing; whether the way there is sound is for you to read."
@@ -279,7 +287,7 @@ rungs = verifiers.rung_shares(evaluations)
 top = rungs.loc[rungs["attempts"].idxmax()]
 show_table(rungs, digits=5)
 
-# %%
+# %% tags=["hide-input"]
 total = rungs["attempts"].sum()
 sentences.you_should_see(f"'{top['rung']}' decides {sentences.percent(top['share'])} of {total:,} attempts.")
 
@@ -288,10 +296,9 @@ sentences.you_should_see(f"'{top['rung']}' decides {sentences.percent(top['share
 
 # %%
 symbolic = verifiers.decided_symbolically(evaluations)
-mb.plots.write_csv(symbolic, folder / "04_symbolic_pairs.csv")
-show_table(symbolic)
+keep_table(symbolic, folder, "04_symbolic_pairs", float_format=None)
 
-# %%
+# %% tags=["hide-input"]
 accepted = symbolic.loc[symbolic["verdict"] == "correct", "attempts"].sum()
 sentences.you_should_see(
     f"{len(symbolic)} pairs in {symbolic['attempts'].sum():,} attempts. {accepted:,} of these attempts count as "
@@ -305,11 +312,11 @@ sentences.you_should_see(
 
 # %%
 policies = verifiers.reach_by_policy(evaluations, max(study.ks))
-mb.plots.write_csv(policies, folder / "04_reach_by_policy.csv")
+keep_table(policies, folder, "04_reach_by_policy", float_format=None)
 others = policies[policies["policy"] != "last_box"]
 show_table(others)
 
-# %%
+# %% tags=["hide-input"]
 moved = others.groupby("policy", sort=False)[["gained", "lost"]].sum()
 sentences.you_should_see(
     *(
@@ -336,6 +343,33 @@ sentences.you_should_see(
 # print("math-verify:", "correct" if verify(parse(gold), parse(completion)) else "wrong")
 # ```
 # </details>
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 04.1.** Write a completion that our grader calls correct for the gold `12`, although "12" stands nowhere in
+# it. (A string match would miss it.)
+#
+# <details><summary>Answer</summary>
+#
+# ```python
+# check("04.1", r"So the sum is \boxed{\frac{24}{2}}.", "12")
+# ```
+# Fractions, roots, powers and products of the same value are equal to it.
+# </details>
+
+# %%
+check("04.1", ..., "12")  # your answer in place of the dots
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 04.2.** A grader calls one wrong answer in a thousand right. A model never solves a certain problem. How
+# likely does it count as solved after 1,024 attempts?
+#
+# <details><summary>Answer</summary>
+#
+# $1 - 0.999^{1024} = 0.64$, as likely as guessing AIME. At one attempt nobody would notice such a grader.
+# </details>
+
+# %%
+check("04.2", ...)  # your answer in place of the dots
 
 # %% [markdown]
 # ## Next

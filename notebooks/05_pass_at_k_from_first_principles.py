@@ -26,6 +26,7 @@ from IPython.display import display
 
 import mathb_kit as mb
 from mathb_kit import statistics as st
+from mathb_kit.course import check, first_principles, keep, keep_table
 from mathb_kit.sentences import percent, you_should_see
 from mathb_kit.widgets import show_table, slide_k
 
@@ -33,6 +34,34 @@ study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.report.figures_folder(study)
 ks, k_max = list(study.ks), max(study.ks)
 print(f"{study.note}\nfigures: {folder}")
+
+# %% [markdown]
+# ## 0. pass@k in five lines
+# Of n attempts c were right. Take k of them, one after the other, without putting any back. How likely is it that all
+# are wrong? The first is wrong with chance (n − c)/n; then one wrong one is gone, and so on. pass@k is the chance of
+# the opposite.
+
+# %%
+def pass_at_k_by_hand(n, c, k):
+    all_wrong = 1.0
+    for taken in range(k):
+        all_wrong *= max(n - c - taken, 0) / (n - taken)
+    return 1 - all_wrong
+
+
+print(f"10 attempts, 3 right: pass@1 = {pass_at_k_by_hand(10, 3, 1):.3f}, pass@2 = {pass_at_k_by_hand(10, 3, 2):.3f}")
+
+# %% [markdown]
+# Is that what the library computes? Over every n up to 24, every c and every k:
+
+# %%
+cases = [(n, c, k) for n in range(1, 25) for c in range(n + 1) for k in range(1, n + 1)]
+furthest = max(abs(pass_at_k_by_hand(*case) - mb.pass_at_k(*case)) for case in cases)
+assert furthest < 1e-12
+print(f"{len(cases):,} cases; the two differ by {furthest:.0e} at most")
+
+# %% [markdown]
+# They are one. From here on the library's, which takes whole tables and other plans than a fixed n, and has intervals.
 
 # %% [markdown]
 # ## 1. What pass@k estimates
@@ -52,14 +81,13 @@ lines = single[single["problem"].isin(chosen)].assign(what=lambda rows: rows["pr
 mean = mb.pass_at_k_curve(run.outcomes, ks).assign(what=f"mean of all {len(problems)}")
 lines = pd.concat([mean, lines])[["what", "k", "estimate", "low", "high"]]
 figure = mb.plot_pass_at_k(lines, by="what", title=f"{base.name} on {hard_name}")
+
+# %% tags=["hide-input"]
 caption = (
     f"pass@k of {base.name} on four problems of {hard_name} and the mean over the set ({study.note}). Plan: "
     f"{study.plan}. Band: {mean['interval'].iloc[0]}, 95 %; single problems have none."
 )
-mb.save_figure(figure, lines, folder, "05_one_problem_many_problems", caption)
-print(caption)
-
-# %%
+keep(figure, lines, folder, "05_one_problem_many_problems", caption)
 first, last = mean.iloc[0], mean.iloc[-1]
 half = lines[lines["what"].ne(first["what"]) & lines["estimate"].ge(0.5)].groupby("what")["k"].min()
 you_should_see(
@@ -122,6 +150,10 @@ else:
 # average, over all that could come out of n attempts? Nothing is simulated below: a sum over c = 0 to n with binomial
 # weights.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** On average, over all that could come out of n attempts: will the plug-in be too low, too high, or
+# now one and now the other?
+
 # %%
 from scipy.stats import binom
 
@@ -135,11 +167,11 @@ for k in (k for k in ks if k <= n):
     rows.append(("unbiased, on average", k, weight @ mb.pass_at_k(np.full_like(c, n), c, k)))
 bias = pd.DataFrame(rows, columns=["estimator", "k", "estimate"])
 figure = mb.plot_pass_at_k(bias, by="estimator", title=f"Mean of two estimators, n = {n}, p = {p} (exact)")
-caption = f"Exact means over the binomial outcomes of n = {n} attempts at success rate p = {p}; no model is involved."
-mb.save_figure(figure, bias, folder, "05_plug_in_bias", caption)
 show_table(bias.pivot(index="k", columns="estimator", values="estimate").reset_index(), digits=4)
 
-# %%
+# %% tags=["hide-input"]
+caption = f"Exact means over the binomial outcomes of n = {n} attempts at success rate p = {p}; no model is involved."
+keep(figure, bias, folder, "05_plug_in_bias", caption)
 wide = bias.pivot(index="k", columns="estimator", values="estimate")
 gap = wide["plug-in, on average"] - wide["true"]
 you_should_see(
@@ -175,14 +207,13 @@ worlds = pd.concat(
     ]
 )
 figure = mb.plot_pass_at_k(worlds, by="world", title="Two made-up worlds of success rates")
+
+# %% tags=["hide-input"]
 caption = (
     "Exact pass@k of two assumed distributions of success rates, no model involved: Beta(0.3, 1.2), and Beta(3, 2) "
     "with 35 % of problems never solved."
 )
-mb.save_figure(figure, worlds, folder, "05_crossing_made_up", caption)
-print(caption)
-
-# %%
+keep(figure, worlds, folder, "05_crossing_made_up", caption)
 both = worlds.pivot(index="k", columns="world", values="estimate")
 behind = both.index[both["sharpened"] < both["spread out"]]
 you_should_see(
@@ -194,18 +225,21 @@ you_should_see(
 # Now a real pair: a base and its RL-tuned descendant on an ordinary set. RL raises the chance of what a model already
 # finds now and then, and may drop the rest; whether it did so here is what the picture and the table ask.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Who will be ahead at k = 1, and who at the largest k?
+
 # %%
 ordinary = study.problems(study.sets[0])
 tuned_name, its_base = next(iter(study.tuned.items()))
 pair = {name: mb.evaluate(study.model(name), ordinary, study.plan).outcomes for name in (its_base, tuned_name)}
 curves = mb.pass_at_k_curve(pd.concat(pair.values()), ks, by=["name"])
 figure = mb.plot_pass_at_k(curves, by="name", title=f"{study.sets[0]}: base and RL")
-caption = f"{its_base} and {tuned_name} on {study.sets[0]} ({study.note}). Bands: {curves['interval'].iloc[0]}, 95 %."
-mb.save_figure(figure, curves, folder, "05_base_and_rl", caption)
 difference = st.paired_difference(pair[its_base], pair[tuned_name], [1, k_max])
 show_table(difference)
 
-# %%
+# %% tags=["hide-input"]
+caption = f"{its_base} and {tuned_name} on {study.sets[0]} ({study.note}). Bands: {curves['interval'].iloc[0]}, 95 %."
+keep(figure, curves, folder, "05_base_and_rl", caption)
 differences = [
     f"At k = {row.k:,}, {tuned_name} less {its_base} is {row.estimate:+.3f}, and the interval [{row.low:+.3f}, "
     f"{row.high:+.3f}] {'leaves out 0.' if row.low * row.high > 0 else 'holds 0: the two cannot be told apart.'}"
@@ -244,28 +278,13 @@ slide_k(curves, by="name", title=f"{study.sets[0]}: base and RL")
 # %%
 candidates = mb.results.StudyResults(study).candidate_outcomes
 spreads = {name: st.fit_success_rates(outcomes) for name, outcomes in candidates.items()}
-selected_in = 1024  # attempts in which these problems were left unsolved, whatever plan is used here
-jeffreys = st.beta_success_rates(0.5, 0.5).given(selected_in, 0).pass_at_k([k_max])[0]
 hard = study.problems(study.hard_set)
-rows = []
-for name in study.bases:
-    keys = {problem.key for problem in hard.unsolved_by(name)}
-    missed = pd.DataFrame({"n": selected_in, "c": 0}, index=range(len(keys)))
-    fresh = mb.evaluate(study.model(name), hard, study.plan).outcomes
-    predicted = st.redraw_interval(missed, [k_max], spreads[name]).iloc[0]
-    solved = mb.statistics.reach(fresh, k_max) & keys
-    rows.append(
-        {
-            "base": name, "problems left unsolved": len(keys), "solved by a fresh draw": len(solved),
-            "predicted": predicted["estimate"], "low": predicted["low"], "high": predicted["high"],
-            "a Jeffreys prior per problem says": jeffreys * len(keys),
-        }
-    )  # fmt: skip
-curse = pd.DataFrame(rows)
-mb.plots.write_csv(curse, folder / "05_winners_curse.csv", float_format="%.6g")
-show_table(curse, digits=1)
+left = {name: {problem.key for problem in hard.unsolved_by(name)} for name in study.bases}
+fresh = {name: mb.evaluate(study.model(name), hard, study.plan).outcomes for name in study.bases}
+curse = first_principles.winners_curse(left, fresh, spreads, k_max)
+keep_table(curse, folder, "05_winners_curse", digits=1)
 
-# %%
+# %% tags=["hide-input"]
 held = curse["solved by a fresh draw"].between(curse["low"], curse["high"])
 far = curse["a Jeffreys prior per problem says"] - curse["solved by a fresh draw"]
 you_should_see(
@@ -297,6 +316,18 @@ you_should_see(
 # the end of a round once it has enough successes. But then c/n is no longer fair: the plan stops *because* it was
 # lucky. Below the mean of two estimates of pass@4, summed over every end point of a small plan.
 
+# %% [markdown]
+# How such a plan stops, with three made-up problems:
+
+# %%
+from mathb_kit.plots import diagrams
+
+figure = diagrams.plot_how_a_plan_stops()
+
+# %% [markdown] tags=["prediction"]
+# **Before you look.** A plan stops *because* a problem was solved. Taken as if n had been fixed, is c/n then too high
+# or too low on average? And is it more so for easy problems or for hard ones?
+
 # %%
 from mathb_kit.statistics.adaptive import count_paths, is_end_point
 
@@ -315,7 +346,7 @@ for p in (0.01, 0.03, 0.1, 0.3):
 stopped = pd.DataFrame(rows, columns=["p", "true pass@4", "as if n were fixed", "path counting", "attempts", "fixed n"])
 show_table(stopped, digits=4)
 
-# %%
+# %% tags=["hide-input"]
 off = stopped[["as if n were fixed", "path counting"]].sub(stopped["true pass@4"], axis=0)
 you_should_see(
     f"Taken as if n were fixed, the estimate is off by up to "
@@ -337,18 +368,11 @@ plans = [mb.Plan.fixed(k_max), study.plan, mb.Plan.up_to(k_max, stop=1), mb.Plan
 assumed = {f"{name}, its candidates": (rates, len(candidates[name])) for name, rates in spreads.items()}
 if real is not None:
     assumed["real counts"] = (st.fit_success_rates(real), len(real))
-rows = []
-for name, (rates, count) in assumed.items():
-    for plan in plans:
-        cost = st.plan_cost(rates, plan, [1, k_max], problems=count)
-        wide = cost[cost["question"] == "problems as a sample"].set_index("k")["width"]
-        rows.append((name, str(plan), cost["attempts"].iloc[0] / count, wide[1], wide[k_max]))
-columns = ["spread of", "plan", "attempts per problem", "width at k = 1", f"width at k = {k_max:,}"]
-prices = pd.DataFrame(rows, columns=columns)
+prices = first_principles.plan_prices(assumed, plans, k_max)
 show_table(prices)
 
-# %%
-of_plan = prices.groupby("plan", sort=False)[columns[2:]].mean()
+# %% tags=["hide-input"]
+of_plan = prices.groupby("plan", sort=False)[list(prices.columns[2:])].mean()
 ours, fixed_n = of_plan.loc[str(study.plan)], of_plan.loc[str(plans[0])]
 you_should_see(
     f"On average over the spreads above, the plan of this study ({study.plan}) costs "
@@ -376,22 +400,23 @@ you_should_see(
 # one is computed from one draw without bias, for every k up to half the attempts (*split-half*).
 
 # %%
-rows = []
-for name, outcomes in candidates.items():
-    for k in [k for k in ks if 2 * k <= k_max]:
-        null = st.frozen_null(outcomes, k)
-        rows.append((f"{name}, its candidates", k, null.rate, null.low, null.high, null.unsolved))
-nulls = pd.DataFrame(rows, columns=["model", "k", "estimate", "low", "high", "unsolved"])
-share = "share of missed problems solved the next time"
-figure = mb.plot_pass_at_k(nulls, by="model", title="A frozen model against itself", y_label=share)
-caption = (
-    "Split-half null: of the problems missed in k attempts, the share solved in k further attempts of the same model "
-    f"({study.note}). Bands: {null.interval}, 95 %."
-)
-mb.save_figure(figure, nulls, folder, "05_frozen_null", caption)
-print(caption)
+figure = diagrams.plot_what_a_null_is()
+
+# %% [markdown] tags=["prediction"]
+# **Before you look.** The real thing, with the candidates of every base: of what k attempts miss, which share will k
+# other attempts of the same model solve? Will that share rise or fall with k?
 
 # %%
+nulls = first_principles.null_curves(candidates, ks, "its candidates")
+share = "share of missed problems solved the next time"
+figure = mb.plot_pass_at_k(nulls, by="model", title="A frozen model against itself", y_label=share)
+
+# %% tags=["hide-input"]
+caption = (
+    "Split-half null: of the problems missed in k attempts, the share solved in k further attempts of the same model "
+    f"({study.note}). Bands: {nulls['interval'].iloc[0]}, 95 %."
+)
+keep(figure, nulls.drop(columns="interval"), folder, "05_frozen_null", caption)
 ends = nulls[nulls["k"] == nulls["k"].max()]
 you_should_see(
     f"With k = {ends['k'].iloc[0]:,} attempts a frozen model still reaches, of what it missed, "
@@ -444,7 +469,7 @@ fixed = mb.evaluate(base, problems, mb.Plan.fixed(study.chance), draw="chance")
 held = st.chance_curve(mb.judging.chance_of(fixed, problems, [k for k in ks if k <= study.chance]))
 show_table(held[["k", "estimate", "low", "high", "problems", "interval"]], digits=4)
 
-# %%
+# %% tags=["hide-input"]
 last = held.iloc[-1]
 real_pass = mb.pass_at_k_curve(fixed.outcomes, [int(last["k"])]).iloc[0]
 you_should_see(
@@ -474,7 +499,7 @@ from mathb_kit.outcomes import answer_counts
 table = st.neighbours(fixed.outcomes, answer_counts(fixed.verdicts), k=16)
 show_table(table.drop(columns=["model", "draw"]))
 
-# %%
+# %% tags=["hide-input"]
 solved = fixed.outcomes["c"] > 0
 scores = table.set_index("metric")["estimate"]
 you_should_see(
@@ -492,6 +517,51 @@ you_should_see(
 # Cover and G-Pass, and solves not one problem more. That is *sharpening*, and the problems found above are all that it
 # can bring.
 # </details>
+
+# %% [markdown]
+# ## Exercises that check themselves
+# The three below are about the whole notebook.
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 05.1.** The opposite extreme of pass@k is *pass^k*: the chance that **all** of k attempts are right. Write
+# `pass_hat_k(n, c, k)` without bias, as in section 0.
+#
+# <details><summary>Answer</summary>
+#
+# ```python
+# from math import comb
+#
+# def pass_hat_k(n, c, k):
+#     return comb(c, k) / comb(n, k)
+# ```
+# Of all choices of k of the n attempts, those that consist of right ones only.
+# </details>
+
+# %%
+check("05.1", ...)  # your answer in place of the dots
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 05.2.** A problem was solved in 3 of 1,024 attempts. What is its pass@64?
+#
+# <details><summary>Answer</summary>
+#
+# $1 - \binom{1021}{64} / \binom{1024}{64} = 0.176$. The plug-in says 0.171.
+# </details>
+
+# %%
+check("05.2", ...)  # your answer in place of the dots
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 05.3.** A set has pass@1,024 of 80 % and a chance level of 64 %. Which share of what guessing leaves over
+# is solved?
+#
+# <details><summary>Answer</summary>
+#
+# $(0.80 - 0.64) / (1 - 0.64) = 0.44$.
+# </details>
+
+# %%
+check("05.3", ...)  # your answer in place of the dots
 
 # %% [markdown]
 # ## Next

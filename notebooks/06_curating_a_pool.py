@@ -27,6 +27,7 @@ from IPython.display import display
 
 import mathb_kit as mb
 from mathb_kit import construction
+from mathb_kit.course import check, keep, keep_table
 from mathb_kit.lab import curation
 from mathb_kit.sentences import funnel_sentence, percent, you_should_see
 from mathb_kit.widgets import show_table
@@ -46,7 +47,7 @@ ordinary = [mb.load_problems(name) for name in ("mini-math", "mini-aime")]
 analysis = construction.source_analysis([raw], ordinary, by="family")
 show_table(analysis.loc[:, (analysis != 0).any()], digits=2)
 
-# %%
+# %% tags=["hide-input"]
 whole = (analysis["integer"] * analysis["rows"]).sum() / len(raw)
 you_should_see(
     f"{len(raw):,} problems in {len(analysis)} families. {percent(whole)} of the golds are whole numbers, and "
@@ -58,18 +59,20 @@ you_should_see(
 # ## What each filter takes
 # The pool through all stages that need no attempts.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Which filter will take most: missing golds, broken statements, copies, or wrong golds?
+
 # %%
 funnel = curation.curation_funnel(raw)
 counts = funnel.to_frame().assign(pool=raw.name)
 figure = mb.plots.plot_funnel(counts, title="A synthetic training pool, curated")
+
+# %% tags=["hide-input"]
 caption = (
     f"Problems left after each filter ({study.note}). Synthetic pool of {len(raw)} training problems with declared "
     "dirt; golds are checked by an exact evaluator of the statement."
 )
-mb.save_figure(figure, counts, folder, "06_funnel", caption)
-print(caption)
-
-# %%
+keep(figure, counts, folder, "06_funnel", caption)
 you_should_see(funnel_sentence(counts))
 
 # %% [markdown]
@@ -79,7 +82,7 @@ you_should_see(funnel_sentence(counts))
 examples = funnel.dropped.assign(category=funnel.dropped["reason"].str.split(":").str[0]).groupby("category").head(1)
 examples.merge(raw.to_frame()[["problem", "statement", "gold"]], on="problem")[["reason", "statement", "gold"]]
 
-# %%
+# %% tags=["hide-input"]
 reasons = funnel.dropped["reason"].str.split(":").str[0].value_counts()
 you_should_see(
     f"{len(reasons)} kinds of reasons for {reasons.sum()} dropped rows; the commonest is '{reasons.index[0]}' "
@@ -96,7 +99,7 @@ found = pd.crosstab(kinds, kept.map({True: "kept", False: "dropped"}))
 mb.plots.write_csv(found, folder / "06_dirt_found.csv", index=True)
 found
 
-# %%
+# %% tags=["hide-input"]
 dirty = found.drop(index="clean")
 missed = dirty.index[dirty.get("kept", 0) > 0]
 you_should_see(
@@ -131,10 +134,17 @@ except mb.MathbError as refusal:
 # $1 - 0.9^4 = 34\,\%$ and $0.1^4 = 0.01\,\%$. Agreement of all is a filter for easy problems.
 # </details>
 
+# %%
+check("06.1", ...)  # your answer in place of the dots
+
 # %% [markdown]
 # ## What curation buys
 # The same RL recipe (GRPO, explained in [notebook 07](07_rl_lab.ipynb)), the same budget of sampled tokens, the same
 # base: on the raw pool, on the curated one, and on the curated one with every second gold off by a carry.
+
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Three pools, one recipe, the same budget. How much will the raw pool cost against the curated
+# one? And how much will it hurt if every second gold is wrong?
 
 # %%
 budget, seeds = (40_000, (1,)) if quick else (300_000, (1, 2, 3))
@@ -151,12 +161,13 @@ bought = curation.what_curation_buys(tried, ks)
 figure = mb.plots.plot_differences(
     bought, by="arm", panel="set", title="What curation buys: change of pass@k over the base"
 )
+
+# %% tags=["hide-input"]
 caption = (
     f"Mean pass@k less that of the base ({study.note}), GRPO with {budget:,} sampled tokens on each pool, "
     f"{len(seeds)} seed(s). Bars: 95 %, {bought['interval'].iloc[0]}. Synthetic pools."
 )
-mb.save_figure(figure, bought, folder, "06_what_curation_buys", caption)
-print(caption)
+keep(figure, bought, folder, "06_what_curation_buys", caption)
 
 # %% [markdown]
 # The same as numbers. An interval over *problems and seeds* draws both again: other problems of their kind, and other
@@ -165,7 +176,7 @@ print(caption)
 # %%
 show_table(bought)
 
-# %%
+# %% tags=["hide-input"]
 you_should_see(
     *(
         f"{row.arm} on {row.set} at k = {row.k}: {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]."
@@ -180,10 +191,9 @@ you_should_see(
 # %%
 beside_raw = curation.what_curation_buys(tried, ks, against="raw")
 beside_raw = beside_raw[~beside_raw["arm"].isin(["raw", "base"])]
-mb.plots.write_csv(beside_raw, folder / "06_beside_raw.csv", float_format="%.6g")
-show_table(beside_raw)
+keep_table(beside_raw, folder, "06_beside_raw")
 
-# %%
+# %% tags=["hide-input"]
 clear = beside_raw[beside_raw["low"] * beside_raw["high"] > 0]
 you_should_see(
     f"{len(clear)} of {len(beside_raw)} intervals leave out 0 (were there nothing to find, "
@@ -210,6 +220,23 @@ you_should_see(
 # print(f"{hit['c'].sum() / hit['n'].sum():.2%} of attempts")
 # ```
 # </details>
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 06.3.** Write a function of a success rate p and a group's size n: how likely is the group *mixed*, with
+# both right and wrong attempts?
+#
+# <details><summary>Answer</summary>
+#
+# ```python
+# def mixed(p, n):
+#     return 1 - p**n - (1 - p)**n
+# ```
+# Neither all right nor all wrong. With p = 0.05 and 16 attempts it is 0.56: nearly half of such groups teach GRPO
+# nothing.
+# </details>
+
+# %%
+check("06.3", ...)  # your answer in place of the dots
 
 # %% [markdown]
 # ## Real pools
@@ -276,6 +303,9 @@ if os.environ.get("MATHB_DATA_DIR"):
 # benchmark one reads what is dropped, which is why every row has a reason.
 # </details>
 
+# %%
+check("06.2", ...)  # your answer in place of the dots
+
 # %% [markdown]
 # ## Your own benchmark
 # A whole construction is a small TOML file: pool, benchmarks, screen, verifiers, models. `mathb construct my-set.toml
@@ -290,7 +320,7 @@ settings = construction.Construction(
 price = construction.attempts_at_most(settings)
 show_table(price)
 
-# %%
+# %% tags=["hide-input"]
 you_should_see(
     f"At most {price['attempts'].sum():,} attempts, {percent(price['attempts'].iloc[0] / price['attempts'].sum())} of "
     f"them for the screen, which drops what is easy before {price['model'].nunique()} models get their many attempts."

@@ -4,12 +4,13 @@
 # A production stack of RL needs GPUs, and teaching code stops at a falling loss. Here a language model of 10^5
 # parameters is trained on the verdicts of its own attempts while you watch: what does that change in it?
 #
-# **You will see** a group of attempts become advantages; a live run; the modes of solution shift from step to step;
-# every problem before against after, with the completions to browse; and what OREAL's token reward model makes of
-# single tokens. An exercise each. Whether RL makes *new* problems solvable is the question of notebook 08.
+# **You will see** a group of attempts become advantages; GRPO written from its first line to its learning curve, in
+# thirty lines that hide nothing; a live run of the library's; the modes of solution shift from step to step; every
+# problem before against after, with the completions to browse; and what OREAL's token reward model makes of single
+# tokens. An exercise each. Whether RL makes *new* problems solvable is the question of notebook 08.
 #
-# **Time** The training at the default parameters takes about two minutes; the rest is minutes, too. A finished run is
-# read again, never trained again.
+# **Time** The training at the default parameters takes about two minutes, the one by hand one more; the rest is
+# minutes, too. A finished run of the library's is read again, never trained again.
 #
 # **Profile** `mini`, always: the tiny models. The next cell chooses the objective and the seed; `quick` trains a fifth
 # of the steps, with which little is learned. Words are in the [glossary](../docs/glossary.md#the-rl-lab).
@@ -24,9 +25,10 @@ seed: int = 1  # a finished run is read; another seed trains anew
 import pandas as pd
 
 import mathb_kit as mb
+from mathb_kit.course import LiveCurves, check, keep
 from mathb_kit.lab.many import train_all
 from mathb_kit.lab.objectives import get_objective
-from mathb_kit.lab.run import Run, train
+from mathb_kit.lab.run import Run
 from mathb_kit.lab.run_folder import read_log
 from mathb_kit.lab.token_credit import learn_credit
 from mathb_kit.places import lab_root
@@ -35,7 +37,7 @@ from mathb_kit.sentences import changes_sentence, modes_sentence, percent, you_s
 from mathb_kit.widgets import browse_completions, show_table
 
 base = mb.get_model("mini-base-1")
-steps, k = (20, 16) if quick else (100, 64)
+steps, by_hand, k = (20, 10, 16) if quick else (100, 60, 64)
 folder = lab_root() / "notebook-07"
 figures = folder / "figures"
 choices = {"base": "mini-base-1", "prompts": 8, "group": 16, "seed": seed}
@@ -69,7 +71,7 @@ same = torch.zeros(16, dtype=torch.long)
 group = group.assign(reward=rewards, leave_one_out=leave_one_out(rewards, same), grpo=standardized(rewards, same))
 show_table(group.groupby("verdict")[["reward", "leave_one_out", "grpo"]].first().reset_index())
 
-# %%
+# %% tags=["hide-input"]
 mixed = 0 < rewards.sum() < len(rewards)
 you_should_see(
     f"{int(rewards.sum())} of {len(rewards)} attempts are right: "
@@ -104,23 +106,156 @@ print(getattr(loss, "func", loss).__doc__)
 # ```
 # </details>
 
-# %% [markdown]
-# ## 2. Train
-# A step: draw problems, sample attempts (*rollouts*) at temperature 1 from the whole distribution, grade them, update.
-# Where the loss is clipped, two updates per batch of rollouts, else clipping never acts. The log has a row per step.
+# %% [markdown] tags=["exercise"]
+# **Exercise 07.2.** One of sixteen attempts is right. What is its advantage in GRPO?
+#
+# <details><summary>Answer</summary>
+#
+# ```python
+# one = torch.zeros(16)
+# one[0] = 1
+# print(standardized(one, same)[0])
+# ```
+# 3.75: the rarer a success, the stronger it pulls.
+# </details>
 
 # %%
-trained = train(objective, to=folder / f"{objective}-{seed}-{steps}", steps=steps, **choices)
+check("07.2", ...)  # your answer in place of the dots
+
+# %% [markdown]
+# ## 2. GRPO from the first line
+# What the thirty lines below want from the library is a model that can be asked (`bench`): graded attempts, and the
+# log-probability of every token of them. The rest stands here.
+#
+# A right attempt of a mixed group is pulled up, a wrong one pushed down. But the attempts were sampled by the policy as
+# it *was*; the further an update moves it, the less they say. So nothing is paid for moving a token's probability
+# beyond the *clip*.
+
+# %%
+from mathb_kit.plots import diagrams
+
+figure = diagrams.plot_what_grpo_moves()
+
+# %%
+def advantages(rewards, groups):
+    """How much better an attempt did than all at its problem, in units of their spread."""
+    result = torch.zeros_like(rewards)
+    for group in groups.unique():
+        mine = groups == group
+        result[mine] = (rewards[mine] - rewards[mine].mean()) / (rewards[mine].std() + 1e-4)
+    return result
+
+
+def grpo_loss(log_probs, old_log_probs, advantage, mask, clip=0.2):
+    """Rows are attempts, columns their tokens; mask is 1 on tokens and 0 behind the end."""
+    ratio = torch.exp(log_probs - old_log_probs)  # 1 as long as the policy is the one that sampled
+    paid = ratio * advantage[:, None]
+    at_most = ratio.clamp(1 - clip, 1 + clip) * advantage[:, None]
+    per_attempt = (torch.minimum(paid, at_most) * mask).sum(1) / mask.sum(1)
+    return -per_attempt.mean()
+
+# %% [markdown]
+# Is that GRPO? Held against the library's objective on real attempts, with log-probabilities moved at random so that
+# some ratios lie beyond the clip: the loss, and its gradient by every token.
+
+# %%
+from mathb_kit.lab.by_hand import Workbench
+from mathb_kit.lab.objectives import OBJECTIVES, Batch
+
+bench = Workbench.of(base)
+training = list(mb.load_problems("mini-train"))
+drawn = bench.attempts(training[:8], group=16, seed=seed)
+old = bench.log_probs(drawn).detach()
+moved = (old + 0.3 * torch.randn(old.shape, generator=torch.Generator().manual_seed(seed))).requires_grad_()
+mine = grpo_loss(moved, old, advantages(drawn.rewards, drawn.groups), drawn.mask)
+theirs = OBJECTIVES["grpo"].loss(Batch(moved, old, drawn.rewards, drawn.mask, drawn.groups))
+by_token = [torch.autograd.grad(loss, moved)[0] for loss in (mine, theirs)]
+off = max(abs(mine - theirs).item(), (by_token[0] - by_token[1]).abs().max().item())
+assert off < 1e-6
+print(f"loss {mine:.6f} and {theirs:.6f}; loss and {moved.numel():,} gradients differ by {off:.0e} at most")
+
+# %% [markdown]
+# Now the loop: draw problems, try each eight times, update twice (in the second the ratio is no longer 1), look. Ten
+# *probe problems* of a harder set are tried now and then and never trained on: how many does one of 16 attempts solve?
+
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Five curves will grow: mean reward, share of mixed groups, entropy, distance from the base (KL),
+# and probe problems reached. Which will rise, and which fall?
+
+# %%
+import random
+
+rng, probes = random.Random(seed), mb.load_problems("mini-aime")[::3]
+optimizer = torch.optim.AdamW(bench.network.parameters(), weight_decay=0.0)
+
+
+def probe(step):
+    return {"step": step, "reached": bench.reached(probes), "probes": len(probes)}
+
+
+with LiveCurves(f"GRPO by hand, from {base.name}") as live:
+    live.add(probe(0))
+    for step in range(1, by_hand + 1):
+        drawn = bench.attempts(rng.sample(training, 16), group=8, seed=100 * seed + step)
+        advantage, old = advantages(drawn.rewards, drawn.groups), bench.log_probs(drawn).detach()
+        row = bench.report(step, drawn)
+        optimizer.param_groups[0]["lr"] = 1e-3 * min(1, step / 10)  # gently at first
+        for _ in range(2):
+            loss = grpo_loss(bench.log_probs(drawn), old, advantage, drawn.mask)
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(bench.network.parameters(), 1.0)
+            optimizer.step()
+        live.add(row | (probe(step) if step % 10 == 0 else {}))
+
+# %% tags=["hide-input"]
+rows = live.log.dropna(subset="reward")
+reached = live.log.dropna(subset="reached")
+early, late = rows.head(5).mean(numeric_only=True), rows.tail(5).mean(numeric_only=True)
+you_should_see(
+    f"From the first five steps to the last the mean reward goes from {early['reward']:.2f} to {late['reward']:.2f}, "
+    f"the entropy from {early['entropy']:.3f} to {late['entropy']:.3f} nats, the KL to {late['kl']:.3f}.",
+    f"Mixed groups go from {percent(early['mixed'] / early['groups'])} to {percent(late['mixed'] / late['groups'])}.",
+    f"Of {len(probes)} probe problems 16 attempts reach {reached['reached'].iloc[0]:.0f} before training and "
+    f"{reached['reached'].iloc[-1]:.0f} after it: ten problems can show a collapse, not a small change.",
+)
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 07.1.** Change one thing: write `leave_one_out_by_hand(rewards)` for a single group, the reward less the
+# mean of the *other* attempts (RLOO's advantage).
+#
+# <details><summary>Answer</summary>
+#
+# ```python
+# def leave_one_out_by_hand(rewards):
+#     others = (rewards.sum() - rewards) / (len(rewards) - 1)
+#     return rewards - others
+# ```
+# Put in for `advantages`, group by group, it makes RLOO of the loop above, but for the clip.
+# </details>
+
+# %%
+check("07.1", ...)  # your answer in place of the dots
+
+# %% [markdown]
+# ## 3. Train
+# A step: draw problems, sample attempts (*rollouts*) at temperature 1 from the whole distribution, grade them, update.
+# Where the loss is clipped, two updates per batch of rollouts, else clipping never acts. The log has a row per step.
+# From here on the library does it: the same lines, with budgets, resuming, and every objective.
+
+# %%
+run = Run.of(objective, to=folder / f"{objective}-{seed}-{steps}", steps=steps, **choices)
+with LiveCurves(f"{objective} from {base.name}") as live:  # a finished run is only read: then nothing grows
+    trained = run.train(watch=live.add)
 log = read_log(trained)
 figure = plot_training({objective: log}, title=f"{objective} from {base.name}, seed {seed}")
+
+# %% tags=["hide-input"]
 caption = (
     f"One run of {objective} from {base.name} ({steps} steps, seed {seed}): mean reward of the attempts sampled, "
     "entropy, KL to the base, tokens per attempt; running means of five steps."
 )
-mb.save_figure(figure, log, figures, "07_training", caption)
-print(caption)
-
-# %%
+keep(figure, log, figures, "07_training", caption)
 begin, end = log.head(5).mean(numeric_only=True), log.tail(5).mean(numeric_only=True)
 you_should_see(
     f"From the first five steps to the last the mean reward goes from {begin['reward']:.2f} to {end['reward']:.2f}.",
@@ -139,10 +274,14 @@ seconds = log[["sampling", "grading", "update"]].sum()
 (100 * seconds / seconds.sum()).round().astype(int).to_frame("% of the time").T
 
 # %% [markdown]
-# ## 3. Which way of solving it takes
+# ## 4. Which way of solving it takes
 # The base mixes three ways of writing a solution, *modes*: carefully, directly, and sloppily (which drops carries).
 # Every random choice of a run is a function of seed and step, so a run of fewer steps *is* the beginning of the longer
 # one: we train some and ask each for 16 attempts at every problem of `mini-math`.
+
+# %% [markdown] tags=["prediction"]
+# **Before you look.** The base solves carefully, directly or sloppily. Which of these will RL take more often, and from
+# which step on?
 
 # %%
 stops = [steps // 8, steps // 4, steps // 2]
@@ -156,14 +295,13 @@ shares = pd.concat(
     [mb.lab.mode_shares(each).assign(name=f"step {step}") for step, each in evaluations.items()], ignore_index=True
 )
 figure = mb.plots.plot_modes(shares, title=f"Solution modes along {objective}")
+
+# %% tags=["hide-input"]
 caption = (
     f"Share of attempts in each solution mode on mini-math along one run of {objective} from {base.name} (first 16 "
     "attempts at each problem); dark: correct, light: wrong."
 )
-mb.save_figure(figure, shares, figures, "07_modes", caption)
-print(caption)
-
-# %%
+keep(figure, shares, figures, "07_modes", caption)
 share = shares.pivot(index="mode", columns="name", values="share").fillna(0)
 moved = share[f"step {steps}"] - share["step 0"]
 most = moved.abs().idxmax()
@@ -182,19 +320,24 @@ you_should_see(
 # *sharpening*.
 # </details>
 
+# %%
+check("07.3", ...)  # your answer in place of the dots
+
 # %% [markdown]
-# ## 4. Every problem, before and after
+# ## 5. Every problem, before and after
 # Each mark is a problem of `mini-math`: pass@1 of the base across, after training upwards. Triangles: only one of the
 # two solved it in the attempts allowed.
+
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Will problems move up that the base hardly ever solved, or those that it solved now and then?
 
 # %%
 changes = mb.judging.change_by_problem(evaluations[0], evaluations[steps], k).assign(name=objective)
 figure = mb.plots.plot_sharpening(changes)
-caption = f"Problems of mini-math before and after {steps} steps of {objective} (seed {seed}); reach at k = {k}."
-mb.save_figure(figure, changes, figures, "07_before_after", caption)
-print(caption)
 
-# %%
+# %% tags=["hide-input"]
+caption = f"Problems of mini-math before and after {steps} steps of {objective} (seed {seed}); reach at k = {k}."
+keep(figure, changes, figures, "07_before_after", caption)
 difference = mb.statistics.paired_difference(evaluations[0].outcomes, evaluations[steps].outcomes, [1, k])
 you_should_see(
     changes_sentence(changes),
@@ -213,7 +356,7 @@ browse_completions(evaluations[0], attempts=16)
 # %%
 browse_completions(evaluations[steps], attempts=16)
 
-# %%
+# %% tags=["hide-input"]
 texts = {step: evaluations[step].first_attempts(16).groupby("problem")["text"].nunique().mean() for step in (0, steps)}
 you_should_see(
     f"In 16 attempts at a problem the base writes {texts[0]:.1f} different texts on average, the trained model "
@@ -232,13 +375,13 @@ you_should_see(
 # </details>
 
 # %% [markdown]
-# ## 5. Which tokens deserve the credit
+# ## 6. Which tokens deserve the credit
 # One verdict for a whole attempt, but some of its tokens did it. OREAL trains a second network that scores every token,
 # from nothing but these verdicts: the mean score over an attempt is to say whether it is right. How the running mean
 # moves along an attempt is *token credit*. Here the policy stays the base, and the reward model learns from its
 # attempts, as in OREAL's warm-up.
 
-# %%
+# %% tags=["hide-input"]
 credit_model = learn_credit("mini-base-1", steps=steps, seed=seed)
 losses = pd.Series(credit_model.losses)
 you_should_see(
@@ -259,14 +402,13 @@ chosen = [*verdicts[verdicts].index[:3], *verdicts[~verdicts].index[:3]]
 strip = credit[credit["attempt"].isin(chosen)]
 strip = strip.sort_values(["correct", "attempt", "place"], ascending=[False, True, True])
 figure = plot_token_credit(strip, title=f"Token weights at {unseen.key.split('@')[0]}, gold {unseen.gold}")
+
+# %% tags=["hide-input"]
 caption = (
     f"Token weights of a reward model trained for {steps} steps on attempts of {base.name}, on attempts at a problem "
     f"of mini-math ({unseen.statement}): the first three right and the first three wrong ones of 64."
 )
-mb.save_figure(figure, strip, figures, "07_token_credit", caption)
-print(caption)
-
-# %%
+keep(figure, strip, figures, "07_token_credit", caption)
 last = credit.groupby("attempt").last()
 right, wrong = (last.loc[last["correct"] == which, "mean_score"] for which in (True, False))
 you_should_see(
@@ -317,7 +459,7 @@ you_should_see(
 # Look for yourself; it trains as long as the run above. What is pushed off has to go somewhere, and not to one place:
 # the literature finds that negatives keep entropy up longer. Whether they do here, your run says.
 # ```python
-# other = train("nsr", to=folder / f"nsr-{seed}-{steps}", steps=steps, **choices)
+# other = Run.of("nsr", to=folder / f"nsr-{seed}-{steps}", steps=steps, **choices).train()
 # logs = {objective: log, "nsr": read_log(other)}
 # plot_training(logs, title=f"{objective} and nsr")
 # print(pd.DataFrame({name: each[["reward", "entropy", "kl"]].tail(5).mean() for name, each in logs.items()}).round(3))

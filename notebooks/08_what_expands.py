@@ -24,6 +24,7 @@ quick: bool = False  # read (or make) the quick scoreboard even where the full o
 from IPython.display import display
 
 import mathb_kit as mb
+from mathb_kit.course import check, keep, keep_table
 from mathb_kit.lab import reading, scores
 from mathb_kit.lab.composition import composition_table
 from mathb_kit.lab.objectives import Objective
@@ -60,15 +61,14 @@ print(f"{board.name}: {note}\n{len(board.problems)} held-out problems, plan {boa
 # %%
 rates = by_rate(result.tried)
 figure = plot_learning_rates(rates, title=titles.rates_title(rates, note))
+show_table(result.failures)
+
+# %% tags=["hide-input"]
 caption = (
     f"Mean of the last three validations by learning rate, seeds tried: {rates['seeds'].max()} ({note}); a ring marks "
     "the choice."
 )
-mb.save_figure(figure, rates, folder, "08_learning_rates", caption)
-display(show_table(result.failures))
-print(caption)
-
-# %%
+keep(figure, rates, folder, "08_learning_rates", caption)
 edges = at_limit(result.tried, board)
 you_should_see(
     f"{len(result.tried)} runs were tried to choose {rates['chosen'].sum()} rates; {len(result.failures)} runs failed.",
@@ -83,23 +83,26 @@ you_should_see(
 # *Shrinkage*: the other way round. A model that learned nothing has both, by luck alone. So beside every one of them
 # stands its *null*: a **frozen base drawn afresh** (dashed). Only what goes beyond it is news.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** All rows had the same budget. Which objective will have the largest Expansion? Will it be larger
+# than that of a base that was only drawn again?
+
 # %%
 final = scores.score_table(result)
 matched = scores.score_table(result, "matched")
-mb.plots.write_csv(matched, folder / "08_matched.csv", float_format="%.6g")
+keep_table(matched, folder, "08_matched")
 told = reading.comparisons(result)
 about = f"k = {k:,}; dashed: a frozen base; hollow: stopped at matched pass@1; lines: 95 %"
 title = titles.board_title(told, about, note)
 figure = plot_scores(final, matched if len(matched) else None, title=title)
+
+# %% tags=["hide-input"]
 caption = (
     f"Same budget ({note}), {len(board.problems)} held-out problems, k = {k:,}. Dashed: a frozen base. Hollow: the "
     "same runs stopped at matched pass@1. Gains: bootstrap over problems and seeds; rates: Clopper-Pearson over "
     "problems, 95 %."
 )
-mb.save_figure(figure, final, folder, "08_scoreboard", caption)
-print(caption)
-
-# %%
+keep(figure, final, folder, "08_scoreboard", caption)
 you_should_see(*scoreboard_sentences(result))
 
 # %% [markdown]
@@ -114,7 +117,7 @@ show_table(tokens.mean().round().astype(int).reset_index())
 # The question of this notebook, row by row, by an exact test: if training had changed nothing, runs and fresh draws of
 # the base would reach the problems that its first draw left unsolved alike.
 
-# %%
+# %% tags=["hide-input"]
 you_should_see(*expands_sentences(result))
 
 # %% [markdown]
@@ -142,21 +145,20 @@ you_should_see(*expands_sentences(result))
 # %%
 title = titles.board_title(told, f"every row less a frozen base, drawn afresh; lines: 95 %, {scores.INTERVAL}", note)
 figure = mb.plots.plot_differences(told, by="row", panel="question", x_label="difference", title=title)
+
+# %% tags=["hide-input"]
 caption = (
     f"Every row less a frozen base: gain of pass@1, Expansion and Shrinkage beyond the null ({note}). Bars: 95 %, "
     f"{scores.INTERVAL}."
 )
-mb.save_figure(figure, told, folder, "08_beside_frozen_base", caption)
-print(caption)
-
-# %%
+keep(figure, told, folder, "08_beside_frozen_base", caption)
 you_should_see(verdicts_sentence(result))
 
 # %% [markdown]
 # "Not told apart" is no result about the objective as long as nobody says which effect *would* have shown. That follows
 # from the number of problems, seeds, draws and comparisons:
 
-# %%
+# %% tags=["hide-input"]
 you_should_see(*limits_sentences(result))
 
 # %%
@@ -180,6 +182,13 @@ show_table((shows * len(board.problems)).loc[list(final["row"])].reset_index(), 
 # ```
 # </details>
 
+# %% [markdown] tags=["exercise"]
+# By which factor must the number of problems grow for half the effect to show, where problems alone make the interval
+# wide?
+
+# %%
+check("08.1", ...)  # your answer in place of the dots
+
 # %% [markdown]
 # ## 4. Against the yardstick
 # Row minus GRPO on the same problems. Rows differ in pass@1 too, so a difference in reach may only say that one of them
@@ -187,11 +196,11 @@ show_table((shows * len(board.problems)).loc[list(final["row"])].reset_index(), 
 
 # %%
 against = scores.against_yardstick(result)
-mb.plots.write_csv(against, folder / "08_against_yardstick.csv", float_format="%.6g")
+keep_table(against, folder, "08_against_yardstick")
 columns = [name for name in against if name != "interval"]
 show_table(against[columns])
 
-# %%
+# %% tags=["hide-input"]
 you_should_see(*(yardstick_sentence(result, row) for row in against["row"]))
 
 # %% [markdown]
@@ -204,7 +213,7 @@ if len(matched):
     shown = ["row", "seeds", "pass_1", "reach", "expansion", "expansion_null", "shrinkage", "shrinkage_null"]
     display(show_table(matched[shown]))
 
-# %%
+# %% tags=["hide-input"]
 trained = final[~final["row"].isin(board.beside)]
 you_should_see(
     matched_sentence(result),
@@ -218,17 +227,20 @@ you_should_see(
 # Every row as the mean of its runs: to the right is sharper, upwards is wider. A base drawn again and again (grey)
 # shows how much of the height is luck.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Each row a point, to the right the sharper ones. Will they lie above the frozen base's draws,
+# level with them, or below?
+
 # %%
 runs = scores.by_run(result)
 figure = plot_plane(runs, k=k, title=titles.plane_title(runs, note))
+
+# %% tags=["hide-input"]
 caption = (
     f"Means over the runs of each row ({note}); lines: lowest to highest run; grey: the range of the base's draws. "
     "Hollow: stopped at matched pass@1."
 )
-mb.save_figure(figure, runs, folder, "08_plane", caption)
-print(caption)
-
-# %%
+keep(figure, runs, folder, "08_plane", caption)
 draws, ends = runs[runs["stage"] == "base"], runs[runs["stage"] == "final"]
 low, high = draws["reach"].min(), draws["reach"].max()
 you_should_see(
@@ -263,7 +275,7 @@ table = modes.groupby(["row", "mode"])["share"].mean().unstack(fill_value=0)
 entropy = result.runs[result.runs["stage"] == "final"].groupby("row")[["entropy", "kl"]].mean()
 show_table(table.join(entropy).loc[list(dict.fromkeys(modes["row"]))].reset_index())
 
-# %%
+# %% tags=["hide-input"]
 of_base = modes[modes["row"] == board.base].groupby("mode")[["share", "correct_share"]].mean()
 best = (of_base["correct_share"] / of_base["share"]).idxmax()
 taken = table.drop(index=[board.base, *board.beside], errors="ignore")[best]
@@ -279,7 +291,7 @@ you_should_see(
 # If nothing expands, is it RL or the instrument? A *positive control* is a case in which Expansion must show. The
 # first: models taught a method that no base saw, by *distillation* (training on written solutions).
 
-# %%
+# %% tags=["hide-input"]
 you_should_see(distillation_sentence(result))
 
 # %% [markdown]
@@ -288,12 +300,15 @@ you_should_see(distillation_sentence(result))
 # held-out ones have more, and the base hardly ever gets through them. The worlds differ in how often the base saw steps
 # chained, and in the budget.
 
-# %%
-control = composition_table(result.composition, k)
-mb.plots.write_csv(control, folder / "08_composition.csv", float_format="%.6g")
-show_table(control)
+# %% [markdown] tags=["prediction"]
+# **Before you look.** In this world a step is taken carefully or not, anew every time. Will RL reach problems of four
+# steps that its base practically never solves?
 
 # %%
+control = composition_table(result.composition, k)
+keep_table(control, folder, "08_composition")
+
+# %% tags=["hide-input"]
 you_should_see(*composition_sentences(result))
 
 # %% [markdown]
@@ -309,6 +324,12 @@ you_should_see(*composition_sentences(result))
 # By 6, and by $6^4 = 1296$: from $0.15^4 = 0.0005$ to $0.66$. With 256 attempts that is pass@256 from
 # $1 - (1 - 0.0005)^{256} = 12\,\%$ to practically 100 %. A problem "reached" only after RL, without any new skill.
 # </details>
+
+# %% [markdown] tags=["exercise"]
+# The factor for problems of four steps:
+
+# %%
+check("08.2", ...)  # your answer in place of the dots
 
 # %% [markdown]
 # ## 8. An idea of this project, reported whether or not it works
@@ -327,6 +348,18 @@ else:
 # Two more cautions that no number above contains. **The same tokens are not the same updates**: OREAL learns from two
 # attempts a prompt, and GRPO takes two steps per batch; with equal updates the order may change. **One world**: the
 # base was trained to mix three methods, so there is a mode to collapse into by construction.
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 08.3.** Seven rows are held against a frozen base at 5 % each, and in truth none differs. How likely is at
+# least one to look as if it did (taken as independent)?
+#
+# <details><summary>Answer</summary>
+#
+# $1 - 0.95^7 = 0.30$. A board of seven finds something in three of ten worlds without anything to find.
+# </details>
+
+# %%
+check("08.3", ...)  # your answer in place of the dots
 
 # %% [markdown]
 # ## 9. Your own objective in twenty lines
@@ -350,7 +383,7 @@ table = scores.score_table(with_mine)
 shown = ["row", "seeds", "pass_1", "pass_1_low", "pass_1_high", "expansion", "expansion_null", "shrinkage"]
 show_table(table[table["row"].isin([mine.name, board.yardstick])][[*shown, "shrinkage_null"]])
 
-# %%
+# %% tags=["hide-input"]
 you_should_see(
     yardstick_sentence(with_mine, mine.name),
     f"That is one run beside {len(board.seeds)}: another seed may say otherwise.",

@@ -22,6 +22,7 @@ quick: bool = False  # without effect: there is nothing to shorten
 # %%
 import mathb_kit as mb
 from mathb_kit import released
+from mathb_kit.course import check, keep, keep_table
 from mathb_kit.plots import released as plots
 from mathb_kit.published import compare_with_published, published, published_stages
 from mathb_kit.report.folders import released_figures_folder
@@ -41,7 +42,7 @@ for remark in table.remarks:
 # estimate from all 1,024. The values do: an estimate is above 0 at every k as soon as there is one success, and an
 # indicator is never between 0 and 1. At k = 1,024 the two are one.
 
-# %%
+# %% tags=["hide-input"]
 kind = released.detect_kind(table)
 you_should_see(kind.sentence)
 
@@ -80,11 +81,10 @@ recovered.sample(5, random_state=0) if recovered is not None else None
 
 # %%
 compared = compare_with_published(released.as_published(table)).query("paper == 'MATH-Beyond'").drop(columns="paper")
-folder.mkdir(parents=True, exist_ok=True)
-mb.plots.write_csv(compared, folder / "09_agreement.csv", float_format="%.6g")
+keep_table(compared, folder, "09_agreement")
 show_table(compared.drop(columns="source"), digits=2)
 
-# %%
+# %% tags=["hide-input"]
 differ = compared[compared["agrees"] == "no"]
 you_should_see(
     f"{(compared['agrees'] == 'yes').sum()} of {len(compared)} published numbers come out of this table again, "
@@ -102,7 +102,7 @@ ours = unsolved.set_index("subject").loc["intersection of the eleven bases (MATH
 nearly = released.nearly_intersection(table)
 show_table(nearly, digits=4)
 
-# %%
+# %% tags=["hide-input"]
 rare = nearly.sort_values("pass@1024").iloc[:1]
 you_should_see(
     f"By the table's flags {ours['unsolved']} problems were left unsolved by all eleven, by pass@1024 = 0 "
@@ -115,14 +115,13 @@ you_should_see(
 
 # %%
 figure = plots.plot_unsolved(unsolved, title=f"Table 4: unsolved in 1,024 attempts ({table.label})")
+
+# %% tags=["hide-input"]
 caption = (
     f"Problems of MATH-Beyond that each model left unsolved in 1,024 attempts, the union and the intersections "
     f"({table.note}). Lines: 95 % intervals of Clopper and Pearson, problems as a sample."
 )
-mb.save_figure(figure, unsolved, folder, "09_table_4", caption)
-print(caption)
-
-# %%
+keep(figure, unsolved, folder, "09_table_4", caption)
 models = unsolved[unsolved["kind"] == "base"]
 fewest, most = models.loc[models["unsolved"].idxmin()], models.loc[models["unsolved"].idxmax()]
 you_should_see(
@@ -136,18 +135,21 @@ you_should_see(
 # *Expansion* here: each tuned model on the problems that its own base left unsolved. The rows that are not in the paper
 # are its instruct models, treated alike.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** MATH-Beyond's point is that RL should struggle here. Which Expansions do you expect for models
+# tuned by RL: below 10 %, some 20 %, or half?
+
 # %%
 expansion = released.expansion_table(table)
 figure = plots.plot_expansion_rates(expansion, title=f"Table 2: Expansion at k = 1,024 ({table.label})")
+
+# %% tags=["hide-input"]
 caption = (
     f"Expansion of tuned models over their bases at k = 1,024 ({table.note}). Lines: 95 % intervals of Clopper and "
     "Pearson, problems as a sample; rings: as the paper's Table 2 has it. None of them has a re-drawn base beside it; "
     "see the last figures."
 )
-mb.save_figure(figure, expansion, folder, "09_table_2", caption)
-print(caption)
-
-# %%
+keep(figure, expansion, folder, "09_table_2", caption)
 top = expansion.loc[expansion["rate"].idxmax()]
 of_base = expansion[expansion["base"] == "r1-1.5b"]
 you_should_see(
@@ -169,14 +171,13 @@ figure = plots.plot_curves_by_panel(
     curves.assign(panel="over " + curves["base"]), by="tuned", panel="panel", columns=2, y_label="Expansion",
     title=f"Figure 5: Expansion against k ({table.label})",
 )  # fmt: skip
+
+# %% tags=["hide-input"]
 caption = (
     f"Expansion against k on what each base left unsolved in 1,024 attempts ({table.note}). Bands: 95 % intervals, "
     f"{curves['interval'].iloc[0]}. The paper shows the upper two panels."
 )
-mb.save_figure(figure, curves, folder, "09_figure_5", caption)
-print(caption)
-
-# %%
+keep(figure, curves, folder, "09_figure_5", caption)
 you_should_see(last_step_sentence(curves.assign(panel="over " + curves["base"]), by="tuned", panel="panel"))
 
 # %% [markdown]
@@ -188,14 +189,13 @@ figure = plots.plot_curves_by_panel(
     curves, by="model", panel="family", y_label="pass@k on MATH-B-U",
     title=f"Figure 6: pass@k against k ({table.label})",
 )  # fmt: skip
+
+# %% tags=["hide-input"]
 caption = (
     f"Mean pass@k on all {len(table.problems)} problems against k, by family of models ({table.note}). Bands: 95 % "
     f"intervals, {curves['interval'].iloc[0]}."
 )
-mb.save_figure(figure, curves, folder, "09_figure_6", caption)
-print(caption)
-
-# %%
+keep(figure, curves, folder, "09_figure_6", caption)
 at_end = curves[curves["k"] == curves["k"].max()].set_index("model")["estimate"]
 you_should_see(
     f"At k = {curves['k'].max():,} the models lie between {percent(at_end.min())} ({at_end.idxmin()}) and "
@@ -209,14 +209,13 @@ you_should_see(
 # %%
 gains = released.gain_by_k(table)
 figure = plots.plot_gain_per_step(gains, title=f"Figure 7: gain per 64 attempts ({table.label})")
+
+# %% tags=["hide-input"]
 caption = (
     f"Share of MATH-B-U newly solved by the last 64 of k attempts, mean over 21 models ({table.note}); both axes are "
     f"logarithmic. Band: 95 % interval, {gains['interval'].iloc[0]}."
 )
-mb.save_figure(figure, gains, folder, "09_figure_7", caption)
-print(caption)
-
-# %%
+keep(figure, gains, folder, "09_figure_7", caption)
 you_should_see(steps_sentence(gains))
 
 # %% [markdown]
@@ -226,11 +225,10 @@ you_should_see(steps_sentence(gains))
 # %%
 difficulty = released.difficulty_counts(table)
 figure = plots.plot_difficulty(difficulty, title=f"Figure 3: difficulty ({table.label})")
-caption = f"Problems of the union and of the bases' intersection by difficulty, as rated by GPT-5 ({table.note})."
-mb.save_figure(figure, difficulty, folder, "09_figure_3", caption)
-print(caption)
 
-# %%
+# %% tags=["hide-input"]
+caption = f"Problems of the union and of the bases' intersection by difficulty, as rated by GPT-5 ({table.note})."
+keep(figure, difficulty, folder, "09_figure_3", caption)
 means = [
     f"{name} {(rows['difficulty'] * rows['problems']).sum() / rows['problems'].sum():.1f}"
     for name, rows in difficulty.groupby("set", sort=False)
@@ -242,14 +240,13 @@ you_should_see(
 # %%
 topics = released.topic_counts(table)
 figure = plots.plot_topics(topics, title=f"Topics ({table.label})")
+
+# %% tags=["hide-input"]
 caption = (
     f"Share of topics in the union and in the bases' intersection, with counts ({table.note}). Lines: 95 % intervals "
     "of Clopper and Pearson, problems as a sample."
 )
-mb.save_figure(figure, topics, folder, "09_topics", caption)
-print(caption)
-
-# %%
+keep(figure, topics, folder, "09_topics", caption)
 first = [
     f"{name} {rows.iloc[0]['topic']} ({percent(rows.iloc[0]['share'])})"
     for name, rows in topics.sort_values("problems", ascending=False, kind="stable").groupby("set", sort=False)
@@ -258,10 +255,9 @@ you_should_see(f"The commonest topic: {', '.join(first)}.")
 
 # %%
 sources = released.source_counts(table)
-mb.plots.write_csv(sources, folder / "09_sources.csv", float_format="%.6g")
-show_table(sources)
+keep_table(sources, folder, "09_sources")
 
-# %%
+# %% tags=["hide-input"]
 you_should_see(", ".join(f"{percent(row.share)} from {row.source}" for row in sources.itertuples()) + ".")
 
 # %% [markdown]
@@ -275,6 +271,10 @@ you_should_see(", ".join(f"{percent(row.share)} from {row.source}" for row in so
 # change at most. It cannot say more than that: the candidates had failed 16 attempts of R1-Distill-Qwen-7B before, and
 # if those are among the 1,024 of `r1-7b`, its own null is off.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** No model is trained here. Of what 512 attempts of a base miss, which share will 512 other
+# attempts of *the same base* solve: below 1 %, some 10 %, or 30 %? And how many tuned models will lie above it?
+
 # %%
 if kind.name == "undecided":
     print("Left out: it takes pass@512 as well.")
@@ -287,9 +287,8 @@ else:
         f"by 512 other attempts of the base itself ({table.note}). Bars: 95 % interval of the latter, "
         f"{null['interval'].iloc[0]}. Not in the paper."
     )
-    mb.save_figure(figure, beside, folder, "09_beside_null", caption)
-    mb.plots.write_csv(null, folder / "09_null.csv", float_format="%.6g")
-    print(caption)
+    keep(figure, beside, folder, "09_beside_null", caption)
+    keep_table(null, folder, "09_null")
     above = beside["expansion"] > beside["null_high"]
     you_should_see(
         f"{above.sum()} of {len(beside)} tuned models lie above the whole interval of their frozen base's own share, "
@@ -327,6 +326,12 @@ foreseen
 # 1,024 attempts on its own unsolved problems, would replace the forecast by a count; `mathb evaluate --base` draws one.
 # </details>
 
+# %% [markdown] tags=["exercise"]
+# How many attempts at a problem does it take to count the frozen base's own share at k = 1,024?
+
+# %%
+check("09.2", ...)  # your answer in place of the dots
+
 # %% [markdown]
 # ## Figure 1, left: the construction as published
 # Drawn from published counts alone; two of them are not known.
@@ -334,14 +339,13 @@ foreseen
 # %%
 stages = published_stages()
 figure = plots.plot_published_pipeline(stages, title=f"Figure 1, left: construction as published ({table.label})")
+
+# %% tags=["hide-input"]
 caption = (
     "Problems left after each stage of MATH-Beyond's construction: a schematic drawn from published counts "
     f"({stages['source'].iloc[0]}), nothing run here. Beside it in this folder: figures of the {table.note}."
 )
-mb.save_figure(figure, stages, folder, "09_pipeline", caption)
-print(caption)
-
-# %%
+keep(figure, stages, folder, "09_pipeline", caption)
 known = stages.dropna(subset="value")
 you_should_see(
     f"{len(known)} of {len(stages)} stages have a published count: from {known['value'].iloc[0]:,.0f} to "
@@ -357,7 +361,7 @@ you_should_see(
 status = status_table()
 show_table(status)
 
-# %%
+# %% tags=["hide-input"]
 made = [f"{status.isin([how]).any(axis=1).sum()} {how}" for how in ("sampled", "miniature", "released", "schematic")]
 you_should_see(f"Of {len(status)} figures and tables of the paper there are by now: {', '.join(made)}.")
 
@@ -385,6 +389,18 @@ published().groupby(["paper", "item", "confidence"], sort=False).size().rename("
 # ```
 # So few problems can hardly tell two models apart: with n of them, even n to 0 has p = 2 / 2^n.
 # </details>
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 09.1.** Six problems are solved by the second version only, one by the first only. What is the two-sided p
+# value of the sign test?
+#
+# <details><summary>Answer</summary>
+#
+# `sign_test(6, 1)` is 0.125: the chance of 0, 1, 6 or 7 heads in seven tosses.
+# </details>
+
+# %%
+check("09.1", ...)  # your answer in place of the dots
 
 # %% [markdown]
 # ## Next

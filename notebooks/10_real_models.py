@@ -21,6 +21,7 @@ quick: bool = False  # without effect: there is nothing to shorten
 # %%
 import mathb_kit as mb
 from mathb_kit import real
+from mathb_kit.course import check, keep, keep_table
 from mathb_kit.plots import plot_differences
 from mathb_kit.plots.pairs import plot_beside_null, plot_forecasts, plot_ranking
 from mathb_kit.report.folders import real_figures_folder
@@ -48,33 +49,28 @@ print(f"{profile}: figures go to {folder}")
 for name in notes:
     print(f"{name}: {real.path_of(name).name}; {notes[name]}")
 
-
-def write(table, name):
-    """A table without a figure."""
-    folder.mkdir(parents=True, exist_ok=True)
-    mb.plots.write_csv(table, folder / f"{name}.csv", float_format="%.6g")
-    return show_table(table)
-
-
 # %% [markdown]
 # ## Did RL expand Qwen2.5-7B?
 # Both models had 128 attempts at each of the 500 problems of MATH-500. With one draw of the base, "what it missed" and
 # "what it would reach of that" cannot be read off the same attempts. At k = 64 they can: one half misses, the other
 # half tries again. That share is the *null*. The tuned model is asked the same question.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** SimpleRL-Zoo solves far more problems than its base with one attempt. Of what 64 attempts of the
+# base miss, will it reach more than 64 *other attempts of the base*?
+
 # %%
 pair = real.real_pair()
 title = titles.pair_title(pair, "MATH-500", notes["pair"])
 figure = plot_beside_null(pair.expansion, base=pair.base, tuned=pair.tuned, title=title)
+
+# %% tags=["hide-input"]
 caption = (
     f"Of the MATH-500 problems that k attempts of {pair.base} miss: the share that k attempts of {pair.tuned} reach, "
     f"and k other attempts of the frozen base, in expectation over all ways to choose them ({notes['pair']}). Bands: "
     f"95 %, {pair.expansion['interval'].iloc[0]}."
 )
-mb.save_figure(figure, pair.expansion, folder, "10_pair_beside_null", caption)
-print(caption)
-
-# %%
+keep(figure, pair.expansion, folder, "10_pair_beside_null", caption)
 you_should_see(*pair_sentences(pair))
 
 # %% [markdown]
@@ -107,8 +103,8 @@ show_table(pair.expansion.drop(columns=["problems", "interval"]))
 
 # %%
 found = real.pair_found()
-write(pair.reach, "10_pair_reach")
-write(found, "10_pair_found")
+keep_table(pair.reach, folder, "10_pair_reach")
+keep_table(found, folder, "10_pair_found")
 
 # %%
 golds = {}
@@ -123,21 +119,37 @@ for row in pair.newly_reached.itertuples():
 # Look at the gold before calling a gain reasoning. Where one holds a currency sign or a thin space, "never solved" may
 # be a matter of how the answer was written or read, and counts cannot tell.
 
+# %% [markdown] tags=["exercise"]
+# **Exercise 10.1.** In all 128 attempts the base missed the problems that only the tuned model reached, and those that
+# neither did. If the frozen base's share at the largest k of the table above held for them, how many would fresh
+# attempts of the base itself solve?
+#
+# <details><summary>Answer</summary>
+#
+# The share at the largest k times the number missed, some five: more than the tuned model newly reached.
+# ```python
+# print(missed, missed * pair.expansion.loc[pair.expansion["k"].idxmax(), "null"])
+# ```
+# </details>
+
+# %%
+missed = int(pair.reach.set_index("who").loc[["tuned only", "neither"], "problems"].sum())
+check("10.1", ..., pair.expansion, missed)  # your answer in place of the dots
+
 # %% [markdown]
 # ## And at other k?
 
 # %%
 curves = real.pair_curves()
 figure = mb.plot_pass_at_k(curves, by="name", title=titles.crossing_title(pair, curves, "MATH-500", notes["pair"]))
+
+# %% tags=["hide-input"]
 caption = (
     f"Mean pass@k on MATH-500 of {pair.base} and {pair.tuned} ({notes['pair']}). Bands: 95 %, "
     f"{curves['interval'].iloc[0]}."
 )
-mb.save_figure(figure, curves, folder, "10_pair_pass_at_k", caption)
-print(caption)
-
-# %%
-write(real.pair_crossing(), "10_pair_crossing")
+keep(figure, curves, folder, "10_pair_pass_at_k", caption)
+keep_table(real.pair_crossing(), folder, "10_pair_crossing")
 you_should_see(crossing_sentence(pair))
 
 # %% [markdown]
@@ -149,14 +161,13 @@ you_should_see(crossing_sentence(pair))
 ranking = real.otis_ranking()
 label = "reached by 8 attempts of what 8 others miss"
 figure = plot_ranking(ranking, null_label=label, title=titles.null_title(ranking, "OTIS Mock AIME", notes["otis"]))
+
+# %% tags=["hide-input"]
 caption = (
     "pass@1 on 45 OTIS Mock AIME problems of the runs with 16 attempts, and what a frozen model reaches of its own "
     f"misses at k = 8 ({notes['otis']}). Lines: 95 %, problems as a sample, BCa bootstrap."
 )
-mb.save_figure(figure, ranking, folder, "10_otis_ranking", caption)
-print(caption)
-
-# %%
+keep(figure, ranking, folder, "10_otis_ranking", caption)
 you_should_see(ranking_sentence(ranking, real.rank_intervals(ranking)))
 
 # %% [markdown]
@@ -172,15 +183,14 @@ title = titles.beyond_title(beyond, "pairs", notes["otis"])
 figure = plot_differences(
     beyond, by="name", x_label="reached beyond the frozen base, share of what it misses", title=title
 )
+
+# %% tags=["hide-input"]
 caption = (
     "What the tuned model reaches of what k attempts of the base miss, less what k other attempts of the frozen base "
     f"reach, at the largest k that the attempts allow ({notes['otis']}). Lines: 95 %, problems as a sample, BCa "
     f"bootstrap of the ratio. {'; '.join(says for _, says in pairs)}."
 )
-mb.save_figure(figure, beyond, folder, "10_otis_pairs", caption)
-print(caption)
-
-# %%
+keep(figure, beyond, folder, "10_otis_pairs", caption)
 you_should_see(beyond_sentence(beyond))
 
 # %% [markdown]
@@ -190,42 +200,59 @@ you_should_see(beyond_sentence(beyond))
 # %%
 curves = real.pythia_curves()
 figure = mb.plot_pass_at_k(curves, by="name", title=titles.top_title(curves, "128 MATH problems", notes["pythia"]))
+
+# %% tags=["hide-input"]
 caption = (
     f"Mean pass@k of Pythia models on 128 MATH problems ({notes['pythia']}). Bands: 95 %, {curves['interval'].iloc[0]}."
 )
-mb.save_figure(figure, curves, folder, "10_pythia_pass_at_k", caption)
-print(caption)
-
-# %%
+keep(figure, curves, folder, "10_pythia_pass_at_k", caption)
 you_should_see(top_end_sentence(curves))
 
 # %% [markdown]
 # What would an adaptive plan have taken? Ask in rounds up to 10,000 and stop at a problem once four attempts were
 # correct. The attempts of these very counts, in random order, give the expected cost exactly.
 
-# %%
-replayed = real.replayed_plan()
-write(replayed, "10_pythia_plan")
+# %% [markdown] tags=["prediction"]
+# **Before you look.** By which factor would a plan that stops after four right answers have cut these ten thousand
+# attempts: 1.2, 2, or 10? For which model most?
 
 # %%
+replayed = real.replayed_plan()
+keep_table(replayed, folder, "10_pythia_plan")
+
+# %% tags=["hide-input"]
 you_should_see(replay_sentence(replayed))
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 10.2.** Which share of its attempts does the plan save for the model for which it saves most?
+#
+# <details><summary>Answer</summary>
+#
+# `1 - 1 / replayed["ratio"].max()`.
+# </details>
+
+# %%
+check("10.2", ..., replayed)  # your answer in place of the dots
 
 # %% [markdown]
 # And does one have to go to 10,000? `redraw_interval` refuses to speak about more attempts than were made; this is why.
 # Fit how success rates are spread to the first attempts, and forecast.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** From the first 1,000 attempts, how far off will a forecast of pass@10,000 be: one point, five,
+# twenty? Too high or too low?
+
 # %%
 forecasts = real.forecasts()
 figure = plot_forecasts(forecasts, title=titles.forecast_title(forecasts, notes["pythia"]))
+
+# %% tags=["hide-input"]
 caption = (
     "Share of 128 MATH problems solved in 10,000 attempts, foretold from the first 100 or 1,000 attempts (in five "
     f"random orders each), against what came true ({notes['pythia']}). Lines: 95 % prediction intervals, empirical "
     "Bayes; grey bars: what the first attempts alone had solved."
 )
-mb.save_figure(figure, forecasts, folder, "10_pythia_forecast", caption)
-print(caption)
-
-# %%
+keep(figure, forecasts, folder, "10_pythia_forecast", caption)
 you_should_see(forecast_sentence(forecasts))
 
 # %% [markdown]
@@ -234,9 +261,9 @@ you_should_see(forecast_sentence(forecasts))
 
 # %%
 held_out = real.beyond_held_out()
-write(held_out, "10_pythia_beyond")
+keep_table(held_out, folder, "10_pythia_beyond")
 
-# %%
+# %% tags=["hide-input"]
 you_should_see(held_out_sentence(held_out))
 
 # %% [markdown]
@@ -249,14 +276,13 @@ title = titles.beyond_title(stages, "RL stages", notes["stages"])
 figure = plot_differences(
     stages, by="name", x_label="reached beyond frozen SFT, share of what it misses", title=title
 )
+
+# %% tags=["hide-input"]
 caption = (
     "What RLVR reaches of what 4 attempts of SFT miss, less what 4 other attempts of the frozen SFT model reach, on 30 "
     f"GSM8K problems ({notes['stages']}). Lines: 95 %, problems as a sample, BCa bootstrap of the ratio."
 )
-mb.save_figure(figure, stages, folder, "10_stages", caption)
-print(caption)
-
-# %%
+keep(figure, stages, folder, "10_stages", caption)
 you_should_see(
     beyond_sentence(stages),
     f"4 attempts of SFT miss {stages['missed'].min():.1f} to {stages['missed'].max():.1f} of 30 problems in "
@@ -270,9 +296,9 @@ you_should_see(
 # table ([how](../docs/how-do-i.md#my-checkpoint)). Of the 7B pair there are counts only.
 
 # %%
-write(pair.confounds, "10_pair_confounds")
+keep_table(pair.confounds, folder, "10_pair_confounds")
 
-# %%
+# %% tags=["hide-input"]
 you_should_see(confounds_sentence(pair.confounds), settings_sentence(*pair.settings))
 
 # %% [markdown]
@@ -285,7 +311,7 @@ lineage = real.lineage_with_texts(completions) if completions else None
 if lineage:
     readings = real.confounds_of_texts(completions, lineage)
     print(f"{lineage.tuned.rpartition('/')[2]} beside {lineage.base.rpartition('/')[2]}; {notes['otis']}")
-    write(readings, "10_otis_confounds")
+    keep_table(readings, folder, "10_otis_confounds")
     you_should_see(confounds_sentence(readings))
 else:
     print("The completions are not here: without them nothing more can be told.")

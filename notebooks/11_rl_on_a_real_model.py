@@ -22,6 +22,7 @@ quick: bool = False  # fewer problems and attempts; figures then stay in runs/
 # %%
 import mathb_kit as mb
 from mathb_kit import sentences
+from mathb_kit.course import check, keep, keep_table
 from mathb_kit.lab import word_problems
 from mathb_kit.plots.scoreboard import plot_training
 from mathb_kit.widgets import browse_completions, show_table
@@ -51,17 +52,17 @@ logs = word_problems.shipped_logs(study.tuned)
 ends = word_problems.ends_of(logs)
 about = f"GRPO from {study.bases[0]} on MAWPS, {len(logs)} seeds; means over five steps"
 figure = plot_training(logs, title=sentences.titles.training_title(ends, about, study.note))
+
+# %% tags=["hide-input"]
 training = word_problems.joined_logs(logs)
 caption = (
     f"Training of the tuned models of profile {study.name} on MAWPS, from the logs that ship with the adapters: "
     "means over five steps."
 )
-mb.save_figure(figure, training, folder, "11_training", caption)
-print(caption)
+keep(figure, training, folder, "11_training", caption)
 
 # %%
-mb.plots.write_csv(ends, folder / "11_training_ends.csv", float_format="%.4g")
-show_table(ends)
+keep_table(ends, folder, "11_training_ends", float_format="%.4g")
 
 # %% [markdown]
 # ## pass@k on problems that nobody was trained on
@@ -69,30 +70,32 @@ show_table(ends)
 # problems with as many digits, and uniform guessing among the numbers with as many digits. Golds here are short: where
 # guessing solves as much as a model, its attempts at that k show no mathematics.
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** RL raised the reward on training problems. On problems that nobody was trained on, will pass@1
+# rise? And pass@k at the largest k?
+
 # %%
 curves = results.on_first_set_curves  # mb.pass_at_k_curve(outcomes, study.ks, by=["name"])
 differences = results.differences  # mb.statistics.paired_difference(base outcomes, tuned outcomes, [1, k])
 title = sentences.titles.both_ends_title(differences, f"{len(problems)} problems of {problems.name}", study.note)
 figure = mb.plot_pass_at_k(curves, by="name", title=title)
+
+# %% tags=["hide-input"]
 caption = (
     f"Mean pass@k on the first {len(problems)} problems of {problems.name} ({study.note}); chance: the start's answers "
     f"held against golds of other problems with as many digits, {study.chance} attempts each. Bands: 95 %, problems as "
     "a sample."
 )
-mb.save_figure(figure, curves, folder, "11_pass_at_k", caption)
-print(caption)
-
-# %%
+keep(figure, curves, folder, "11_pass_at_k", caption)
 sentences.you_should_see(sentences.ends_sentence(curves, "name"))
 
 # %% [markdown]
 # The same as differences of the curves' ends, problem by problem.
 
 # %%
-mb.plots.write_csv(differences, folder / "11_differences.csv", float_format="%.6g")
-show_table(differences)
+keep_table(differences, folder, "11_differences")
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(sentences.differences_sentence(differences))
 
 # %% [markdown]
@@ -101,11 +104,17 @@ sentences.you_should_see(sentences.differences_sentence(differences))
 # models reach, and what does the very same start reach by trying again? Words are in the
 # [glossary](../docs/glossary.md#a-tuned-model-beside-its-base).
 
+# %% [markdown] tags=["prediction"]
+# **Before you look.** Of the problems that the start left unsolved in all its attempts, who will reach more: the models
+# tuned by RL, or the very same start that tries again?
+
 # %%
 k = max(study.ks)
 beside_redrawn, power = results.beside_redrawn, results.power
 title = sentences.titles.power_title(beside_redrawn, power, study.note)
 figure = mb.plots.plot_beside_redrawn(beside_redrawn, power, title=title)
+
+# %% tags=["hide-input"]
 of = int(beside_redrawn["of"].iloc[0])
 caption = (
     f"Left: problems reached at k = {k:,} minus those that the frozen start reaches (mean of {study.redraws} fresh "
@@ -113,11 +122,8 @@ caption = (
     "problems of this kind (t), thin: other seeds too. Right: the chance that a gain in Expansion of that size would "
     "have shown (exact test, two-sided 5 %), simulated from the success rates of the re-draws; dashed: 80 %."
 )
-mb.save_figure(figure, beside_redrawn, folder, "11_beside_redrawn", caption)
-mb.plots.write_csv(power, folder / "11_power.csv", float_format="%.6g")
-print(caption)
-
-# %%
+keep(figure, beside_redrawn, folder, "11_beside_redrawn", caption)
+keep_table(power, folder, "11_power")
 sentences.you_should_see(
     *(sentences.judgement_sentence(each) for each in results.judgements.values()),
     *(sentences.seeds_sentence(name, test) for name, test in results.seeds.items()),
@@ -131,10 +137,9 @@ sentences.you_should_see(
 
 # %%
 readings = results.form_of_gains
-mb.plots.write_csv(readings, folder / "11_form.csv", float_format="%.6g")
-show_table(readings)
+keep_table(readings, folder, "11_form")
 
-# %%
+# %% tags=["hide-input"]
 sentences.you_should_see(
     *(f"{name}: {sentences.confounds_sentence(table)}" for name, table in readings.groupby("tuned_model", sort=False))
 )
@@ -160,6 +165,31 @@ browse_completions(results.on_first_set[next(iter(study.tuned))])
 # print(beside_redrawn[["tuned", "of", "reached", "redrawn", "low", "high"]])
 # ```
 # </details>
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 11.1.** A start puts an answer into a box in 40 % of its attempts, and half of these boxes are right. RL
+# makes it box in 80 %; still half of the boxes are right. By how much did pass@1 rise?
+#
+# <details><summary>Answer</summary>
+#
+# From $0.4 \cdot 0.5 = 0.20$ to $0.8 \cdot 0.5 = 0.40$, by 0.20, and nothing of it is mathematics: it ends its
+# sentences. That is why *form* has a table of its own above.
+# </details>
+
+# %%
+check("11.1", ...)  # your answer in place of the dots
+
+# %% [markdown] tags=["exercise"]
+# **Exercise 11.2.** A weight matrix of 576 times 576 numbers gets a low-rank adapter (LoRA) of rank 8. How many numbers
+# are trained for it?
+#
+# <details><summary>Answer</summary>
+#
+# Two factors of 576 times 8: $2 \cdot 576 \cdot 8 = 9216$, beside 331,776 that stay as they are.
+# </details>
+
+# %%
+check("11.2", ...)  # your answer in place of the dots
 
 # %% [markdown]
 # ## Next

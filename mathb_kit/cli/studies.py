@@ -97,18 +97,28 @@ def reproduce(
 @app.command(rich_help_panel=REPRODUCE)
 def course(
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where copies to work in go.")] = None,
+    slides: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where slides of them go.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the notebooks of the course, or copy them.
+    """List, copy or show the notebooks of the course.
 
-    Copies go with the pages that they link to; nothing that is there is written over.
+    Copies go with the pages that they link to; nothing that is there is written over. Slides hold what came out where
+    a call of mathb reproduce has run the notebook.
 
     \b
     Example: mathb course
     Example: mathb course --to my-course
+    Example: mathb course --slides my-slides
     """
-    from mathb_kit.report.course import copy_course, course_notebooks
+    from mathb_kit.report.course import copy_course, course_notebooks, course_slides
 
+    if to and slides:
+        raise MathbError("--to makes copies and --slides makes slides; give one of the two.")
+    if slides:
+        pages = course_slides(slides)
+        text = f"{len(pages)} sets of slides in {slides}; arrow keys go from one to the next"
+        print(to_json({"slides": pages}) if as_json else text)
+        return
     if to is None:
         table = course_notebooks()
         print(to_json(table) if as_json else "\n".join(f"{name:36} {title}" for name, title in table.values))
@@ -116,3 +126,22 @@ def course(
     copies = copy_course(to)
     text = f"{len(copies)} notebooks in {to}; open them with: jupyter lab {to}"
     print(to_json({"notebooks": copies}) if as_json else text)
+
+
+@app.command(rich_help_panel=REPRODUCE)
+def site(
+    to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where it goes; else runs/site.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Build a site of documentation, notebooks and figures.
+
+    It needs no network, to build or to read. Notebooks hold what came out where a call of mathb reproduce has run them.
+
+    \b
+    Example: mathb site --to my-site
+    """
+    from mathb_kit.places import runs_root
+    from mathb_kit.report.site import build_site
+
+    first = build_site(to or runs_root() / "site")
+    print(to_json({"page": first}) if as_json else f"The site is there: {first}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -102,11 +102,12 @@ class Run:
             rate = there
         return json.loads(json.dumps(self._recipe(rate))) == recipe
 
-    def train(self, device: str | None = None) -> Path:
+    def train(self, device: str | None = None, watch: Callable[[dict[str, Any]], None] | None = None) -> Path:
         """Train on the verdicts of the model's own attempts; a run that was stopped goes on where it was kept.
 
         Args:
             device: ``cpu``, ``cuda``; a GPU if there is one.
+            watch: called with each step's row of the log, e.g. `mathb_kit.course.LiveCurves.add`.
 
         Returns:
             The folder, an ordinary checkpoint or adapter (`get_model` reads it), with ``log.jsonl`` beside it.
@@ -135,7 +136,7 @@ class Run:
             engine = rollout_engine(model, (network, tokenizer), settings.max_tokens, device)
             forget = self.lora is not None and self.lora.checkpointing
             teacher = _teacher(objective, engine)
-            record = Training(engine, *parts, objective, settings, folder, forget, teacher).fit()
+            record = Training(engine, *parts, objective, settings, folder, forget, teacher, watch).fit()
             usage = usage_of(model, model.name, list(dict.fromkeys([*model.trained_on, *problem_sources(self.on)])))
             if self.lora:
                 base = base_to_record(model)

@@ -17,6 +17,7 @@ are empty, its tokens the solutions'.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,7 @@ class Training:
         folder: entered, so that no other process trains there.
         checkpointing: whether activations are computed again in the backward pass.
         teacher: the objective's, with the policy's tokenizer, on its device.
+        watch: called with each step's row of the log.
     """
 
     engine: TransformersEngine
@@ -88,6 +90,7 @@ class Training:
     folder: RunFolder
     checkpointing: bool = False
     teacher: PreTrainedModel | None = None
+    watch: Callable[[dict[str, Any]], None] | None = None
 
     def __post_init__(self) -> None:
         self.network = self.engine.network
@@ -129,6 +132,8 @@ class Training:
                     raise
                 # The log first: a row without its state is cut off and made again, a state without its row is lost.
                 folder.log(row)
+                if self.watch:
+                    self.watch(row)
                 folder.save(self.state(step), last=self.over(step))
                 bar.update(1 if settings.steps else self.sampled - before)
                 if step == 1 or step % 20 == 0 or self.over(step):

@@ -167,14 +167,28 @@ def percent_axis(axis: Axes, which: str = "x") -> None:
 def save_figure(figure: Figure, data: pd.DataFrame, folder: Path | str, name: str, caption: str = "") -> Path:
     """Write ``name.png``, ``name.pdf`` and the data behind them as ``name.csv`` (and ``name.txt``, the caption).
 
-    The files hold no date and no version, so an identical rerun gives identical bytes. Returns the PNG's path.
+    The files hold no date and no version, so an identical rerun gives identical bytes, whether or not the figure was
+    shown before. Returns the PNG's path.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with figure_style():
+        _settle(figure)
         figure.savefig(folder / f"{name}.png", metadata={"Software": None})
         figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     write_csv(data, folder / f"{name}.csv", float_format="%.6g")
     if caption:
         (folder / f"{name}.txt").write_text(caption.strip() + "\n", encoding="utf-8")
     return folder / f"{name}.png"
+
+
+def _settle(figure: Figure) -> None:
+    """Draw until nothing moves any more: each layout goes on from the one before it and moves a little less."""
+    places: list[tuple[float, ...]] = []
+    for _ in range(10):
+        before, places = places, []
+        figure.draw_without_rendering()
+        places = [axis.get_position().bounds for axis in figure.axes]
+        moved = [abs(a - b) for one, other in zip(before, places) for a, b in zip(one, other)]
+        if before and max(moved, default=0.0) < 1e-13:
+            return

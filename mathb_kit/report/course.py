@@ -10,9 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from mathb_kit.errors import MathbError
-from mathb_kit.places import beside_package
+from mathb_kit.places import beside_package, run_root
+from mathb_kit.report.notebook_page import write_slides
+from mathb_kit.report.notebooks import need_notebooks
 
-_LINK = re.compile(r"!?\[([^\]]*)\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)")
+# Calls of ``mathb reproduce`` that run notebooks, the most thorough first.
+_CALLS = ("mini", "course", "released", "real", "scoreboard", "verifiers", "mini-quick", "course-quick")
+_LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def course_notebooks() -> pd.DataFrame:
@@ -25,6 +29,7 @@ def copy_course(folder: Path) -> list[Path]:
     """Write the notebooks into a folder, and under ``docs`` the pages that they link to.
 
     Links lead from the copies to the copies; one to a file of the repository that is not copied becomes plain text.
+    Code that only keeps files and says what is to be seen is folded away; the notebooks' scripts are not copied.
 
     Args:
         folder: where they go; made if absent. What else is in it stays.
@@ -46,29 +51,64 @@ def copy_course(folder: Path) -> list[Path]:
             notebook = json.loads(text)
             for cell in notebook["cells"]:
                 if cell["cell_type"] == "markdown":
-                    cell["source"] = _relinked("".join(cell["source"]), source, copies).splitlines(keepends=True)
+                    cell["source"] = relinked("".join(cell["source"]), source, copies).splitlines(keepends=True)
+                elif "hide-input" in cell["metadata"].get("tags", []):
+                    cell["metadata"]["jupyter"] = {"source_hidden": True}  # folded away, a click away
             text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
         else:
-            text = _relinked(text, source, copies)
+            text = relinked(text, source, copies)
         copy.write_text(text, encoding="utf-8")
     return [copies[each] for each in notebooks]
+
+
+def course_slides(folder: Path) -> list[Path]:
+    """Write every notebook as slides, with what came out of it where it was executed.
+
+    Raises:
+        MathbError: a package of the extra ``notebooks`` is missing.
+    """
+    need_notebooks()
+    return [write_slides(last_executed(each) or each, folder) for each in _files("notebooks", "*.ipynb")]
+
+
+def last_executed(source: Path) -> Path | None:
+    """A notebook as a call of ``mathb reproduce`` left it, from the most thorough call that there was.
+
+    None where none ran it to its end, or where its code has changed since.
+    """
+    code = _code(source)
+    for call in _CALLS:
+        path = run_root(call) / "notebooks" / source.name
+        if path.is_file() and _code(path) == code:
+            return path
+    return None
+
+
+def _code(notebook: Path) -> list[str] | None:
+    """The code of a notebook without the parameters that a run put in; None if a cell failed."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    if any(output["output_type"] == "error" for cell in code for output in cell["outputs"]):
+        return None
+    given = ["".join(cell["source"]) for cell in code if "injected-parameters" not in cell["metadata"].get("tags", [])]
+    return [text for text in given if text.strip()]
 
 
 def _files(folder: str, pattern: str) -> list[Path]:
     return sorted((beside_package() / folder).glob(pattern))
 
 
-def _relinked(text: str, source: Path, copies: dict[Path, Path]) -> str:
+def relinked(text: str, source: Path, copies: dict[Path, Path]) -> str:
     """The text with its links leading from the copy of ``source`` to copies, and the rest of them as plain text."""
 
     def link(match: re.Match[str]) -> str:
-        said, target, anchor = match.groups()
+        picture, said, target, anchor = match.groups()
         file = (source.parent / target).resolve()
         # A link to a notebook's script means the notebook.
         copy = copies.get(file) or (copies.get(file.with_suffix(".ipynb")) if file.suffix == ".py" else None)
         if copy is None:
             return said
-        return f"[{said}]({Path(os.path.relpath(copy, copies[source].parent)).as_posix()}{anchor or ''})"
+        return f"{picture}[{said}]({Path(os.path.relpath(copy, copies[source].parent)).as_posix()}{anchor or ''})"
 
     return _LINK.sub(link, text)
 

@@ -64,8 +64,8 @@ def _own_file(name: str) -> Markup:
 
 
 def own_text(name: str) -> str:
-    """``page.css`` or ``page.js``."""
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+    """A file of this package, e.g. ``page.css``."""
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.extras import need
 from mathb_kit.places import beside_package
 from mathb_kit.progress import clock
-from mathb_kit.report.maths import with_maths
+from mathb_kit.report.notebook_page import write_notebook_page
 from mathb_kit.settings import did_you_mean
 
 _KERNEL = "mathb"
@@ -90,7 +90,7 @@ def run_notebook(name_or_path: str | os.PathLike[str], parameters: Mapping[str, 
         ) from error
     finally:
         if executed.is_file():
-            _write_page(executed)
+            write_notebook_page(executed, beside_package() / "notebooks")
     return executed
 
 
@@ -200,32 +200,3 @@ def _failing_line(error: Any) -> str:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback))
     match = re.search(r"^-+> *\d+ (.+)$", plain, re.MULTILINE)
     return f" (`{match[1].strip()}`)" if match else ""
-
-
-# nbconvert's own page without the scripts that it would fetch from the network.
-_PAGE = """{%- extends 'index.html.j2' -%}
-{%- block html_head_js -%}<link rel="icon" href="data:,">
-<style>math .boxed { border: 1px solid; padding: .1em .2em; }</style>{%- endblock -%}
-{%- block html_head_js_mathjax -%}{%- endblock -%}
-{%- block html_head_js_mermaidjs -%}{%- endblock -%}
-"""
-
-
-def _write_page(executed: Path) -> None:
-    """The executed notebook as one file that needs no network; formulas in its text become MathML."""
-    from nbconvert import HTMLExporter
-    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-
-    class Renderer(IPythonRenderer):
-        def block_math(self, body: str) -> str:
-            return str(with_maths(f"$${body}$$"))  # a str: what it is joined to is not to be escaped once more
-
-        def inline_math(self, body: str) -> str:
-            return str(with_maths(f"${body}$"))
-
-    def markdown(source: str) -> str:
-        return MarkdownWithMath(renderer=Renderer(escape=False)).render(source)
-
-    exporter = HTMLExporter(raw_template=_PAGE, filters={"markdown2html": markdown})
-    page, _ = exporter.from_filename(str(executed))
-    executed.with_suffix(".html").write_text(page, encoding="utf-8")

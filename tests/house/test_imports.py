@@ -37,6 +37,7 @@ LAYERS = [
     ["plots"],
     ["report"],
     ["widgets", "viewer"],
+    ["course"],
     ["cli"],
 ]
 LAYER = {module: number for number, row in enumerate(LAYERS) for module in row}

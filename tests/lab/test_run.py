@@ -142,3 +142,13 @@ def test_one_process_at_a_time_trains_in_a_folder_and_a_dead_one_holds_nothing(t
             RunFolder(tmp_path / "run", {}).__enter__()
         folder.log({"step": 1})
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"log.jsonl"}
+
+
+def test_who_watches_a_run_sees_each_row_of_its_log_as_it_comes(tmp_path):
+    seen = []
+    run = Run.of("rloo", to=tmp_path / "watched", **(SMALL | {"steps": 2}))
+    run.train(watch=seen.append)
+    logged = [json.loads(line) for line in (tmp_path / "watched" / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in seen] == [1, 2] and seen == logged
+    run.train(watch=seen.append)  # finished: read, not trained
+    assert len(seen) == 2

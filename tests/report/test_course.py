@@ -15,7 +15,7 @@ import pytest
 from mathb_kit import sentences
 from mathb_kit.errors import MathbError
 from mathb_kit.plots import course
-from mathb_kit.report.course import copy_course, course_notebooks
+from mathb_kit.report.course import copy_course, course_notebooks, course_slides
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("[0-9]*.py"))
 EACH = pytest.mark.parametrize("script", NOTEBOOKS, ids=lambda path: path.stem)
@@ -179,8 +179,18 @@ def test_code_cells_of_copies_are_those_of_the_notebooks(tmp_path):
     for copy in copy_course(tmp_path):
         cells = {name: json.loads(path.read_text(encoding="utf-8"))["cells"]
                  for name, path in (("copy", copy), ("source", NOTEBOOKS[0].with_name(copy.name)))}  # fmt: skip
-        code = [[cell for cell in each if cell["cell_type"] == "code"] for each in cells.values()]
-        assert code[0] == code[1] and code[0]
+        code = {name: [cell for cell in each if cell["cell_type"] == "code"] for name, each in cells.items()}
+        assert [cell["source"] for cell in code["copy"]] == [cell["source"] for cell in code["source"]] != []
+        for cell in code["copy"]:
+            hidden = cell["metadata"].get("jupyter", {}).get("source_hidden", False)
+            assert hidden == ("hide-input" in cell["metadata"].get("tags", []))
+
+
+def test_slides_of_every_notebook_are_written_at_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("MATHB_RUNS", str(tmp_path / "runs"))
+    slides = course_slides(tmp_path / "slides")
+    assert {path.stem for path in slides} == {path.stem for path in NOTEBOOKS} | {"quick_experiment"}
+    assert all(path.read_text(encoding="utf-8").count("<article>") > 3 for path in slides)
 
 
 def test_the_list_of_the_course_has_every_notebook_by_its_own_heading():
