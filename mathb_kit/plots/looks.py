@@ -72,7 +72,8 @@ def look_of(names: Sequence[str], among: Sequence[str] | None = None) -> dict[st
             place = order.index(name)
             # Past the last marker they go on from another one, so that no pair of colour and marker comes again.
             turned = place + 3 * (place // len(_TRAINED))
-            looks[name] = _by_place(place + 1) | {"marker": _TRAINED[turned % len(_TRAINED)]}
+            colour = PALETTE[1 + place % (len(PALETTE) - 1)]
+            looks[name] = _by_place(place + 1) | {"color": colour, "marker": _TRAINED[turned % len(_TRAINED)]}
     elif known:
         looks = _with_unregistered(sorted(others), looks)
     else:
