@@ -94,6 +94,8 @@ def term_around(text: str, start: int, end: int) -> Term | None:
     if (found := _tail(after, opened)) is None:
         return None
     length, goes_on = found
+    if after.startswith("}", length) and before.count("{") <= before.count("}"):
+        return None  # it closes what nothing opened: no formula, and the box is all that can be read
     term = Term(start - len(before) + first, end + length, goes_on)
     head, tail = text[term.start : start], text[end : term.end]
     return term if _changes(head, tail) else None

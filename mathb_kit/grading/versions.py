@@ -15,7 +15,7 @@ from pathlib import Path
 from mathb_kit.errors import MathbError
 
 _FOLDER = Path(__file__).parent
-_EXTRACTOR = ("boxes.py", "declared.py", "extraction.py")
+_EXTRACTOR = ("box_terms.py", "boxes.py", "declared.py", "extraction.py")
 # Every other source of this package decides verdicts but these, which carry texts and verdicts about or show them.
 _CARRIERS = (
     "__init__.py", "conventions.py", "explanation.py", "files.py", "model_judge.py", "stored.py", "versions.py"

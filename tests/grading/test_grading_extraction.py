@@ -107,6 +107,7 @@ TERMS = [
     (r"(so $x = \boxed{3}$, as wanted)", "3"),
     (r"\boxed{25}\frac{\text{miles}}{\text{day}}", "25"),
     (r"\sqrt{\boxed{51}", "51"),  # a root that never closes
+    (r"722\cdot 4=2888;\boxed{2888}/9}", "2888"),  # a brace that nothing opened
 ]
 
 

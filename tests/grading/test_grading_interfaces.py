@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -17,7 +18,7 @@ import pytest
 from servers import CompletionsServer
 
 from mathb_kit.errors import MathbError
-from mathb_kit.grading import CONVENTIONS, Grader, explain, extract, grade, grade_file
+from mathb_kit.grading import CONVENTIONS, Grader, explain, extract, grade, grade_file, versions
 from mathb_kit.grading.versions import code_version
 
 
@@ -253,3 +254,14 @@ def test_a_version_follows_what_the_code_means_and_not_what_it_says() -> None:
     changed.append(SOURCE + "f = 0")
     others = {code_version([text], ["sympy==1.14"]) for text in changed} | {code_version([SOURCE], ["sympy==1.15"])}
     assert version not in others and len(others) == 5
+
+
+def test_the_extractors_version_covers_every_source_that_extraction_imports() -> None:
+    folder = Path(versions.__file__).parent
+    waiting, reached = ["extraction.py"], set()
+    while waiting:
+        reached.add(file := waiting.pop())
+        for imported in re.findall(r"^ *from mathb_kit\.grading\.(\w+) import", (folder / file).read_text(), re.M):
+            if f"{imported}.py" not in reached:
+                waiting.append(f"{imported}.py")
+    assert reached == set(versions._EXTRACTOR)
