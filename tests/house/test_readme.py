@@ -249,6 +249,15 @@ def test_what_the_readme_says_of_the_laptop_s_models_is_what_the_committed_table
     chance = pd.read_csv(ROOT / "figures" / "laptop" / "01_chance.csv")
     guessing = chance[(chance["what"] == "uniform guessing") & (chance["k"] == 256)]["estimate"].item()
     assert f"would solve {percent(guessing)} %" in text
+    levels = pd.read_csv(ROOT / "figures" / "laptop-math" / "01_chance.csv").set_index(["what", "k", "set"])["estimate"]
+
+    def by_level(what: str, k: int) -> str:
+        first, second, third = (percent(levels[(what, k, f"math-500-level-{level}")]) for level in (1, 3, 5))
+        return f"{first}, {second} and {third} %"
+
+    for what, words in (("qwen2.5-coder-0.5b", "solves {} with 64 attempts"), ("uniform guessing", "would solve {}")):
+        assert words.format(by_level(what, 64)) in text
+    assert f"{by_level('qwen2.5-coder-0.5b', 1)} with one" in text
     ends = curves.loc[("qwen2.5-coder-0.5b", 256)]
     assert f"({percent(ends['estimate'])} % is {percent(ends['low'])} to {percent(ends['high'])})" in text
 
