@@ -151,7 +151,7 @@ def modes_title(shares: pd.DataFrame, note: str) -> str:
 def rates_title(tried: pd.DataFrame, note: str) -> str:
     """Where the chosen learning rates lie (row, learning_rate, seeds, chosen: `mathb_kit.lab.tuning.by_rate`)."""
     rates, chosen = tried["learning_rate"], tried[tried["chosen"]]["learning_rate"]
-    commonest, seeds = chosen.mode().iloc[0], tried["seeds"].max()
+    commonest, seeds = chosen.mode().iloc[0], int(tried["seeds"].max())
     where = {rates.min(): ", the smallest tried", rates.max(): ", the largest tried"}.get(commonest, "")
     return with_subtitle(
         f"{(chosen == commonest).sum()} of {len(chosen)} objectives validate best at {commonest:g}{where}",

@@ -41,7 +41,7 @@ def test_every_notebook_page_figure_and_room_is_there(sources):
     gallery = (sources / "gallery.md").read_text(encoding="utf-8")
     pictures = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("figures/*/*.png")]
     assert len(pictures) > 20 and all(f"]({picture})" in gallery for picture in pictures)
-    assert "![Tuned minus re-drawn" in (sources / "index.md").read_text(encoding="utf-8")
+    assert "![A real RL-tuned model" in (sources / "index.md").read_text(encoding="utf-8")
 
 
 def test_the_navigation_names_every_page(sources):
