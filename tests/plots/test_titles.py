@@ -66,3 +66,14 @@ def test_forecasts_are_judged_by_the_most_first_attempts():
         [(100, 0.9, 0.1), (1000, 0.5, 0.4), (1000, 0.4, 0.7)], columns=["first", "forecast", "truth"]
     )
     assert "is 20.0 points off on average" in titles.forecast_title(table, "")
+
+
+def test_the_title_of_learning_rates_counts_rows_that_chose_the_same_and_says_where_that_lies():
+    tried = pd.DataFrame(
+        [(row, rate, 3, rate == best) for row, best in (("a", 1e-4), ("b", 1e-4), ("c", 1e-3)) for rate in (1e-4, 1e-3)],
+        columns=["row", "learning_rate", "seeds", "chosen"],
+    )
+    finding, _, about = titles.rates_title(tried, "a note").partition("\n")
+    assert finding == "2 of 3 objectives validate best at 0.0001, the smallest tried"
+    assert "3 runs each" in about
+    assert "1 run each" in titles.rates_title(tried.assign(seeds=1), "a note")
