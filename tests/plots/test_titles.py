@@ -70,7 +70,11 @@ def test_forecasts_are_judged_by_the_most_first_attempts():
 
 def test_the_title_of_learning_rates_counts_rows_that_chose_the_same_and_says_where_that_lies():
     tried = pd.DataFrame(
-        [(row, rate, 3, rate == best) for row, best in (("a", 1e-4), ("b", 1e-4), ("c", 1e-3)) for rate in (1e-4, 1e-3)],
+        [
+            (row, rate, 3, rate == best)
+            for row, best in (("a", 1e-4), ("b", 1e-4), ("c", 1e-3))
+            for rate in (1e-4, 1e-3)
+        ],
         columns=["row", "learning_rate", "seeds", "chosen"],
     )
     finding, _, about = titles.rates_title(tried, "a note").partition("\n")
