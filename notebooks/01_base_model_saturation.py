@@ -8,7 +8,7 @@
 # and a slider over k, what mere guessing is worth on the same problems, and what the adaptive plan saved.
 #
 # **Time** Notebooks 01 to 03 together take 4:51 minutes on two CPU cores, this one less than a minute of it, and 0:58
-# once everything is stored (`./reproduce.sh`; [how it was measured](../README.md#two-commands)).
+# once everything is stored (`./reproduce.sh`; [how it was measured](../README.md#the-study-in-two-commands)).
 #
 # **Profile** `mini` (the default), or any profile: `course`, `single-gpu`, `paper`. The next cell changes it; `quick`
 # takes k up to 256 only, and `rehearse` lets tiny models act a large study out.

@@ -9,7 +9,7 @@
 # problems: 0 of 1,024 is not "impossible".
 #
 # **Time** Notebooks 01 to 03 together take 4:51 minutes on two CPU cores, this one the largest part of it, and 0:58
-# once everything is stored (`./reproduce.sh`; [how it was measured](../README.md#two-commands)).
+# once everything is stored (`./reproduce.sh`; [how it was measured](../README.md#the-study-in-two-commands)).
 #
 # **Profile** `mini` (the default), `powered` or `course`: profiles with a pool to build from. The next cell changes it;
 # with `quick` the sieve stops at 256 attempts, so that more problems are left.

@@ -9,7 +9,7 @@
 # that is news. Then which problems were truly gained, and what tuning did to ordinary problems.
 #
 # **Time** Notebooks 01 to 03 together take 4:51 minutes on two CPU cores, this one about a third of it, and 0:58 once
-# everything is stored (`./reproduce.sh`; [how it was measured](../README.md#two-commands)).
+# everything is stored (`./reproduce.sh`; [how it was measured](../README.md#the-study-in-two-commands)).
 #
 # **Profile** `mini` (the default), or any profile with a hard set: `course`, `single-gpu`, `paper`. The next cell
 # changes it; `quick` takes k up to 256 and fewer seeds, and `rehearse` lets tiny models act a large study out.
