@@ -69,7 +69,7 @@ def learn(root: str) -> Path:
     run_folder._SAVING_SHARE = float("inf")
     easy = [problem for problem in load_problems("mini-train") if problem.meta["level"] == 1]
     print("ready", flush=True)
-    return train("rloo", on=easy, to=Path(root) / "lab", prompts=2, group=2, max_tokens=24, steps=12)
+    return train("rloo", on=easy, to=Path(root) / "lab", prompts=2, group=2, max_tokens=24, steps=60)
 
 
 def imports(root: Path) -> list[pd.DataFrame]:
