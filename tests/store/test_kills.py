@@ -69,7 +69,7 @@ def learn(root: str) -> Path:
     run_folder._SAVING_SHARE = float("inf")
     easy = [problem for problem in load_problems("mini-train") if problem.meta["level"] == 1]
     print("ready", flush=True)
-    return train("rloo", on=easy, to=Path(root) / "lab", prompts=2, group=2, max_tokens=24, steps=60)
+    return train("rloo", on=easy, to=Path(root) / "lab", prompts=2, group=2, max_tokens=24, steps=30)
 
 
 def imports(root: Path) -> list[pd.DataFrame]:
@@ -98,7 +98,7 @@ def test_fifty_kills_over_sampling_grading_packing_importing_and_training_lose_n
         assert child.stdout.readline() == b"ready\n"
         while job == "learn" and child.poll() is None and not (root / "lab" / "state.pt").is_file():
             time.sleep(0.05)  # the first of them lives until there is a state to lose
-        time.sleep(chance.expovariate(5.0 if job == "work" else 1.0))
+        time.sleep(chance.expovariate(1.0 if job == "bring_in" else 5.0))
         child.kill()
         child.communicate()
         killed[job] += child.returncode == -signal.SIGKILL
