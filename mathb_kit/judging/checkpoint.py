@@ -15,6 +15,7 @@ from mathb_kit.evaluation import Evaluation, evaluate
 from mathb_kit.judging.confounds import confounds
 from mathb_kit.judging.health import Health, health_of
 from mathb_kit.judging.judgement import Judgement, change_by_problem, judge_on, mean_reach, redraw_names
+from mathb_kit.judging.near_misses import near_misses
 from mathb_kit.judging.selection import Selection, made_here, other_base, refuse_one_model, selection_by_column
 from mathb_kit.judging.separation import Separation, separation_of_checkpoint
 from mathb_kit.models import Model, Pair, settings_table
@@ -117,6 +118,11 @@ class CheckpointJudgement:
         """
         hard = confounds(self.redrawn_attempts, self.tuned_attempts)
         return {self.on.name: hard} | {name: confounds(*pair) for name, pair in self.saturated.items()}
+
+    @cached_property
+    def near_misses(self) -> pd.DataFrame:
+        """Wrong answers of the tuned model to read first, where it reached nothing (``near_misses``)."""
+        return near_misses(self.tuned_attempts)
 
     @cached_property
     def separation(self) -> Separation:

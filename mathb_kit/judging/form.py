@@ -41,7 +41,7 @@ def form_of_gain(base: Evaluation, tuned: Evaluation, k: int = 1) -> pd.DataFram
 def last_number(text: str) -> str | None:
     """The last number that a text writes in digits, without thousands separators."""
     found = _NUMBER.findall(text)
-    return found[-1].replace(",", "").rstrip(".") if found else None
+    return found[-1].replace(",", "") if found else None
 
 
 def _by_last_number(evaluation: Evaluation, rows: pd.DataFrame, k: int, grader: Grader) -> float:

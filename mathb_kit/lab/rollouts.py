@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -137,3 +137,15 @@ def summary(rounds: Sequence[Rollouts]) -> dict[str, Any]:
         "length": round(sum(rollouts.tokens for rollouts in rounds) / len(rewards), 2),
         "truncated": round(sum(truncated) / len(truncated), 5),
     }
+
+
+def padded_batches(rows: Iterable[int], length: Callable[[int], int], most: int) -> Iterator[list[int]]:
+    """The rows, shortest first as they come, cut where a batch padded to its longest had more than ``most`` tokens."""
+    batch: list[int] = []
+    for row in rows:
+        if batch and (len(batch) + 1) * length(row) > most:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from mathb_kit.lab.logits import token_scores
 from mathb_kit.lab.packing import can_pack, pack, packed_batches
-from mathb_kit.lab.rollouts import Rollouts
+from mathb_kit.lab.rollouts import Rollouts, padded_batches
 from mathb_kit.lab.small_scoring import small_batches, small_log_probs
 from mathb_kit.sampling.threads import in_threads
 from mathb_kit.sampling.weights import is_small_llama
@@ -27,6 +28,8 @@ _BYTES_AT_ONCE = 1 << 29
 _BYTES_AT_ONCE_ON_GPU = 8 << 30
 
 Made = TypeVar("Made")
+Scored = tuple[list[int], "list[Tensor]"]
+"""Attempts of a batch, and their log-probabilities (and entropies), perhaps with the graph that made them."""
 
 
 def completion_mask(rollouts: Rollouts, device: str = "cpu") -> Tensor:
@@ -53,14 +56,7 @@ def batches(rollouts: Rollouts, rows: Sequence[int], network: PreTrainedModel) -
     """The rows, sorted by length and cut into batches that fit."""
     most = tokens_at_once(network)
     length = {row: len(rollouts.prompts[row]) + len(rollouts.completions[row]) for row in rows}
-    batch: list[int] = []
-    for row in sorted(rows, key=length.__getitem__):
-        if batch and (len(batch) + 1) * length[row] > most:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
+    return padded_batches(sorted(rows, key=length.__getitem__), length.__getitem__, most)
 
 
 def each_batch(
@@ -96,7 +92,7 @@ def token_log_probs(
             input_ids=row.ids, attention_mask=row.mask, position_ids=row.positions, logits_to_keep=row.before,
             use_cache=False,
         ).logits  # fmt: skip
-        lines = [value.split(row.lengths) for value in _scores(logits[0].float(), row.tokens, entropy)]
+        lines = [value.split(row.lengths) for value in token_scores(logits[0].float(), row.tokens, entropy)]
         return [torch.nn.utils.rnn.pad_sequence(line, batch_first=True) for line in lines]
     ids, starts = _padded(rollouts, rows, network.device)
     first = int(starts.min()) - 1
@@ -104,36 +100,30 @@ def token_log_probs(
     logits = network(input_ids=ids[:, :-1], logits_to_keep=kept, use_cache=False).logits.float()
     targets = ids[:, first + 1 :]
     places = _places(rollouts, rows, starts - 1 - first, targets.shape[1])
-    values = _scores(logits.flatten(0, 1), targets.flatten(), entropy)
+    values = token_scores(logits.flatten(0, 1), targets.flatten(), entropy)
     return [value.view(targets.shape).gather(1, places) for value in values]
-
-
-def _scores(logits: Tensor, tokens: Tensor, entropy: bool) -> list[Tensor]:
-    """Log-probability of each token, and with ``entropy`` the entropy there, from logits (tokens, vocabulary)."""
-    import torch
-
-    # cross_entropy is several times faster here than log_softmax and gather.
-    values = [-torch.nn.functional.cross_entropy(logits, tokens, reduction="none")]
-    if entropy:
-        normalized = logits.log_softmax(-1)
-        values.append(-(normalized.exp() * normalized).sum(-1))
-    return values
 
 
 def tabulate(network: PreTrainedModel, rollouts: Rollouts, rows: Sequence[int], entropy: bool = False) -> list[Tensor]:
     """`token_log_probs` without gradient, tables for all attempts (attempts, longest completion), 0 where not asked."""
     import torch
 
-    mask = completion_mask(rollouts, str(network.device))
-    tables = [torch.zeros_like(mask) for _ in range(1 + entropy)]
-
     def score_batch(batch: list[int]) -> list[Tensor]:
         with torch.no_grad():  # holds for one thread only
             return token_log_probs(network, rollouts, batch, entropy)
 
-    for batch, scores in each_batch(network, rollouts, rows, score_batch):
+    return as_tables(each_batch(network, rollouts, rows, score_batch), rollouts, 1 + entropy, str(network.device))
+
+
+def as_tables(scored: Iterable[Scored], rollouts: Rollouts, count: int, device: str) -> list[Tensor]:
+    """``count`` tables for all attempts (attempts, longest completion) from scored batches, 0 elsewhere; no graph."""
+    import torch
+
+    mask = completion_mask(rollouts, device)
+    tables = [torch.zeros_like(mask) for _ in range(count)]
+    for batch, scores in scored:
         for table, values in zip(tables, scores):
-            table[batch, : values.shape[1]] = values
+            table[batch, : values.shape[1]] = values.detach()
     return [table * mask for table in tables]
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mathb_kit.lab.rollouts import Rollouts
+from mathb_kit.lab.logits import token_scores
+from mathb_kit.lab.rollouts import Rollouts, padded_batches
 
 if TYPE_CHECKING:
     import torch
@@ -26,14 +27,8 @@ _TOKENS_AT_ONCE = 2048  # of attempts, padding included: near the processor's ca
 
 def small_batches(rollouts: Rollouts, rows: Sequence[int]) -> Iterator[list[int]]:
     """The rows, sorted by the length of their completions and cut into batches."""
-    batch: list[int] = []
-    for row in sorted(rows, key=lambda row: (len(rollouts.completions[row]), rollouts.groups[row])):
-        if batch and (len(batch) + 1) * len(rollouts.completions[row]) > _TOKENS_AT_ONCE:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
+    ordered = sorted(rows, key=lambda row: (len(rollouts.completions[row]), rollouts.groups[row]))
+    return padded_batches(ordered, lambda row: len(rollouts.completions[row]), _TOKENS_AT_ONCE)
 
 
 def small_log_probs(
@@ -72,12 +67,8 @@ def small_log_probs(
         gate, up = F.linear(normed, torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])).chunk(2, -1)
         state = state + F.linear(F.silu(gate) * up, mlp.down_proj.weight)
     logits = F.linear(_norm(state, body.norm), network.lm_head.weight)
-    found = [-F.cross_entropy(logits, packed.targets, reduction="none")]
-    if entropy:
-        normalized = logits.log_softmax(-1)
-        found.append(-(normalized.exp() * normalized).sum(-1))
     table = torch.zeros(packed.filled.shape)
-    return [table.masked_scatter(packed.filled, each) for each in found]
+    return [table.masked_scatter(packed.filled, each) for each in token_scores(logits, packed.targets, entropy)]
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,13 @@ from mathb_kit.errors import MathbError
 from mathb_kit.lab.lora import checkpointing, load_trained_part, trained_part
 from mathb_kit.lab.objectives import Batch, Objective
 from mathb_kit.lab.rollouts import Rollouts
-from mathb_kit.lab.scoring import completion_mask, each_batch, tabulate, token_log_probs
+from mathb_kit.lab.scoring import Scored, as_tables, each_batch, tabulate, token_log_probs
 from mathb_kit.sampling.threads import in_threads
 from mathb_kit.sampling.weights import is_small_llama
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
-
-Scored = tuple[list[int], "list[Tensor]"]
-"""Attempts of a batch, and their log-probabilities (and entropies) with the graph that made them."""
 
 _WARM_UP = 10  # updates over which the learning rate rises to its value
 _LARGEST_GRADIENT = 1.0  # norm to which larger gradients are scaled
@@ -140,19 +137,12 @@ class Policy:
     def _look_up(self, rollouts: Rollouts, rows: list[int]) -> tuple[list[Tensor], list[Scored]]:
         """Tables of these attempts under the policy as it is now; of a small network also the batches that they come
         from, with their graphs, so that the backward pass need not run it once more."""
-        import torch
-
         entropy = self.objective.entropy
         if not is_small_llama(self.network):
             return tabulate(self.network, rollouts, rows, entropy), []
         score = partial(token_log_probs, self.network, rollouts, entropy=entropy)
         scored = list(each_batch(self.network, rollouts, rows, score))
-        mask = completion_mask(rollouts, str(self.network.device))
-        tables = [torch.zeros_like(mask) for _ in range(1 + entropy)]
-        for some, values in scored:
-            for table, value in zip(tables, values):
-                table[some, : value.shape[1]] = value.detach()
-        return [table * mask for table in tables], scored
+        return as_tables(scored, rollouts, 1 + entropy, str(self.network.device)), scored
 
     def _backward(
         self, gradients: list[Tensor], rollouts: Rollouts, place: dict[int, int], scored: list[Scored] = []

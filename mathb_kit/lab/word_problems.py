@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -25,6 +24,7 @@ from mathb_kit.models import asked, get_model
 from mathb_kit.models.adapters import ADAPTERS
 from mathb_kit.places import lab_root
 from mathb_kit.problems import Problem, ProblemSet, load_problems
+from mathb_kit.settings import read_toml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,7 +137,7 @@ def ends_of(logs: Mapping[str, pd.DataFrame], steps: int = 10) -> pd.DataFrame:
 
 
 def _recipes() -> dict[str, Any]:
-    return tomllib.loads(RECIPES.read_text(encoding="utf-8"))
+    return read_toml(RECIPES)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.atomic import write_text
 from mathb_kit.grading import GRADER_VERSION
-from mathb_kit.judging import CheckpointJudgement, Health, elicitation_curves, elicitation_table, near_misses
+from mathb_kit.judging import CheckpointJudgement, Health, elicitation_curves, elicitation_table
 from mathb_kit.miniature import shipped_sets
 from mathb_kit.models.showing import asked_table
 from mathb_kit.places import cards_root
@@ -109,8 +109,7 @@ def card_text(judged: CheckpointJudgement) -> str:
         tables.append(titled("On ordinary sets", _ordinary_in_short(judged)))
     if judged.elicited:
         tables.append(titled(_ELICITED, _elicited(judged)))
-    misses = near_misses(judged.tuned_attempts)
-    if len(misses):
+    if len(misses := judged.near_misses):
         title = f"Near misses of {tuned} where it reached nothing (the card has their texts)"
         tables.append(titled(title, _missed_rows(misses)))
     for name in judged.confounds:
@@ -254,7 +253,7 @@ def _missed_rows(misses: pd.DataFrame) -> pd.DataFrame:
 
 def _near(judged: CheckpointJudgement) -> list[dict[str, Any]]:
     """Near misses to read: summary, statement, index and completion."""
-    misses, problems = near_misses(judged.tuned_attempts), []
+    misses, problems = judged.near_misses, []
     for row, shown in zip(misses.itertuples(), _missed_rows(misses).itertuples()):
         summary = f"{shown.problem}: {shown.answer} for {shown.gold}, in {shown.attempts} attempts"
         problems.append({"summary": summary, "statement": row.statement, "index": row.index,

@@ -92,17 +92,16 @@ def one_sided_p(
     """p-values of "the tuned arm's rate is higher", one per pair of end points (arrays broadcast together)."""
     base_n, base_c, tuned_n, tuned_c = np.broadcast_arrays(base_n, base_c, tuned_n, tuned_c)
     observed = log_likelihood_ratio(base_n, base_c, tuned_n, tuned_c)
+    values, inverse = np.unique(np.maximum(observed, 0.0), return_inverse=True)
     if base_plan.is_fixed and tuned_plan.is_fixed:
-        distinct, inverse = np.unique(np.maximum(observed, 0.0), return_inverse=True)
-        p = _tails_at_fixed_n(base_plan, tuned_plan, distinct)[inverse.reshape(observed.shape)]
-        return np.where(observed > 0, p, 1.0)
-    if len(likely_end_points(base_plan)[0]) * len(likely_end_points(tuned_plan)[0]) > _MANY:
-        distinct, inverse = np.unique(np.maximum(observed, 0.0), return_inverse=True)
-        p = np.array([_tail_of_value(base_plan, tuned_plan, value) for value in distinct.tolist()])
-        return np.where(observed > 0, p[inverse.reshape(observed.shape)], 1.0)
-    ordered, tails = _null_tail(base_plan, tuned_plan)
-    last = np.searchsorted(-ordered, -observed + 1e-9, side="right") - 1  # ties count as extreme, rounding apart
-    return np.where(observed > 0, tails[np.maximum(last, 0)], 1.0)
+        p = _tails_at_fixed_n(base_plan, tuned_plan, values)
+    elif len(likely_end_points(base_plan)[0]) * len(likely_end_points(tuned_plan)[0]) > _MANY:
+        p = np.array([_tail_of_value(base_plan, tuned_plan, value) for value in values.tolist()])
+    else:
+        ordered, tails = _null_tail(base_plan, tuned_plan)
+        last = np.searchsorted(-ordered, -values + 1e-9, side="right") - 1  # ties count as extreme, rounding apart
+        p = tails[np.maximum(last, 0)]
+    return np.where(observed > 0, p[inverse.reshape(observed.shape)], 1.0)
 
 
 @lru_cache(maxsize=64)
