@@ -59,6 +59,7 @@ _OPENS_VALUE = re.compile(
 _OPENED, _CLOSED = re.compile(r"(?:\\left\s*)?(?<!\\)[(\[]\s*$"), re.compile(r"\s*(?:\\right\s*)?[)\]]")
 _WORD = re.compile(r"(?<![\\A-Za-z])[^\W\d_]{2,}|\\(?:text|mbox)")
 _COMMAND = re.compile(r"\\[A-Za-z]+$")
+_BOX_FOLLOWS = re.compile(r"\s*\\(?:boxed|fbox)(?![A-Za-z])")
 _NEEDS_NONE = re.compile(r"[\w.]+|\\[A-Za-z]+(?:\{[^{}]*\})*")
 _ENCLOSED = re.compile(r"[({\[,;|]\s*$|^\s*$"), re.compile(r"\s*(?:\\right\s*)?[)}\],;|]|\s*$")
 
@@ -137,6 +138,8 @@ def _head(before: str, math: bool) -> tuple[int, list[str]]:
 def _tail(after: str, opened: list[str]) -> tuple[int, bool] | None:
     """How far the term reaches behind the box, and whether a relation follows; None where a bracket stays open."""
     waiting = list(opened)
+    if _BOX_FOLLOWS.match(after):  # an answer of its own, no factor
+        return None if waiting else (0, False)
     for part in _PART.finditer(after):
         kind = part.lastgroup
         if kind == "open":

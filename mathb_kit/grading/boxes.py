@@ -142,7 +142,7 @@ def filled(text: str) -> list[Box]:
 def single_answers(text: str) -> list[str]:
     """What every outermost box holds, one by one."""
     boxes = filled(text)
-    told = [_term(text, box, [box]) or _with_neighbours(text, box) for box in boxes[:_MOST_TERMS]]
+    told = [_term(text, box, boxes) or _with_neighbours(text, box) for box in boxes[:_MOST_TERMS]]
     return told + [_with_neighbours(text, box) for box in boxes[_MOST_TERMS:]]
 
 
