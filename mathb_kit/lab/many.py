@@ -1,18 +1,23 @@
-"""Many training runs side by side: one process with one thread each, as many at a time as there are processors.
+"""Many training runs side by side: processes with one thread each, as many as there are processors, run after run.
 
-At the miniature's size two single-threaded runs finish sooner than one run with two threads after the other.
+At the miniature's size two single-threaded runs finish sooner than one run with two threads after the other, and a
+process that takes the next run spares the seconds in which its libraries load.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import pickle
-import subprocess
 import sys
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
+from mathb_kit.children import Child, Died, NotReady
 from mathb_kit.errors import MathbError
 from mathb_kit.lab.run import Run
 from mathb_kit.progress import progress
@@ -35,17 +40,22 @@ def train_all(runs: Sequence[Run], processes: int | None = None, failures: dict[
         MathbError: without ``failures``, a run that failed, with what it reported last; the others that had begun are
             finished first.
     """
-    environment = {
-        **os.environ, "OMP_NUM_THREADS": "1", "MATHB_PROGRESS": "off",
-        "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]),
-    }  # fmt: skip
+    idle: SimpleQueue[Child] = SimpleQueue()
 
     def make(run: Run) -> None:
-        command = [sys.executable, "-m", "mathb_kit.lab.many"]
-        done = subprocess.run(command, env=environment, check=False, stderr=subprocess.PIPE, input=pickle.dumps(run))
-        if done.returncode:
-            last = (done.stderr.decode(errors="replace").strip().splitlines() or ["nothing"])[-1]
-            raise MathbError(f"The training run {run.folder} failed and said: {last}")
+        try:
+            child = idle.get_nowait()
+        except Empty:
+            child = _start()
+        try:
+            child.send(base64.b64encode(pickle.dumps(run)).decode())
+            said = child.receive()
+        except Died as how:
+            said = f"nothing: its process ended with {how}"
+        else:
+            idle.put(child)
+        if said:
+            raise MathbError(f"The training run {run.folder} failed and said: {said}")
 
     left = [run for run in runs if not run.finished()]
     with progress(len(left), "training", "runs") as bar, ThreadPoolExecutor(processes or os.cpu_count()) as pool:
@@ -65,15 +75,39 @@ def train_all(runs: Sequence[Run], processes: int | None = None, failures: dict[
     return [run.folder for run in runs]
 
 
+def _start() -> Child:
+    paths = os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MATHB_PROGRESS": "off", "PYTHONPATH": paths}
+    child = Child([sys.executable, "-m", "mathb_kit.lab.many"], environment)
+    try:
+        child.ready()
+    except NotReady as why:
+        raise MathbError(f"No process for training runs could be started; it said: {why}") from None
+    return child
+
+
 def main() -> None:
-    """One run, from standard input, in a process of its own."""
+    """Runs from standard input, a line each; one line back for each: null, or what went wrong."""
+    parent = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever libraries print, only replies go to the parent
     import torch
 
     torch.set_num_threads(1)
-    try:
-        pickle.load(sys.stdin.buffer).train()
-    except MathbError as error:
-        sys.exit(str(error))
+
+    def reply(message: object) -> None:
+        parent.write(json.dumps(message) + "\n")
+        parent.flush()
+
+    reply({"ready": True})
+    for line in sys.stdin:
+        said = None
+        try:
+            pickle.loads(base64.b64decode(json.loads(line))).train()
+        except MathbError as error:
+            said = str(error)
+        except Exception as error:  # the parent raises it again
+            said = traceback.format_exception_only(error)[-1].strip()
+        reply(said)
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def price_of_scoreboard(only: Collection[str] = (), *, quick: bool = False) -> s
     rows = board.rows_of(only)
     bench = Bench(board, rows, {})
     untuned = not_frozen(bench)
-    tuning, final = len(untuned) * len(board.learning_rates) * len(board.tuning_seeds), len(rows) * len(board.seeds)
+    tuning, final = len(untuned) * _rates_tried(board) * len(board.tuning_seeds), len(rows) * len(board.seeds)
     matched = len(rows) * len(board.matched_seeds)
     worlds, control = board.composition.worlds, len(board.composition.rows) * len(board.composition.seeds)
     # A matched run costs its share of a whole one: gains come early, so about the share of the gain is an upper guess.
@@ -128,8 +128,8 @@ def price_of_scoreboard(only: Collection[str] = (), *, quick: bool = False) -> s
         f"{board.name}: {board.about}",
         f"  {len(rows)} rows: {', '.join(rows)}",
         f"  {len(rows) - len(untuned)} of them with frozen learning rates; {tuning} runs to choose the others' among "
-        f"{_rates(board)} under {len(board.tuning_seeds)} seeds, more where the best lies at an edge: {share:,.0f} of "
-        "the minutes below",
+        f"{_rates(board)} under {len(board.tuning_seeds)} seeds, and beyond the grid's edges until the best lies inside: "
+        f"{share:,.0f} of the minutes below, more where that takes several steps",
         f"  {final} runs that count ({len(board.seeds)} seeds), at most {matched} cut short at matched pass@1, "
         f"{control * len(worlds)} of the positive control",
         f"  training at most {trained / 1e6:,.1f} million tokens ({board.tokens:,} a run), "
@@ -142,6 +142,12 @@ def price_of_scoreboard(only: Collection[str] = (), *, quick: bool = False) -> s
         f"  {board_power_sentence(board)}",
     ]
     return "\n".join(lines)
+
+
+def _rates_tried(board: Scoreboard) -> int:
+    """A best rate has one tried on either side of it, so at least three where the limits allow more than the grid."""
+    ends = (min(board.learning_rates), max(board.learning_rates))
+    return len(board.learning_rates) if ends == tuple(board.rate_limits) else max(3, len(board.learning_rates))
 
 
 def _rates(board: Scoreboard) -> str:
