@@ -124,6 +124,8 @@ def test_a_stop_string_ends_the_completion() -> None:
 POLICY_TABLE = [
     (r"\boxed{1} then \boxed{2}", "2", "1", ("2", "1")),
     (r"$x=\boxed{1}$ or $x=\boxed{2}$", "1, 2", "1", ("1, 2", "1", "2")),
+    (r"$(\boxed{1}\boxed{2}$", "1, 2", "1", ("1, 2", "1", "2")),  # side by side they are no 12
+    (r"$2\cdot\boxed{3}+\boxed{4}$", r"2\cdot 3+4", r"2\cdot 3+4", (r"2\cdot 3+4",)),
     (r"\boxed{1}, no: \boxed{2}, no: \boxed{1}", "1", "1", ("1", "2")),
     (r"put it in \boxed{}: \boxed{3}", "3", "3", ("3",)),
     ("The answer is 7.", "7", "7", ("7",)),

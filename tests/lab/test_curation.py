@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -74,6 +75,19 @@ def test_a_run_that_fails_is_named_with_its_reason(tmp_path):
     run = Run.of("grpo", "mini-base-1", on="mini-math", steps=1, to=tmp_path / "bad")
     with pytest.raises(MathbError, match="bad failed and said: .*evaluation set"):
         train_all([run])
+
+
+@pytest.mark.slow
+def test_runs_that_share_a_process_end_with_the_weights_that_each_has_alone(tmp_path):
+    failing = Run.of("grpo", on="mini-math", steps=1, to=tmp_path / "bad")
+    runs = [Run.of(name, steps=2, prompts=4, group=4, seed=seed, to=tmp_path / f"{name}-{seed}")
+            for name in ("oreal", "grpo") for seed in (1, 2)]  # fmt: skip
+    failures: dict[str, str] = {}
+    train_all([runs[0], failing, *runs[1:]], processes=1, failures=failures)
+    assert set(failures) == {str(failing.folder)}
+    for run in runs:
+        alone = train_all([replace(run, folder=tmp_path / "alone" / run.folder.name)])[0]
+        assert (alone / "model.safetensors").read_bytes() == (run.folder / "model.safetensors").read_bytes()
 
 
 @pytest.mark.slow
