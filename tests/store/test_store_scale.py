@@ -401,11 +401,6 @@ def test_three_kills_over_sampling_grading_and_compaction(tmp_path):
     survive_kills(tmp_path / "killed", 3)
 
 
-@pytest.mark.slow
-def test_fifty_kills_over_sampling_grading_and_compaction(tmp_path):
-    survive_kills(tmp_path / "killed", 50)
-
-
 def write_many(root: Path, first: int) -> None:
     for problem in range(first, first + 500, 4):
         rows = pd.concat([chunk(f"{number:04d}", 0, 1000) for number in range(problem, problem + 4)])
