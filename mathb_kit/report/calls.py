@@ -128,8 +128,8 @@ def price_of_scoreboard(only: Collection[str] = (), *, quick: bool = False) -> s
         f"{board.name}: {board.about}",
         f"  {len(rows)} rows: {', '.join(rows)}",
         f"  {len(rows) - len(untuned)} of them with frozen learning rates; {tuning} runs to choose the others' among "
-        f"{_rates(board)} under {len(board.tuning_seeds)} seeds, and beyond the grid's edges until the best lies inside: "
-        f"{share:,.0f} of the minutes below, more where that takes several steps",
+        f"{_rates(board)} under {len(board.tuning_seeds)} seeds, and beyond the grid's edges until the best lies "
+        f"inside: {share:,.0f} of the minutes below, more where that takes several steps",
         f"  {final} runs that count ({len(board.seeds)} seeds), at most {matched} cut short at matched pass@1, "
         f"{control * len(worlds)} of the positive control",
         f"  training at most {trained / 1e6:,.1f} million tokens ({board.tokens:,} a run), "
