@@ -162,11 +162,12 @@ def verdicts_sentence(result: Result, stage: str = "final") -> str:
 
 
 def matched_sentence(result: Result) -> str:
-    """How many runs of each row got to the matched level."""
+    """How many of the runs that are matched got to the level, row by row."""
+    seeds = len(result.board.matched_seeds)
     final, matched = (score_table(result, stage) for stage in ("final", "matched"))
     got = {} if matched.empty else matched.set_index("row")["seeds"].to_dict()
     trained = final[~final["row"].isin(result.board.beside)]
-    lines = [f"{row} {got.get(row, 0)} of {seeds}" for row, seeds in zip(trained["row"], trained["seeds"])]
+    lines = [f"{row} {got.get(row, 0)} of {seeds}" for row in trained["row"]]
     return f"Runs that reached validation reward {result.matched_level:.3f}: {', '.join(lines)}."
 
 
