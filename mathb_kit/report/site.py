@@ -192,7 +192,7 @@ def _gallery(figures: Path, notebooks: Path) -> str:
 
 def _name(picture: Path) -> str:
     """What a figure is called: ``01_base_saturation.png`` is *Base saturation*."""
-    return picture.stem.lstrip("0123456789_").replace("_", " ").capitalize()
+    return picture.stem.lstrip("0123456789_").replace("_", " ").replace("pass at k", "pass@k").capitalize()
 
 
 def _settings(docs: Path) -> str:
