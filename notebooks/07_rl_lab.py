@@ -136,6 +136,16 @@ from mathb_kit.plots import diagrams
 
 figure = diagrams.plot_what_grpo_moves()
 
+# %% [markdown]
+# In symbols: of $G$ attempts at a problem, attempt $i$ has reward $r_i$ and $T_i$ tokens $y_{i,t}$; $\bar r$ and $s$
+# are mean and standard deviation of the rewards, $\pi$ is the policy, $\epsilon$ the clip. Advantage, ratio and loss:
+#
+# $$A_i = \frac{r_i - \bar r}{s + 10^{-4}}, \quad \rho_{i,t} = \frac{\pi(y_{i,t})}{\pi_{\mathrm{old}}(y_{i,t})}, \quad
+# L = -\frac{1}{G} \sum_{i=1}^{G} \frac{1}{T_i} \sum_{t=1}^{T_i} \min(\rho_{i,t} A_i,
+# \mathrm{clip}(\rho_{i,t}, 1 - \epsilon, 1 + \epsilon) A_i)$$
+#
+# where $\pi(y_{i,t})$ is the probability of that token after the prompt and the tokens before it.
+
 # %%
 def advantages(rewards, groups):
     """How much better an attempt did than all at its problem, in units of their spread."""
@@ -173,6 +183,19 @@ by_token = [torch.autograd.grad(loss, moved)[0] for loss in (mine, theirs)]
 off = max(abs(mine - theirs).item(), (by_token[0] - by_token[1]).abs().max().item())
 assert off < 1e-6
 print(f"loss {mine:.6f} and {theirs:.6f}; loss and {moved.numel():,} gradients differ by {off:.0e} at most")
+
+# %% [markdown]
+# And `bench.log_probs`? The network reads an attempt once, from the prompt on, and scores at every place all tokens
+# that could come *next*: the scores in front of a token say how likely it was. Here for the first attempt:
+
+# %%
+prompt, written = drawn.rollouts.prompts[0], drawn.rollouts.completions[0]
+ids = torch.tensor([prompt + written])
+of_next = bench.network(ids).logits[0, :-1].log_softmax(-1)  # a row per place, a column per token of the vocabulary
+of_written = of_next.gather(1, ids[0, 1:, None])[-len(written) :, 0]  # the column of the token that did come
+assert (of_written - old[0, : len(written)]).abs().max() < 1e-4
+tokens = bench.engine.tokenizer.convert_ids_to_tokens(written)
+show_table(pd.DataFrame({"token": tokens, "probability": of_written.exp().detach().numpy()}))
 
 # %% [markdown]
 # Now the loop: draw problems, try each eight times, update twice (in the second the ratio is no longer 1), look. Ten

@@ -97,7 +97,8 @@ def lab_train(
             objective, model, lora=lora and Lora(lora, checkpointing), steps=steps, tokens=tokens, on=on, to=to,
             seed=seed, prompts=prompts, group=group, updates=updates, learning_rate=learning_rate, validate=validate,
         )  # fmt: skip
-    text = f"{folder}\nTry it: mathb evaluate {folder} --base {base} --on mini-math-b"
+    unseen = "mini-math-b" if on == "mini-train" else "SET, one that holds nothing of what it was trained on"
+    text = f"{folder}\nTry it: mathb evaluate {folder} --base {base} --on {unseen}"
     print(to_json({"checkpoint": folder, "base": base, "objective": objective}) if as_json else text)
 
 

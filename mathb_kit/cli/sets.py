@@ -11,7 +11,7 @@ import mathb_kit as mb
 from mathb_kit.cli.app import BUILD, JUDGE, Json, app, complete_sets, only_result_on_stdout, warn
 from mathb_kit.errors import MathbError
 from mathb_kit.report.records import to_json
-from mathb_kit.report.terminal import text_table
+from mathb_kit.report.terminal import LINE, text_table
 
 
 @app.command(rich_help_panel=JUDGE)
@@ -26,22 +26,23 @@ def problems(
     revision: Annotated[
         str | None, typer.Option(metavar="COMMIT", help="Fetch another commit than the registry's.")
     ] = None,
+    first: Annotated[int, typer.Option(min=1, metavar="N", help="With a set: so many of its problems.")] = 1,
     as_json: Json = False,
 ) -> None:
     """List the problem sets, look into one, or fetch copies.
 
-    Without a name all sets are listed; with one its size, source and first problem are shown; after fetch, sets are
-    copied into a folder for machines without network.
+    Without a name all sets are listed; with one its size, source, licence and --first problems are shown; after fetch,
+    sets are copied into a folder for machines without network.
 
     \b
-    Example: mathb problems mini-aime
+    Example: mathb problems mini-aime --first 3
     Example: mathb problems fetch math-500 aime-2024 --to my/data
     Example: MATHB_DATA_DIR=my/data mathb problems math-500
     """
     match names or []:
         case []:
             table = mb.problem_sets()
-            print(to_json(table) if as_json else table.to_string(index=False))
+            print(to_json(table) if as_json else text_table(table, width=LINE))
         case ["fetch"]:
             raise MathbError("Name the sets to fetch, e.g. mathb problems fetch math-500, or all.")
         case ["fetch", *chosen]:
@@ -50,13 +51,19 @@ def problems(
             copies = fetch(chosen, to, revision)
             print(to_json(copies) if as_json else "\n".join(map(str, copies)))
         case [name]:
-            loaded = mb.load_problems(name)
+            from mathb_kit.problems.registry import registry
+
+            loaded, entry = mb.load_problems(name), registry().get(name)
+            about, licence = (entry.about, entry.licence or None) if entry else (None, None)
+            shown = list(loaded)[:first]
             if as_json:
-                about = {"set": loaded.name, "problems": len(loaded), "note": loaded.note, "source": loaded.source}
-                print(to_json(about | {"first": loaded[0]}))
+                facts = {"set": loaded.name, "problems": len(loaded), "note": loaded.note, "source": loaded.source}
+                print(to_json(facts | {"about": about, "licence": licence, "first": loaded[0], "shown": shown}))
                 return
             print(f"{loaded.name}: {loaded.note or f'{len(loaded):,} problems'}, from {loaded.source}")
-            print(f"{loaded[0].key}, gold {loaded[0].gold}\n{loaded[0].statement}")
+            if about:
+                print(f"{about}{f'; licence: {licence}' if licence else ''}")
+            print("\n\n".join(f"{each.key}, gold {each.gold}\n{each.statement}" for each in shown))
         case _:
             raise MathbError("Name one set to look into, or write fetch before several.")
 

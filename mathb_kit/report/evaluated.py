@@ -38,8 +38,10 @@ class Evaluated:
 
     @cached_property
     def curve(self) -> pd.DataFrame:
-        """pass@k at 1 and at the ends of the plan's rounds (``pass_at_k_curve``)."""
-        return pass_at_k_curve(self.evaluation.outcomes, sorted({1, *self.evaluation.plan.rounds}))
+        """pass@k at powers of two below the plan's first round and at the ends of its rounds (``pass_at_k_curve``)."""
+        rounds = self.evaluation.plan.rounds
+        small = {2**power for power in range(rounds[0].bit_length())}
+        return pass_at_k_curve(self.evaluation.outcomes, sorted({*small, *rounds}))
 
     @cached_property
     def neighbours(self) -> pd.DataFrame:
@@ -80,22 +82,28 @@ class Evaluated:
             f"{problems}; {plan}; draw: {self.evaluation.draw.name}.",
             f"Intervals: {curve['interval'].iloc[0]}.",
             health_sentence(self.health),
+            f"{self._total('n'):,} attempts, {self._total('tokens'):,} tokens, {self.evaluation.new_tokens:,} of them "
+            f"sampled now; kept in {self.evaluation.draw.store.root}, to be read with mathb view.",
         ]
         return "\n\n".join([self.headline, text_table(shown), titled(first, beside), bullets(notes)])
 
     def record(self) -> dict[str, Any]:
         """The same and more for scripts."""
         evaluation = self.evaluation
-        attempts, correct, tokens = (int(evaluation.outcomes[name].sum()) for name in ("n", "c", "tokens"))
+        attempts, correct, tokens = map(self._total, ("n", "c", "tokens"))
         return {
             "headline": self.headline, "warnings": self.warnings,
             "model": evaluation.model.name, "model_key": evaluation.draw.model_key, "draw": evaluation.draw.name,
             "plan": str(evaluation.plan), "attempts": attempts, "correct": correct, "tokens": tokens,
-            "new_tokens": evaluation.new_tokens, "interval": self.curve["interval"].iloc[0],
+            "new_tokens": evaluation.new_tokens, "store": evaluation.draw.store.root,
+            "interval": self.curve["interval"].iloc[0],
             "pass_at_k": self.curve[["k", "estimate", "low", "high", "problems"]],
             "first_round": self.neighbours.drop(columns=["model", "draw"]),
             "health": health_record(self.health), "asked": asked_table(evaluation.model),
         }  # fmt: skip
+
+    def _total(self, column: str) -> int:
+        return int(self.evaluation.outcomes[column].sum())
 
 
 def health_record(health: Health) -> dict[str, Any]:

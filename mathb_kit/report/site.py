@@ -80,7 +80,7 @@ def write_sources(folder: Path) -> None:
             _write_notebook(source, copy, copies)
         else:
             shutil.copyfile(source, copy)
-    (docs / "gallery.md").write_text(_gallery(root / "figures"), encoding="utf-8")
+    (docs / "gallery.md").write_text(_gallery(root / "figures", docs / "notebooks"), encoding="utf-8")
     (docs / "api").mkdir()
     for name, text in api_pages().items():
         (docs / "api" / f"{name}.md").write_text(text, encoding="utf-8")
@@ -163,21 +163,36 @@ def _output(output: dict[str, Any], data: dict[str, Any]) -> str:
     return f'<pre class="out">{text}</pre>' if text else ""
 
 
-def _gallery(figures: Path) -> str:
-    """All committed figures with their captions and the data behind them."""
-    parts = ["# Gallery", "Every figure that the repository holds. A command draws each of them again; the data behind "
-             "it lie beside it."]  # fmt: skip
+def _gallery(figures: Path, notebooks: Path) -> str:
+    """All committed figures: small ones to choose from, then each with its caption, data and notebook."""
+    drawn_in = {each.stem.split("_")[0]: f"notebooks/{each.name}" for each in notebooks.glob("[0-9]*.md")}
+    parts = ["# Gallery", "Every figure that the repository holds. A click leads to its caption, to the data behind it "
+             "and to the notebook whose code draws it."]  # fmt: skip
     for study in [*_FIGURES, *sorted(each.name for each in figures.glob("*") if each.name not in _FIGURES)]:
         pictures = sorted((figures / study).glob("*.png"))
         if pictures:
             parts.append(f"## {_FIGURES.get(study, study)}")
+            small = (
+                f'<a href="#{study}-{each.stem}"><img src="figures/{study}/{each.name}" alt="{_name(each)}" '
+                f'loading="lazy"><span>{_name(each)}</span></a>'
+                for each in pictures
+            )
+            parts.append(f'<div class="thumbs">{"".join(small)}</div>')
         for picture in pictures:
             note = picture.with_suffix(".txt")
             caption = note.read_text(encoding="utf-8").strip() if note.is_file() else picture.stem
             place = f"figures/{study}/{picture.name}"
             data = f" [Data]({place[:-4]}.csv)." if picture.with_suffix(".csv").is_file() else ""
-            parts.append(f"![{html.escape(caption.split('. ')[0])}]({place})\n\n{html.escape(caption)}{data}")
+            page = drawn_in.get(picture.name.split("_")[0])
+            code = f" [Code]({page})." if page else ""
+            parts.append(f"### {_name(picture)} {{#{study}-{picture.stem}}}")
+            parts.append(f"![{html.escape(caption.split('. ')[0])}]({place})\n\n{html.escape(caption)}{data}{code}")
     return "\n\n".join(parts) + "\n"
+
+
+def _name(picture: Path) -> str:
+    """What a figure is called: ``01_base_saturation.png`` is *Base saturation*."""
+    return picture.stem.lstrip("0123456789_").replace("_", " ").replace("pass at k", "pass@k").capitalize()
 
 
 def _settings(docs: Path) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WIDTH = 80
+LINE = 240  # of a list that has a line for each entry, so that it can be searched
 # Of a table only the line below its header, in characters that every terminal has; columns two spaces apart.
 _RULED = "    \n    \n -  \n    \n    \n    \n    \n    \n"
 # A number, a share, a count of others, each perhaps with its interval: such columns stand right, here and on pages.

@@ -307,7 +307,8 @@ def test_values_of_pandas_numpy_and_ours_become_plain_json():
 def test_lists_and_prices_as_json_say_what_the_text_says(own_problems, own_profile):
     sets = as_json("problems")
     assert {"name": "mini-aime", "rows": 30}.items() <= next(s for s in sets if s["name"] == "mini-aime").items()
-    assert as_json("problems", own_problems)["first"]["gold"] == "12"
+    own = as_json("problems", own_problems, "--first", 2)
+    assert own["first"]["gold"] == "12" and [each["gold"] for each in own["shown"]] == ["12", "13"]
     assert [row["name"] for row in as_json("models")] == mb.list_models()["name"].tolist()
     assert as_json("models", "mini-base-1")["key"] == mb.get_model("mini-base-1").key()
     choice = as_json("plan", "--beta", 1, 1, "--problems", 50, "--n-max", 64)
@@ -323,7 +324,8 @@ def test_what_was_sampled_and_graded_as_json_adds_up(own_problems, tmp_path):
     first, again = as_json("sample", *on), as_json("sample", *on)
     assert (first["new_attempts"], first["skipped"], again["new_attempts"], again["skipped"]) == (24, 0, 0, 24)
     judged = as_json("evaluate", *on)
-    one, eight = judged["pass_at_k"]
+    one, *between, eight = judged["pass_at_k"]
+    assert [row["k"] for row in between] == [2, 4]
     assert judged["attempts"] == 24 and judged["tokens"] == first["tokens"] and judged["new_tokens"] == 0
     assert one["k"] == 1 and one["estimate"] == pytest.approx(judged["correct"] / 24, rel=1e-13)
     assert eight["k"] == 8 and eight["problems"] == 3
@@ -424,7 +426,10 @@ def test_a_faulty_file_of_models_does_not_break_completion_and_its_words_are_wha
 
 def test_problems_and_models_list_and_show(own_problems):
     assert "mini-math" in run("problems") and "deepscaler" in run("problems")
-    assert "own: 3 problems" in run("problems", own_problems)
+    own = run("problems", own_problems, "--first", 5)  # three are there, so three are shown
+    assert "own: 3 problems" in own and [f"gold {gold}" in own for gold in (12, 13, 14)] == [True] * 3
+    aime = run("problems", "mini-aime")
+    assert "like AIME for real models" in aime and aime.count(", gold ") == 1
     assert "mini-base-1" in run("models")
     key = mb.get_model("mini-base-1").key()
     assert key in run("models", "mini-base-1")

@@ -41,6 +41,11 @@ def test_every_notebook_page_figure_and_room_is_there(sources):
     gallery = (sources / "gallery.md").read_text(encoding="utf-8")
     pictures = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("figures/*/*.png")]
     assert len(pictures) > 20 and all(f"]({picture})" in gallery for picture in pictures)
+    # A small picture leads to the figure, and the figure to the notebook with the same number.
+    leads = re.findall(r'<a href="#([^"]+)"', gallery)
+    assert len(leads) == len(pictures) and sorted(leads) == sorted(re.findall(r"^### .* \{#(.+)\}$", gallery, re.M))
+    tuned = gallery.split("{#real-10_pair_beside_null}")[1].split("###")[0]
+    assert "[Code](notebooks/10_real_models.md)" in tuned
     assert "![A real RL-tuned model" in (sources / "index.md").read_text(encoding="utf-8")
 
 
@@ -94,6 +99,6 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, monkeypatch)
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("mkdocs") is None, reason="the extra 'site' is not installed")
 def test_a_dead_link_ends_the_build(tmp_path, monkeypatch):
-    monkeypatch.setattr(site, "_gallery", lambda _: "# Gallery\n\n[nothing](no_such_page.md)\n")
+    monkeypatch.setattr(site, "_gallery", lambda *_: "# Gallery\n\n[nothing](no_such_page.md)\n")
     with pytest.raises(MathbError, match="no_such_page.md"):
         site.build_site(tmp_path / "site")
