@@ -167,7 +167,7 @@ def test_what_a_board_cannot_have_seen_follows_from_its_problems_seeds_and_rows(
     assert "reaches 24 of 48 problems" in told and "more than 24 or shrink by more than 24" in told
     assert "leaves it out only from 1 of 48" in told
     assert "2 rows and 3 questions are 6 words" in told and "0.3 of them would be wrong" in told
-    assert "grpo 0 of 5, raft 0 of 5" in words.matched_sentence(result)
+    assert "grpo 0 of 2, raft 0 of 2" in words.matched_sentence(result)
 
 
 def test_an_effect_that_is_said_to_show_does_so_in_simulated_boards():
