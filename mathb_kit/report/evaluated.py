@@ -11,7 +11,7 @@ from mathb_kit.models.showing import asked_table
 from mathb_kit.outcomes import answer_counts
 from mathb_kit.plan import Plan
 from mathb_kit.report.terminal import bullets, text_table, titled
-from mathb_kit.sentences import health_sentence, health_warnings, percent_with_interval
+from mathb_kit.sentences import health_sentence, health_warnings, intervals_of, percent_with_interval
 from mathb_kit.statistics import neighbours, pass_at_k_curve
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ class Evaluated:
         first = f"First {self.evaluation.plan.rounds[0]} attempts at every problem"
         notes = [
             f"{problems}; {plan}; draw: {self.evaluation.draw.name}.",
-            f"Intervals: {curve['interval'].iloc[0]}.",
+            f"Intervals: {intervals_of(curve)}.",
+            f"Of the first attempts: {intervals_of(others)}.",
             health_sentence(self.health),
         ]
         return "\n\n".join([self.headline, text_table(shown), titled(first, beside), bullets(notes)])
@@ -91,7 +92,7 @@ class Evaluated:
             "headline": self.headline, "warnings": self.warnings,
             "model": evaluation.model.name, "model_key": evaluation.draw.model_key, "draw": evaluation.draw.name,
             "plan": str(evaluation.plan), "attempts": attempts, "correct": correct, "tokens": tokens,
-            "new_tokens": evaluation.new_tokens, "interval": self.curve["interval"].iloc[0],
+            "new_tokens": evaluation.new_tokens, "interval": intervals_of(self.curve),
             "pass_at_k": self.curve[["k", "estimate", "low", "high", "problems"]],
             "first_round": self.neighbours.drop(columns=["model", "draw"]),
             "health": health_record(self.health), "asked": asked_table(evaluation.model),
