@@ -176,9 +176,9 @@ class CheckpointJudgement:
 
         Returns:
             set, problems, k, base_pass_1, tuned_pass_1, difference, low, high (of the difference at one attempt,
-            over problems), interval (its name), base_pass_k, tuned_pass_k, shrinkage (problems reached by the base alone), shrinkage_low,
-            shrinkage_high (of its share), null_k, null (problems that one draw of ``null_k`` attempts of the frozen
-            base reaches and another misses, in expectation: the split-half null).
+            over problems), interval (its name), base_pass_k, tuned_pass_k, shrinkage (problems reached by the base
+            alone), shrinkage_low, shrinkage_high (of its share), null_k, null (problems that one draw of ``null_k``
+            attempts of the frozen base reaches and another misses, in expectation: the split-half null).
         """
         k, rows = self.plan.n_max, []
         for name, (base, tuned) in self.saturated.items():

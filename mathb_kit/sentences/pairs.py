@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from mathb_kit.sentences.formats import intervals_of, percent_with_interval
+from mathb_kit.sentences.formats import intervals_of, percent_with_interval, remark_of
 from mathb_kit.sentences.judging import gains_sentence, judgement_sentence
 from mathb_kit.sentences.separation import k_text
 
@@ -35,7 +35,7 @@ def expansion_sentence(pair: PairComparison) -> str:
         f"in expectation), as many of {pair.tuned} reach {shares[0]} and other attempts of the frozen base "
         f"{shares[1]}: {outcome} "
         f"(difference {100 * row['difference']:+.1f} points, {100 * row['difference_low']:+.1f} to "
-        f"{100 * row['difference_high']:+.1f})."
+        f"{100 * row['difference_high']:+.1f}{remark_of(row['interval'])})."
     )
 
 

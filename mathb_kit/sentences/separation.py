@@ -84,6 +84,7 @@ def support_sentence(apart: Separation, name: str) -> str:
         f"Support on {name}, k = {tuned['k']:,}: {tuned['preserved']:.0f} kept, {tuned['shrunk']:.0f} lost, "
         f"{tuned['expanded']:.0f} new, {tuned['out']:.0f} in neither; retention (SRR) {kept}, discovery (NDR) {new}, "
         f"SDS {tuned['SDS']:.2f}, net change (NSCR) {tuned['NSCR']:+.2f}"
+        f"{remark_of(tuned['interval'])}"
     )
     less = table[table["who"] == LESS]
     if not len(less):
@@ -92,7 +93,7 @@ def support_sentence(apart: Separation, name: str) -> str:
     change = " to ".join(f"{100 * row[f'NDR_{end}']:+.1f}" for end in ("low", "high"))
     return (
         f"{text}; at k = {row['k']:,} a frozen base has NDR {percent(frozen['NDR'])} over itself, the tuned model "
-        f"{100 * row['NDR']:+.1f} points beside it ({change})."
+        f"{100 * row['NDR']:+.1f} points beside it ({change}{remark_of(row['interval'])})."
     )
 
 

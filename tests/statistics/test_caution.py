@@ -14,7 +14,7 @@ import pytest
 from scipy.stats import binom
 
 from mathb_kit.statistics import difference_interval
-from mathb_kit.statistics.caution import CARRIERS, FEW, HELD, carriers, caution, caution_of
+from mathb_kit.statistics.caution import FEW, RULES, carriers, caution, caution_of
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 
@@ -34,7 +34,7 @@ def test_equal_differences_are_carried_by_as_many_problems_and_one_large_one_by_
 
 
 def test_differences_are_doubted_where_few_of_few_problems_carry_them():
-    few, many = np.r_[np.zeros(22), 0.5, 0.4, 0.4, 0.3], np.r_[np.zeros(20), np.full(CARRIERS + 1, 0.4)]
+    few, many = np.r_[np.zeros(22), 0.5, 0.4, 0.4, 0.3], np.r_[np.zeros(20), np.full(6, 0.4)]
     assert "the difference: held in as few as 85 % of simulated" in caution_of("difference", few)
     assert caution_of("difference", many) == caution_of("difference", np.zeros(26)) == ""
     assert caution_of("difference", np.r_[few, np.zeros(FEW - 26)]) == ""
@@ -127,4 +127,4 @@ def test_the_share_that_is_said_is_the_lowest_of_the_committed_table(kind, inter
         large, cells = cells[cells["problems"] >= FEW], cells[cells["problems"] < FEW]
         low = binom.cdf((200 * large["coverage"]).round(), 200, 0.93) < 0.01
         assert low.mean() < 0.01  # of so many cells some are off by chance
-    assert cells["coverage"].min() == pytest.approx(HELD[kind], abs=0.01)
+    assert cells["coverage"].min() == pytest.approx(RULES[kind].held, abs=0.01)
