@@ -17,7 +17,7 @@ from mathb_kit.statistics import (
     mean_interval,
     proportion_interval,
 )
-from mathb_kit.statistics.bootstrap import acceleration, bca_ends
+from mathb_kit.statistics.bootstrap import acceleration, bca_ends, ratio_interval
 from mathb_kit.statistics.intervals import clopper_pearson
 
 METHODS = ["clopper-pearson", "wilson"]
