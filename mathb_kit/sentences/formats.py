@@ -43,7 +43,7 @@ def intervals_of(table: pd.DataFrame) -> str:
     for kind, rows in names.groupby(0, sort=False):
         kinds.append(kind)
         for remark, count in rows[2][rows[2] != ""].value_counts(sort=False).items():
-            kinds[-1] += f"; {'' if count == len(rows) else f'{count} of {len(rows)}: '}{remark}"
+            kinds[-1] += f"; {'' if count == len(rows) else f'at {count} of {len(rows)} points '}{remark}"
     return " and ".join(kinds)
 
 

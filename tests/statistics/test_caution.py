@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
+from mathb_kit.sentences import intervals_of, remark_of
 from mathb_kit.statistics import difference_interval
 from mathb_kit.statistics.caution import FEW, RULES, carriers, caution, caution_of
 
@@ -128,3 +129,9 @@ def test_the_share_that_is_said_is_the_lowest_of_the_committed_table(kind, inter
         low = binom.cdf((200 * large["coverage"]).round(), 200, 0.93) < 0.01
         assert low.mean() < 0.01  # of so many cells some are off by chance
     assert cells["coverage"].min() == pytest.approx(RULES[kind].held, abs=0.01)
+
+
+def test_a_caption_says_of_how_many_points_a_remark_is():
+    names = pd.DataFrame({"interval": ["t", "t; few: held", "t; few: held", "exact", "exact", "odd; so"]})
+    assert intervals_of(names) == "t; at 2 of 3 points few: held and exact and odd; so"
+    assert [remark_of(each) for each in ("t", "t; few: held")] == ["", "; few: held"]
