@@ -20,6 +20,7 @@ from mathb_kit.grading import explain
 from mathb_kit.outcomes import require_columns
 from mathb_kit.plots.style import WIDTH, figure_style, look_of, title_of
 from mathb_kit.report.html import render
+from mathb_kit.sentences import intervals_of
 from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -189,8 +190,8 @@ def _sentence(curves: pd.DataFrame, by: str, k: int) -> str:
         f"{name} {estimate:.3f}" + (f" ({low:.3f} to {high:.3f})" if low == low else "")
         for name, estimate, low, high in zip(rows[by], rows["estimate"], rows["low"], rows["high"])
     ]
-    kinds = rows["interval"].unique() if "interval" in rows and rows["low"].notna().any() else []
-    note = f"; intervals: {' and '.join(kinds)}" if len(kinds) else ""
+    kinds = intervals_of(rows) if "interval" in rows and rows["low"].notna().any() else ""
+    note = f"; intervals: {kinds}" if kinds else ""
     return f"pass@{k:,}: {', '.join(values)}{note}."
 
 

@@ -98,7 +98,7 @@ figure = mb.plot_pass_at_k(curves, by="name", panel="set", title=sentences.title
 # %% tags=["hide-input"]
 caption = (
     f"Mean pass@k of {len(study.bases)} base models on {' and '.join(sets)} ({study.note}). "
-    f"Plan: {study.plan}. Bands: {curves['interval'].iloc[0]}, 95 %."
+    f"Plan: {study.plan}. Bands: {sentences.intervals_of(curves)}, 95 %."
 )
 keep(figure, curves, folder, "01_base_saturation", caption)
 sentences.you_should_see(sentences.ends_sentence(curves, "name", "set"))

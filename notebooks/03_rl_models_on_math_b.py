@@ -74,7 +74,7 @@ figure = mb.plots.plot_expansion(curves, title=title)
 caption = (
     f"Left: what is reached at k = {max(study.ks):,} on the part of {study.hard_set} that each base left unsolved at "
     f"selection ({study.note}), with counts; grey: a fresh draw of the base itself, the null. Right: the same against "
-    f"k. Reach counts the first k attempts; lines are 95 % {' and '.join(curves['interval'].unique())} intervals."
+    f"k. Reach counts the first k attempts; lines are 95 % {sentences.intervals_of(curves)} intervals."
 )
 keep(figure, curves, folder, "03_expansion", caption)
 sentences.you_should_see(sentences.ends_sentence(curves, "who", "base"))
@@ -191,7 +191,7 @@ figure = mb.plot_pass_at_k(union, by="name", title=sentences.titles.ends_title(u
 # %% tags=["hide-input"]
 caption = (
     f"Mean pass@k on all {len(problems)} problems of {study.hard_set} ({study.note}), fresh draws. "
-    f"Bands: {union['interval'].iloc[0]}, 95 %."
+    f"Bands: {sentences.intervals_of(union)}, 95 %."
 )
 keep(figure, union, folder, "03_pass_at_k_on_math_b", caption)
 sentences.you_should_see(sentences.ends_sentence(union, "name"))

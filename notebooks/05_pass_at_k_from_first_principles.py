@@ -27,7 +27,7 @@ from IPython.display import display
 import mathb_kit as mb
 from mathb_kit import statistics as st
 from mathb_kit.course import check, first_principles, keep, keep_table
-from mathb_kit.sentences import percent, you_should_see
+from mathb_kit.sentences import intervals_of, percent, you_should_see
 from mathb_kit.widgets import show_table, slide_k
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
@@ -85,7 +85,7 @@ figure = mb.plot_pass_at_k(lines, by="what", title=f"{base.name} on {hard_name}"
 # %% tags=["hide-input"]
 caption = (
     f"pass@k of {base.name} on four problems of {hard_name} and the mean over the set ({study.note}). Plan: "
-    f"{study.plan}. Band: {mean['interval'].iloc[0]}, 95 %; single problems have none."
+    f"{study.plan}. Band: {intervals_of(mean)}, 95 %; single problems have none."
 )
 keep(figure, lines, folder, "05_one_problem_many_problems", caption)
 first, last = mean.iloc[0], mean.iloc[-1]
@@ -238,7 +238,7 @@ difference = st.paired_difference(pair[its_base], pair[tuned_name], [1, k_max])
 show_table(difference)
 
 # %% tags=["hide-input"]
-caption = f"{its_base} and {tuned_name} on {study.sets[0]} ({study.note}). Bands: {curves['interval'].iloc[0]}, 95 %."
+caption = f"{its_base} and {tuned_name} on {study.sets[0]} ({study.note}). Bands: {intervals_of(curves)}, 95 %."
 keep(figure, curves, folder, "05_base_and_rl", caption)
 differences = [
     f"At k = {row.k:,}, {tuned_name} less {its_base} is {row.estimate:+.3f}, and the interval [{row.low:+.3f}, "

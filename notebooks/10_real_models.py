@@ -28,6 +28,7 @@ from mathb_kit.report.folders import real_figures_folder
 from mathb_kit.sentences import (
     confounds_sentence,
     crossing_sentence,
+    intervals_of,
     pair_sentences,
     percent,
     settings_sentence,
@@ -68,7 +69,7 @@ figure = plot_beside_null(pair.expansion, base=pair.base, tuned=pair.tuned, titl
 caption = (
     f"Of the MATH-500 problems that k attempts of {pair.base} miss: the share that k attempts of {pair.tuned} reach, "
     f"and k other attempts of the frozen base, in expectation over all ways to choose them ({notes['pair']}). Bands: "
-    f"95 %, {pair.expansion['interval'].iloc[0]}."
+    f"95 %, {intervals_of(pair.expansion)}."
 )
 keep(figure, pair.expansion, folder, "10_pair_beside_null", caption)
 you_should_see(*pair_sentences(pair))
@@ -146,7 +147,7 @@ figure = mb.plot_pass_at_k(curves, by="name", title=titles.crossing_title(pair, 
 # %% tags=["hide-input"]
 caption = (
     f"Mean pass@k on MATH-500 of {pair.base} and {pair.tuned} ({notes['pair']}). Bands: 95 %, "
-    f"{curves['interval'].iloc[0]}."
+    f"{intervals_of(curves)}."
 )
 keep(figure, curves, folder, "10_pair_pass_at_k", caption)
 keep_table(real.pair_crossing(), folder, "10_pair_crossing")
@@ -203,7 +204,7 @@ figure = mb.plot_pass_at_k(curves, by="name", title=titles.top_title(curves, "12
 
 # %% tags=["hide-input"]
 caption = (
-    f"Mean pass@k of Pythia models on 128 MATH problems ({notes['pythia']}). Bands: 95 %, {curves['interval'].iloc[0]}."
+    f"Mean pass@k of Pythia models on 128 MATH problems ({notes['pythia']}). Bands: 95 %, {intervals_of(curves)}."
 )
 keep(figure, curves, folder, "10_pythia_pass_at_k", caption)
 you_should_see(top_end_sentence(curves))

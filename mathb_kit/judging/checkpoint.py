@@ -176,9 +176,9 @@ class CheckpointJudgement:
 
         Returns:
             set, problems, k, base_pass_1, tuned_pass_1, difference, low, high (of the difference at one attempt,
-            over problems), base_pass_k, tuned_pass_k, shrinkage (problems reached by the base alone), shrinkage_low,
-            shrinkage_high (of its share), null_k, null (problems that one draw of ``null_k`` attempts of the frozen
-            base reaches and another misses, in expectation: the split-half null).
+            over problems), interval (its name), base_pass_k, tuned_pass_k, shrinkage (problems reached by the base
+            alone), shrinkage_low, shrinkage_high (of its share), null_k, null (problems that one draw of ``null_k``
+            attempts of the frozen base reaches and another misses, in expectation: the split-half null).
         """
         k, rows = self.plan.n_max, []
         for name, (base, tuned) in self.saturated.items():
@@ -188,7 +188,7 @@ class CheckpointJudgement:
                 {
                     "set": name, "problems": len(base.outcomes), "k": k,
                     "base_pass_1": one["a"], "tuned_pass_1": one["b"],
-                    "difference": one["estimate"], "low": one["low"], "high": one["high"],
+                    "difference": one["estimate"], "low": one["low"], "high": one["high"], "interval": one["interval"],
                     "base_pass_k": all_k["a"], "tuned_pass_k": all_k["b"],
                     "shrinkage": lost.count, "shrinkage_low": lost.low, "shrinkage_high": lost.high,
                     "null_k": k // 2, "null": frozen_null(base.outcomes, k // 2).reached,

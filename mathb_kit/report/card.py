@@ -30,6 +30,7 @@ from mathb_kit.sentences import (
     confounds_sentence,
     health_sentence,
     health_warnings,
+    intervals_of,
     selection_warnings,
     separation_sentences,
 )
@@ -119,6 +120,7 @@ def card_text(judged: CheckpointJudgement) -> str:
     fine = [
         *checkpoint_sentences(judged),
         *separation_sentences(judged.separation),
+        *([_differences(judged)] if judged.saturated else []),
         f"Judged on: {judged.selection.words}{_graders(judged)}; plan: {judged.plan}.",
         *(f"{what}: {health_sentence(health)}" for what, health in _healths(judged).items()),
     ]
@@ -213,7 +215,7 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
             figure,
             f"Expansion against the attempts allowed, of {tuned} and of {_fresh(judged)} of {base}, on {on}"
             f"{'; further lines: the base asked otherwise' if judged.elicited else ''}"
-            f"{f' ({synthetic})' if synthetic else ''}. Bands: 95 % {curves['interval'].iloc[0]}.",
+            f"{f' ({synthetic})' if synthetic else ''}. Bands: 95 % {intervals_of(curves)}.",
         ),
         parts=PageTable.of(_reached_by_part(judged), "Problems reached, with 95 % intervals of their share"),
         elicited=PageTable.of(_elicited(judged), _ELICITED) if judged.elicited else None,
@@ -276,9 +278,13 @@ def _reached(judged: CheckpointJudgement) -> list[dict[str, Any]]:
 def _ordinary(judged: CheckpointJudgement) -> PageTable:
     return PageTable.of(
         _ordinary_rows(judged),
-        "Means over problems, 95 % intervals (problems as a sample; Clopper-Pearson). Last column, the null of "
+        f"Means over problems. {_differences(judged)} Shares: Clopper-Pearson. Last column, the null of "
         "Shrinkage: problems that one draw of the frozen base reaches and another misses, in expectation.",
     )
+
+
+def _differences(judged: CheckpointJudgement) -> str:
+    return f"Differences of pass@1: 95 %, {intervals_of(judged.ordinary())}."
 
 
 def _ordinary_rows(judged: CheckpointJudgement) -> pd.DataFrame:

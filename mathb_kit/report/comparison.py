@@ -23,6 +23,7 @@ from mathb_kit.report.terminal import bullets, titled
 from mathb_kit.sentences import (
     confounds_sentence,
     expansion_sentence,
+    intervals_of,
     intervals_sentence,
     pair_headline,
     pair_sentences,
@@ -103,7 +104,7 @@ def write_comparison(
     named = pair.gains.sort_values(["gain_p", "loss_p"], kind="stable")
     caption = (
         f"Of the problems that k attempts of {pair.base} miss: the share that k attempts of {pair.tuned} reach, and k "
-        f"other attempts of the frozen base ({pair.note}). Bands: 95 %, {pair.expansion['interval'].iloc[0]}."
+        f"other attempts of the frozen base ({pair.note}). Bands: 95 %, {intervals_of(pair.expansion)}."
     )
     rows, left_out = beyond_table(pair)
     text = render(
@@ -114,7 +115,7 @@ def write_comparison(
         sentences=pair_sentences(pair),
         expansion=Picture.of(plot_beside_null(pair.expansion, base=pair.base, tuned=pair.tuned), caption),
         beside=PageTable.of(rows, " ".join([f"Reached, of what k attempts of {pair.base} miss. 95 %.", *left_out])),
-        curves=PageTable.of(curves_table(pair), f"pass@k; 95 %: {pair.differences['interval'].iloc[0]}"),
+        curves=PageTable.of(curves_table(pair), f"pass@k; 95 %: {intervals_of(pair.differences)}"),
         confounds=PageTable.of(confounds_table(pair.confounds, pair.base, pair.tuned), CONFOUNDS),
         told=[confounds_sentence(pair.confounds), settings_sentence(*pair.settings)],
         apart=separation_sentences(pair.separation),

@@ -11,7 +11,7 @@ from mathb_kit.models.showing import asked_table
 from mathb_kit.outcomes import answer_counts
 from mathb_kit.plan import Plan
 from mathb_kit.report.terminal import bullets, text_table, titled
-from mathb_kit.sentences import health_sentence, health_warnings, percent_with_interval
+from mathb_kit.sentences import health_sentence, health_warnings, intervals_of, percent_with_interval
 from mathb_kit.statistics import neighbours, pass_at_k_curve
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class Evaluated:
         first = f"First {self.evaluation.plan.rounds[0]} attempts at every problem"
         notes = [
             f"{problems}; {plan}; draw: {self.evaluation.draw.name}.",
-            f"Intervals: {curve['interval'].iloc[0]}.",
+            f"Intervals: {intervals_of(curve)}.",
+            f"Of the first attempts: {intervals_of(others)}.",
             health_sentence(self.health),
             f"{self._total('n'):,} attempts, {self._total('tokens'):,} tokens, {self.evaluation.new_tokens:,} of them "
             f"sampled now; kept in {self.evaluation.draw.store.root}, to be read with mathb view.",
@@ -96,7 +97,7 @@ class Evaluated:
             "model": evaluation.model.name, "model_key": evaluation.draw.model_key, "draw": evaluation.draw.name,
             "plan": str(evaluation.plan), "attempts": attempts, "correct": correct, "tokens": tokens,
             "new_tokens": evaluation.new_tokens, "store": evaluation.draw.store.root,
-            "interval": self.curve["interval"].iloc[0],
+            "interval": intervals_of(self.curve),
             "pass_at_k": self.curve[["k", "estimate", "low", "high", "problems"]],
             "first_round": self.neighbours.drop(columns=["model", "draw"]),
             "health": health_record(self.health), "asked": asked_table(evaluation.model),

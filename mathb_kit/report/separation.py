@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.report.html import PageTable
 from mathb_kit.report.records import json_ready
-from mathb_kit.sentences import k_text
+from mathb_kit.sentences import intervals_of, k_text
 from mathb_kit.sentences.formats import signed_points
 
 if TYPE_CHECKING:
@@ -35,15 +35,15 @@ def separation_tables(apart: Separation) -> list[PageTable]:
         PageTable.of(
             worth_table(apart),
             f"What k attempts of {apart.tuned} are worth in attempts of the base; points: tuned minus base for as many "
-            "tokens; 95 %",
+            f"tokens; 95 %, {intervals_of(apart.equivalents)}",
         )
     ]
     if len(apart.support):
-        caption = "The base's reach: kept, lost, new or in neither, in expectation; 95 %, problems as a sample"
-        tables.append(PageTable.of(support_table(apart), caption))
+        caption = "The base's reach: kept, lost, new or in neither, in expectation; 95 %"
+        tables.append(PageTable.of(support_table(apart), f"{caption}, {intervals_of(apart.support)}"))
     if apart.spread is not None:
-        shown = apart.spread.drop(columns=["interval"])
-        tables.append(PageTable.of(shown, "Spread of the answers in the first round; 95 % of the paired difference"))
+        caption = f"Spread of the answers in the first round; paired difference: 95 %, {intervals_of(apart.spread)}"
+        tables.append(PageTable.of(apart.spread.drop(columns="interval"), caption))
     return tables
 
 

@@ -10,7 +10,14 @@ from mathb_kit.sentences.curves import (
     steps_sentence,
     widths_sentence,
 )
-from mathb_kit.sentences.formats import percent, percent_range, percent_with_interval, you_should_see
+from mathb_kit.sentences.formats import (
+    intervals_of,
+    percent,
+    percent_range,
+    percent_with_interval,
+    remark_of,
+    you_should_see,
+)
 from mathb_kit.sentences.headlines import checkpoint_caveats, checkpoint_headline, pair_headline
 from mathb_kit.sentences.health import health_sentence, health_warnings, sampled_warnings, selection_warnings
 from mathb_kit.sentences.judging import (

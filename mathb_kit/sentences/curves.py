@@ -42,7 +42,8 @@ def last_step_sentence(curves: pd.DataFrame, by: str, panel: str | None = None) 
 
 def widths_sentence(estimates: pd.DataFrame) -> str:
     """Mean width of the intervals of each question (low, high, interval)."""
-    widths = (estimates["high"] - estimates["low"]).groupby(estimates["interval"], sort=False).mean()
+    kinds = estimates["interval"].str.partition("; ")[0]
+    widths = (estimates["high"] - estimates["low"]).groupby(kinds, sort=False).mean()
     means = "; ".join(f"{name}: {100 * width:.1f} points" for name, width in widths.items())
     return f"Mean width of the intervals: {means}."
 

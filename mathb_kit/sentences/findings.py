@@ -18,7 +18,7 @@ from mathb_kit.sentences import (
     seeds_sentence,
     titles,
 )
-from mathb_kit.sentences.formats import points_with_interval
+from mathb_kit.sentences.formats import intervals_of, points_with_interval
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _saturation(results: StudyResults) -> Finding:
     for name, rows in curves.groupby("set", sort=False):
         one, last = (_lowest_to_highest(rows[rows["k"] == attempts]) for attempts in (first, k))
         sentences.append(f"On {name} {who} {one} of the problems with {few} and {last} with {k:,}.")
-    sentences[-1] += f" In brackets 95 % intervals ({curves['interval'].iloc[0]})."
+    sentences[-1] += f" In brackets 95 % intervals ({intervals_of(curves)})."
     return Finding(
         "Do base models saturate ordinary sets?", titles.finding_of(titles.saturation_title(results.saturation, "")),
         tuple(sentences), _guessed(results), "01_base_saturation", curves, ("Figure 1", "AIME 2024 pass@1024 (%)"),

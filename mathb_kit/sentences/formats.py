@@ -36,6 +36,23 @@ def signed_points(value: float, low: float, high: float) -> str:
     return f"{100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
+def intervals_of(table: pd.DataFrame) -> str:
+    """Names of a table's intervals, each with its remarks: where they are about some of its rows, about how many."""
+    names = table["interval"].dropna().str.partition("; ")
+    kinds = []
+    for kind, rows in names.groupby(0, sort=False):
+        kinds.append(kind)
+        for remark, count in rows[2][rows[2] != ""].value_counts(sort=False).items():
+            kinds[-1] += f"; {'' if count == len(rows) else f'at {count} of {len(rows)} points '}{remark}"
+    return " and ".join(kinds)
+
+
+def remark_of(interval: str) -> str:
+    """What stands behind an interval's name, as it goes into a sentence: ``; a few problems carry ...``, mostly ""."""
+    _, mark, remark = interval.partition("; ")
+    return mark + remark
+
+
 def percent_range(shares: pd.Series) -> str:
     """Lowest to highest of some shares, or the one that all are."""
     low, high = percent(shares.min()), percent(shares.max())

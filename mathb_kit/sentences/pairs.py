@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from mathb_kit.sentences.formats import percent_with_interval
+from mathb_kit.sentences.formats import intervals_of, percent_with_interval, remark_of
 from mathb_kit.sentences.judging import gains_sentence, judgement_sentence
 from mathb_kit.sentences.separation import k_text
 
@@ -35,7 +35,7 @@ def expansion_sentence(pair: PairComparison) -> str:
         f"in expectation), as many of {pair.tuned} reach {shares[0]} and other attempts of the frozen base "
         f"{shares[1]}: {outcome} "
         f"(difference {100 * row['difference']:+.1f} points, {100 * row['difference_low']:+.1f} to "
-        f"{100 * row['difference_high']:+.1f})."
+        f"{100 * row['difference_high']:+.1f}{remark_of(row['interval'])})."
     )
 
 
@@ -76,8 +76,8 @@ def pair_sentences(pair: PairComparison) -> list[str]:
 def intervals_sentence(pair: PairComparison) -> str:
     """What the tables' intervals are, and whose the samples."""
     return (
-        f"Intervals are 95 %: of pass@k {pair.differences['interval'].iloc[0]}; of what is reached "
-        f"{pair.expansion['interval'].iloc[0]}; of what is solved Clopper-Pearson. {pair.note}."
+        f"Intervals are 95 %: of pass@k {intervals_of(pair.differences)}; of what is reached "
+        f"{intervals_of(pair.expansion)}; of what is solved Clopper-Pearson. {pair.note}."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from mathb_kit.sentences.formats import percent, percent_with_interval, signed_with_interval
+from mathb_kit.sentences.formats import percent, percent_with_interval, remark_of, signed_with_interval
 from mathb_kit.statistics.support import FROZEN, LESS, TUNED
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def equivalent_sentence(apart: Separation, name: str) -> str:
         if not math.isnan(row.base_at_matched):
             tokens = (
                 f" For as many tokens as {row.k:,} of its attempts take, the base has {k_text(row.matched_k, row.n)}: "
-                f"difference {signed_with_interval(row.difference, row.difference_low, row.difference_high)}."
+                f"difference {signed_with_interval(row.difference, row.difference_low, row.difference_high)}"
+                f"{remark_of(row.interval)}."
             )
     return f"On {name}, {apart.tuned} at {', at '.join(parts)} (95 %).{tokens}"
 
@@ -83,6 +84,7 @@ def support_sentence(apart: Separation, name: str) -> str:
         f"Support on {name}, k = {tuned['k']:,}: {tuned['preserved']:.0f} kept, {tuned['shrunk']:.0f} lost, "
         f"{tuned['expanded']:.0f} new, {tuned['out']:.0f} in neither; retention (SRR) {kept}, discovery (NDR) {new}, "
         f"SDS {tuned['SDS']:.2f}, net change (NSCR) {tuned['NSCR']:+.2f}"
+        f"{remark_of(tuned['interval'])}"
     )
     less = table[table["who"] == LESS]
     if not len(less):
@@ -91,7 +93,7 @@ def support_sentence(apart: Separation, name: str) -> str:
     change = " to ".join(f"{100 * row[f'NDR_{end}']:+.1f}" for end in ("low", "high"))
     return (
         f"{text}; at k = {row['k']:,} a frozen base has NDR {percent(frozen['NDR'])} over itself, the tuned model "
-        f"{100 * row['NDR']:+.1f} points beside it ({change})."
+        f"{100 * row['NDR']:+.1f} points beside it ({change}{remark_of(row['interval'])})."
     )
 
 
@@ -100,6 +102,7 @@ def _spread(apart: Separation, name: str, rows: pd.DataFrame) -> str:
     return (
         f"Answers on {name} (first {entropy['attempts']} attempts, {entropy['problems']} problems): entropy "
         f"{entropy['base']:.2f} to {entropy['tuned']:.2f} bits "
-        f"({signed_with_interval(entropy['difference'], entropy['low'], entropy['high'], digits=2)}); two attempts "
-        f"disagree in {percent(differ['base'])} and {percent(differ['tuned'])}."
+        f"({signed_with_interval(entropy['difference'], entropy['low'], entropy['high'], digits=2)}"
+        f"{remark_of(entropy['interval'])}); two attempts disagree in {percent(differ['base'])} and "
+        f"{percent(differ['tuned'])}."
     )

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from mathb_kit.judging import UNIFORM
-from mathb_kit.sentences.formats import percent, percent_range
+from mathb_kit.sentences.formats import intervals_of, percent, percent_range
 from mathb_kit.sentences.sets import funnel_sentence
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def saturation_title(curves: pd.DataFrame, note: str) -> str:
     ends = [_and(f"{share} of {name}" for name, share in solved[last]), _and(share for _, share in solved[first])]
     return with_subtitle(
         f"{_attempts(last)} solve {ends[0]}, {_attempts(first)} {ends[1]}",
-        f"mean pass@k of {curves['name'].nunique()} base models; bands: 95 %, {_intervals(curves)}", note,
+        f"mean pass@k of {curves['name'].nunique()} base models; bands: 95 %, {intervals_of(curves)}", note,
     )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def reached_title(table: pd.DataFrame, note: str, curves: pd.DataFrame | None = 
     if len(less):
         all_less = len(less) == others and len(less) > 1
         finding += f" ({'all' if all_less else len(less)} reach{'es' if len(less) == 1 else ''} less)"
-    lines = "" if curves is None else f"lines and grey band: 95 %, {_intervals(curves)}"
+    lines = "" if curves is None else f"lines and grey band: 95 %, {intervals_of(curves)}"
     return with_subtitle(finding, lines, note)
 
 
@@ -114,7 +114,7 @@ def ends_title(curves: pd.DataFrame, note: str, on: str = "") -> str:
     last = curves[curves["k"] == curves["k"].max()].sort_values("estimate", ascending=False, kind="stable")
     rows = last[["name", "estimate"]].itertuples(index=False)
     told = _names([f"{row.name} {percent(row.estimate)}" for row in rows], 5)
-    about = f"mean pass@k{f' on {on}' if on else ''}; bands: 95 %, {_intervals(curves)}"
+    about = f"mean pass@k{f' on {on}' if on else ''}; bands: 95 %, {intervals_of(curves)}"
     return with_subtitle(f"With {_attempts(curves['k'].max())}: {told}", about, note)
 
 
@@ -207,7 +207,7 @@ def pair_title(pair: PairComparison, on: str, note: str) -> str:
     return with_subtitle(
         f"Of what {row['k']:,} attempts of {pair.base} miss, {pair.tuned} reaches {percent(row['tuned'])}, "
         f"the frozen base {percent(row['null'])}",
-        f"{on}; bands: 95 %, {_intervals(pair.expansion)}", note,
+        f"{on}; bands: 95 %, {intervals_of(pair.expansion)}", note,
     )  # fmt: skip
 
 
@@ -216,7 +216,7 @@ def crossing_title(pair: PairComparison, curves: pd.DataFrame, on: str, note: st
     k = pair.crossing["k"]
     one = curves[curves["k"] == curves["k"].min()].set_index("name")["estimate"]
     crossed = f"from k = {k:.3g} on {pair.base} solves more" if k == k else "the curves do not cross"
-    about = f"mean pass@k on {on}; bands: 95 %, {_intervals(curves)}"
+    about = f"mean pass@k on {on}; bands: 95 %, {intervals_of(curves)}"
     start = f"{pair.tuned} {percent(one[pair.tuned])}, {pair.base} {percent(one[pair.base])} with one attempt"
     return with_subtitle(f"{start}; {crossed}", about, note)
 
@@ -243,7 +243,7 @@ def top_title(curves: pd.DataFrame, what: str, note: str) -> str:
     ends = [curves[curves["k"] == k]["estimate"] for k in (curves["k"].min(), curves["k"].max())]
     return with_subtitle(
         f"{_attempts(curves['k'].max())} solve {percent_range(ends[1])} of {what}, one {percent_range(ends[0])}",
-        f"mean pass@k; bands: 95 %, {_intervals(curves)}", note,
+        f"mean pass@k; bands: 95 %, {intervals_of(curves)}", note,
     )  # fmt: skip
 
 
@@ -260,12 +260,6 @@ def forecast_title(forecasts: pd.DataFrame, note: str) -> str:
 
 def _attempts(k: int) -> str:
     return "one attempt" if k == 1 else f"{k:,} attempts"
-
-
-def _intervals(table: pd.DataFrame) -> str:
-    """Kinds of intervals, without those that another one says with a remark behind."""
-    kinds = list(dict.fromkeys(table["interval"].dropna()))
-    return " and ".join(kind for kind in kinds if not any(other.startswith(f"{kind};") for other in kinds))
 
 
 def _and(parts: Collection[str]) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from mathb_kit.errors import MathbError
 from mathb_kit.outcomes import KEY, require_columns
+from mathb_kit.statistics.caution import caution_of
 from mathb_kit.statistics.intervals import DIFFERENCE, difference_interval
 from mathb_kit.verdicts import Verdict
 
@@ -85,6 +86,7 @@ def spread_difference(base: pd.DataFrame, tuned: pd.DataFrame, *, level: float =
         ends = difference_interval(change[:, None], np.ones(len(change)), level)
         low, high = (float(end[0]) * scale[column] for end in ends)
         means = [float(each.mean()) if len(each) else float("nan") for each in values]
-        rows.append((name, *means, means[1] - means[0], low, high, int(both.sum()), DIFFERENCE))
+        told = DIFFERENCE + caution_of("difference", change)
+        rows.append((name, *means, means[1] - means[0], low, high, int(both.sum()), told))
     columns = ["metric", "base", "tuned", "difference", "low", "high", "problems", "interval"]
     return pd.DataFrame(rows, columns=columns)

@@ -11,6 +11,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.arms import fresh_arms
+from mathb_kit.statistics.caution import caution_of
 from mathb_kit.statistics.intervals import MEAN, mean_interval_of, proportion_interval
 from mathb_kit.statistics.redraws import exchangeable_test
 
@@ -84,6 +85,7 @@ def _shared_end(arms: Sequence[pd.DataFrame], ms: Sequence[int]) -> int:
 
 def _row(m: int, k: int, tuned: np.ndarray, draws: np.ndarray, whole: bool) -> dict[str, object]:
     row: dict[str, object] = {"m": m, "k": k}
+    told = ""
     for name, chances in (("tuned", tuned), ("base", draws.mean(axis=0))):
         count, of = chances.sum(), len(chances)
         if whole and (name == "tuned" or len(draws) == 1):
@@ -91,9 +93,10 @@ def _row(m: int, k: int, tuned: np.ndarray, draws: np.ndarray, whole: bool) -> d
             low, high = proportion_interval(count, of)
         else:
             low, high = mean_interval_of(chances)
+            told = told if whole else told or caution_of("values", chances)  # shares of whole draws are coarse and hold
         row |= {name: count, "of": of, f"{name}_rate": count / of, f"{name}_low": low, f"{name}_high": high}
     only_tuned, only_base = int((tuned > draws.max(axis=0)).sum()), int((draws.max(axis=0) > tuned).sum())
     tested = (only_tuned, only_base, exchangeable_test(tuned, draws)) if whole else (np.nan,) * 3
     exact = whole and len(draws) == 1
-    interval = "problems as a sample, clopper-pearson" if exact else MEAN
+    interval = "problems as a sample, clopper-pearson" if exact else MEAN + told
     return row | dict(zip(("only_tuned", "only_base", "p"), tested)) | {"interval": interval}

@@ -19,6 +19,7 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.beta_grid import BetaGrid
+from mathb_kit.statistics.caution import FORECAST_HELD, remark
 from mathb_kit.statistics.intervals import check_level
 from mathb_kit.statistics.success_rates import fit_success_rates
 
@@ -78,7 +79,9 @@ def pass_at_k_beyond(
             flag = back_test(outcomes, k / n, level=level, seed=seed)
         rows.append((k, n, len(c), 1 - unsolved / len(c), estimate, low, high, _npmle(npmle, n, k, unsolved, c), flag))
     columns = ["k", "n", "problems", "solved", "estimate", "low", "high", "npmle", "flag"]
-    return pd.DataFrame(rows, columns=columns).assign(interval=FORECAST)
+    table = pd.DataFrame(rows, columns=columns)
+    unchecked = table["flag"] == UNCHECKED
+    return table.assign(interval=np.where(unchecked, FORECAST + remark(UNCHECKED, FORECAST_HELD), FORECAST))
 
 
 def _one_end(outcomes: pd.DataFrame) -> int:

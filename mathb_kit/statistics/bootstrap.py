@@ -92,11 +92,14 @@ def bootstrap_mean_interval(
     return np.minimum(low, mean), np.maximum(high, mean)
 
 
-def ratio_interval(top: np.ndarray, bottom: np.ndarray, bootstrap: Bootstrap) -> tuple[float, float]:
+def ratio_interval(
+    top: np.ndarray, bottom: np.ndarray, bootstrap: Bootstrap, lowest: float = 0.0
+) -> tuple[float, float]:
     """BCa bootstrap over problems of sum(top) / sum(bottom), widened to contain it; NaN if undefined.
 
     The acceleration is that of the ratio's linear part, top - ratio * bottom. Where every resample has one ratio, a
-    share of dissenters that Clopper and Pearson allow among the problems that count could take any value.
+    share of dissenters that Clopper and Pearson allow among the problems that count could take any value, from
+    ``lowest`` to 1.
     """
     if len(top) < 2 or bottom.sum() < 1:  # a ratio of accidents: in simulation no interval covers it
         return float("nan"), float("nan")
@@ -107,7 +110,7 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray, bootstrap: Bootstrap) ->
     ratios = sums[sums[:, 1] > 0, 0] / sums[sums[:, 1] > 0, 1]
     if np.ptp(ratios) < 1e-12:
         dissent = proportion_interval(0, int((bottom > 0).sum()), bootstrap.level)[1]
-        return rate - dissent * rate, rate + dissent * (1 - rate)
+        return rate - dissent * (rate - lowest), rate + dissent * (1 - rate)
     linear = points[:, :1] - rate * points[:, 1:]
     low, high = bca_ends(ratios[:, None], np.array([rate]), acceleration(linear, counts), bootstrap.tails)[:, 0]
     return min(float(low), rate), max(float(high), rate)

@@ -12,8 +12,7 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.problems.files import read_rows
 from mathb_kit.settings import parse_json_of_others
-from mathb_kit.statistics.intervals import MEAN
-from mathb_kit.statistics.mean_curve import FEW_AND_HARD, curve_interval
+from mathb_kit.statistics.mean_curve import curve_interval
 from mathb_kit.statistics.pass_at_k import pass_at_k
 
 
@@ -77,10 +76,9 @@ def mean_pass_at_k(path: str | Path, ks: Sequence[int]) -> pd.DataFrame:
     n, c = (counts.index.get_level_values(name).to_numpy()[:, None] for name in ("n", "c"))
     values = np.asarray(pass_at_k(n, c, np.asarray(ks)))
     problems = counts.to_numpy()
-    low, high, few = curve_interval(values, problems, rows[["n", "c"]], ks)
-    said = np.where(few, MEAN + FEW_AND_HARD, MEAN)
+    low, high, name = curve_interval(values, problems, rows[["n", "c"]], ks)
     table = pd.DataFrame(
         {"k": ks, "problems": problems.sum(), "pass_at_k": problems / problems.sum() @ values, "low": low, "high": high,
-         "interval": said}
+         "interval": name}
     ).set_index("k")  # fmt: skip
     return table.loc[asked].reset_index()

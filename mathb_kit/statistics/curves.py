@@ -13,9 +13,10 @@ from mathb_kit.outcomes import KEY, require_columns
 from mathb_kit.plan import EXPLORATORY, Plan
 from mathb_kit.statistics.adaptive import estimates_by_end_point
 from mathb_kit.statistics.arms import require_one_grader
+from mathb_kit.statistics.caution import caution
 from mathb_kit.statistics.fresh_attempts import fresh_attempts_interval
-from mathb_kit.statistics.intervals import DIFFERENCE, MEAN, difference_interval
-from mathb_kit.statistics.mean_curve import FEW, FEW_AND_HARD, FEW_PAIRS, curve_interval
+from mathb_kit.statistics.intervals import DIFFERENCE, difference_interval
+from mathb_kit.statistics.mean_curve import curve_interval
 
 
 def pass_at_k_curve(
@@ -44,10 +45,9 @@ def pass_at_k_curve(
         level: nominal coverage.
 
     Returns:
-        the ``by`` columns, k, estimate, low, high, problems, interval (its name, and where the problems are too few for
-        it, how often it covers). With "problems", low and high are NaN
-        for a single problem. All three are NaN where one of the problems has a smaller plan than k. Neither end of an
-        interval falls with k, as pass@k cannot (``rising_band``).
+        the ``by`` columns, k, estimate, low, high, problems, interval (its name, and a ``caution`` where it holds too
+        seldom). With "problems", low and high are NaN for a single problem. All three are NaN where one of the problems
+        has a smaller plan than k. Neither end of an interval falls with k, as pass@k cannot (``rising_band``).
 
     Raises:
         MathbError: no outcomes, or several of one problem in a curve with "attempts".
@@ -65,12 +65,12 @@ def pass_at_k_curve(
             curve = fresh_attempts_interval(part, ks, level=level)
         else:
             points, counts = _by_problem(codes[rows], values, part["problem"])
-            low, high, few = curve_interval(points, counts, part, every_k, level)
-            estimate, said = counts @ points / counts.sum(), np.where(few, MEAN + FEW_AND_HARD, MEAN)
-            curve = pd.DataFrame({"k": every_k, "estimate": estimate, "low": low, "high": high, "interval": said})
+            low, high, name = curve_interval(points, counts, part, every_k, level)
+            estimate = counts @ points / counts.sum()
+            curve = pd.DataFrame({"k": every_k, "estimate": estimate, "low": low, "high": high, "interval": name})
             curve = curve.iloc[asked].reset_index(drop=True)
         if part["plan"].str.endswith(EXPLORATORY).any():
-            curve["interval"] += EXPLORATORY
+            curve["interval"] = curve["interval"].str.replace("(?=;|$)", EXPLORATORY, n=1, regex=True)
         curve.insert(4, "problems", part["problem"].nunique())
         for position, (name, value) in enumerate(zip(by, names if len(by) > 1 else [names])):
             curve.insert(position, name, value)
@@ -129,8 +129,8 @@ def paired_difference(
     low, high = difference_interval(b - a, counts, level)
     share = counts / len(outcomes_a)
     columns = {"k": list(ks), "a": share @ a, "b": share @ b, "estimate": share @ (b - a), "low": low, "high": high}
-    said = DIFFERENCE + (FEW_PAIRS if len(outcomes_a) < FEW else "")
-    return pd.DataFrame(columns).assign(problems=len(outcomes_a), interval=said)
+    name = np.char.add(DIFFERENCE, caution("difference", b - a, counts))
+    return pd.DataFrame(columns).assign(problems=len(outcomes_a), interval=name)
 
 
 def attempts_saved(outcomes: pd.DataFrame, *, by: Sequence[str] = ("model", "draw")) -> pd.DataFrame:

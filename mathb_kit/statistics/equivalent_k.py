@@ -16,6 +16,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.plan import Plan
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.arms import fresh_arms, pooled
+from mathb_kit.statistics.caution import caution_of
 from mathb_kit.statistics.intervals import difference_interval
 
 BELOW, BEYOND = 0.0, float("inf")
@@ -46,7 +47,7 @@ def base_equivalent_k(
         Then what matched tokens say, NaN without a column ``tokens`` or where they lead out of 1 to n: matched_k, the
         base's attempts that take as many tokens as k of the tuned model (by the mean over problems of an attempt's
         mean length); base_at_matched; difference (tuned less that) with difference_low and difference_high. interval
-        names the first.
+        names the first, with a ``caution`` about the second.
 
     Raises:
         MathbError: arms that do not fit together, or a k beyond the tuned model's plan.
@@ -76,8 +77,8 @@ def base_equivalent_k(
         there = _between(curve, matched, grid) if inside else np.full(len(curve), np.nan)
         ends = difference_interval((value - there)[:, None], one, level)
         row |= {"matched_k": matched, "base_at_matched": there.mean(), "difference": (value - there).mean()}
-        row |= {"difference_low": ends[0][0], "difference_high": ends[1][0], "interval": EQUAL_WHERE}
-        rows.append(row)
+        row |= {"difference_low": ends[0][0], "difference_high": ends[1][0]}
+        rows.append(row | {"interval": EQUAL_WHERE + caution_of("difference", value - there)})
     return pd.DataFrame(rows)
 
 

@@ -20,11 +20,14 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.outcomes import KEY
 from mathb_kit.statistics.adaptive import estimates_by_problem
+from mathb_kit.statistics.caution import BAYES_HELD, caution_of, remark
 from mathb_kit.statistics.chance import counts_of, require_fixed
 from mathb_kit.statistics.intervals import MEAN, check_level, clopper_pearson, mean_interval_of, proportion_interval
 from mathb_kit.verdicts import Verdict
 
 BAYES = "fresh attempts on these problems, a uniform prior on each"
+DRAWN = 0.3
+"""Where Bayes@N lies by more than so many of its deviations from avg@N, it holds too seldom, on hard sets never."""
 EXACT_UP_TO = 64  # maj@k beyond this k, and below n, is averaged over random subsets
 
 
@@ -137,7 +140,9 @@ def bayes_at_n(outcomes: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
         mean = float((a / of).mean())
         deviation = float(np.sqrt((a * (of - a) / (of**2 * (of + 1))).sum()) / len(group))
         ends = max(mean - z * deviation, 0.0), min(mean + z * deviation, 1.0)
-        rows.append((model, draw, int(group["n"].min()), mean, deviation, *ends, len(group), BAYES))
+        drawn = abs(mean - float((group["c"] / group["n"]).mean()))
+        told = remark("drawn towards one half", BAYES_HELD) if drawn > DRAWN * deviation else ""
+        rows.append((model, draw, int(group["n"].min()), mean, deviation, *ends, len(group), BAYES + told))
     columns = ["model", "draw", "n", "estimate", "deviation", "low", "high", "problems", "interval"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -180,8 +185,8 @@ def neighbours(
     rows = []
     for metric, table in by_problem.items():
         for (model, draw), values in table.groupby(["model", "draw"], sort=False)["estimate"]:
-            interval = mean_interval_of(values.to_numpy())
-            rows.append((model, draw, metric, values.mean(), *interval, len(values), MEAN))
+            name, interval = MEAN + caution_of("values", values.to_numpy()), mean_interval_of(values.to_numpy())
+            rows.append((model, draw, metric, values.mean(), *interval, len(values), name))
     columns = ["model", "draw", "metric", "estimate", "low", "high", "problems", "interval"]
     covers = cover(outcomes, taus)
     covers["metric"] = [f"Cover@{tau:g}" for tau in covers["tau"]]

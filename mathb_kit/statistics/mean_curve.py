@@ -1,4 +1,4 @@
-"""The interval of a set's mean pass@k from its outcomes, and a word where the problems are too few for it."""
+"""The interval of a set's mean pass@k from its outcomes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ import numpy as np
 import pandas as pd
 
 from mathb_kit.statistics.beta_grid import credible_means
-from mathb_kit.statistics.intervals import mean_interval, rising_band
+from mathb_kit.statistics.caution import caution
+from mathb_kit.statistics.intervals import MEAN, mean_interval, rising_band
 from mathb_kit.statistics.success_rates import distinct_counts
 
-FEW, NEAR = 45, 0.15
-FEW_AND_HARD = "; few problems and a mean near 0 or 1: about 90 % rather than 95 %"
-"""Said of means within 0.15 of 0 or 1 over fewer than 45 problems: the rare problem on which such a mean hangs may not
-have been drawn, and nothing in the outcomes shows that. By ``bench/coverage.txt``."""
-FEW_PAIRS = "; few problems: about 85 % at worst rather than 95 %"
-"""Said of paired differences over fewer than 45 problems, by the same table."""
 WIDENED_UP_TO = 600  # problems; of more, the sample shows its own long tail
 
 
@@ -37,7 +32,8 @@ def curve_interval(
         level: nominal coverage.
 
     Returns:
-        low, high (ks,), and whether to say ``FEW_AND_HARD`` (ks,). NaN and False for fewer than two problems.
+        low, high and name (ks,), the name with a ``caution`` where the interval holds too seldom. Ends are NaN for
+        fewer than two problems.
     """
     low, high = mean_interval(values, counts, level)
     problems = int(counts.sum())
@@ -50,9 +46,7 @@ def curve_interval(
         plain = low[None, known], high[None, known]
         low[known], high[known] = (end[0] for end in widened(spread, plain, others))
     low, high = rising_band(low, high)
-    mean = counts @ values / problems
-    few = (problems < FEW) & (np.minimum(mean, 1 - mean) < NEAR) & ~_yes_no(values)
-    return low, high, few & ~np.isnan(low)
+    return low, high, np.char.add(MEAN, np.where(np.isnan(low), "", caution("mean", values, counts)))
 
 
 def widened(

@@ -16,6 +16,7 @@ import pandas as pd
 from mathb_kit.errors import MathbError
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.arms import fresh_arms
+from mathb_kit.statistics.caution import caution_of
 from mathb_kit.statistics.intervals import clopper_pearson
 
 SUPPORT_INTERVAL = "problems as a sample, Clopper-Pearson at equal variance; t for NSCR and differences"
@@ -74,7 +75,7 @@ def support_dynamics(
     Returns:
         Per k one row for each ``who``: tuned, and where 2k attempts of the base are known, frozen base and the
         difference of the two. k, who, preserved, shrunk, expanded, out (expected numbers of problems), SRR, NDR, SDS,
-        NSCR, each with ``_low`` and ``_high``, interval. A rate is NaN where its denominator is 0.
+        NSCR, each with ``_low`` and ``_high``, interval (with a ``caution``). A rate is NaN where its denominator is 0.
 
     Raises:
         MathbError: a k beyond a plan, or arms that do not fit together.
@@ -91,7 +92,7 @@ def support_dynamics(
         if not np.isnan(b).any():
             parts[FROZEN] = np.stack([1 - 2 * a + b, a - b, a - b, b], axis=1)
         rows += [{"k": k, **row} for row in _rows(parts, level)]
-    return pd.DataFrame(rows).assign(interval=SUPPORT_INTERVAL)
+    return pd.DataFrame(rows)
 
 
 def _rows(parts: dict[str, Parts], level: float) -> list[dict]:
@@ -109,6 +110,11 @@ def _rows(parts: dict[str, Parts], level: float) -> list[dict]:
             counted = sum(parts[each][:, COUNTED[name]] for each in parts if who in (each, LESS)).sum(axis=1) > 1e-9
             ends = (_signed_ends if signed else _share_ends)(points[who], linear[who], int(counted.sum()), level)
             rows[who] |= {name: points[who], f"{name}_low": ends[0], f"{name}_high": ends[1]}
+    changed = {who: [each[:, 1], each[:, 2]] for who, each in parts.items()}  # lost and new
+    if FROZEN in parts:
+        changed[LESS] = [parts[TUNED][:, 2] - parts[FROZEN][:, 2]]
+    for who, each in changed.items():
+        rows[who]["interval"] = SUPPORT_INTERVAL + max(caution_of("support", values) for values in each)
     return [{"who": who, **row} for who, row in rows.items()]
 
 

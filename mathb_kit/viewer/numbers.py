@@ -11,6 +11,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.outcomes import outcomes_from_verdicts
 from mathb_kit.plan import Plan
 from mathb_kit.profiles import load_profile, profile_names
+from mathb_kit.sentences import intervals_of
 from mathb_kit.statistics import pass_at_k_curve
 from mathb_kit.viewer.snapshot import Snapshot
 
@@ -104,7 +105,7 @@ def _numbers(snapshot: Snapshot, cell: Cell) -> Numbers:
     plan = Plan.parse(outcomes["plan"].iloc[0])
     curve = pass_at_k_curve(outcomes, [1, plan.n_max])
     one, most = (PassAtK(int(row.k), row.estimate, row.low, row.high) for row in curve.itertuples())
-    return Numbers(cell, **counted, plan=plan, one=one, most=most, interval=str(curve["interval"].iloc[0]))
+    return Numbers(cell, **counted, plan=plan, one=one, most=most, interval=intervals_of(curve))
 
 
 def outcomes_of(snapshot: Snapshot, cell: Cell) -> pd.DataFrame | None:

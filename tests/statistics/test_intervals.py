@@ -17,7 +17,7 @@ from mathb_kit.statistics import (
     mean_interval,
     proportion_interval,
 )
-from mathb_kit.statistics.bootstrap import acceleration, bca_ends
+from mathb_kit.statistics.bootstrap import acceleration, bca_ends, ratio_interval
 from mathb_kit.statistics.intervals import clopper_pearson
 
 METHODS = ["clopper-pearson", "wilson"]
@@ -146,6 +146,13 @@ def test_a_mean_is_as_uncertain_as_tosses_of_equal_variance_and_an_end_moves_out
 
     upper = brentq(lambda m: g(m) + t.isf(0.025, n - 1), mean, 1)
     assert high[0] == pytest.approx(upper) and low[0] <= mean
+
+
+def test_where_nothing_is_seen_to_change_a_difference_of_rates_may_be_of_either_sign():
+    """With ends of 0 and h only, 0 % of simulated runs held where the truth was below 0."""
+    h = 1 - 0.025 ** (1 / 20)
+    assert ratio_interval(np.zeros(20), np.ones(20), Bootstrap(), -1.0) == pytest.approx((-h, h))
+    assert ratio_interval(np.zeros(20), np.ones(20), Bootstrap()) == pytest.approx((0, h))
 
 
 @pytest.mark.parametrize("interval", [mean_interval, difference_interval])

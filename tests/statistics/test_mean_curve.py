@@ -8,7 +8,7 @@ import pytest
 
 from mathb_kit.statistics import mean_interval, pass_at_k_curve
 from mathb_kit.statistics.beta_grid import BetaGrid
-from mathb_kit.statistics.mean_curve import FEW_AND_HARD
+from mathb_kit.statistics.intervals import MEAN
 
 
 def outcomes(c, n: int = 64) -> pd.DataFrame:
@@ -37,14 +37,14 @@ def test_whether_each_was_solved_keeps_its_exact_interval():
     row = pass_at_k_curve(outcomes(HARD), [64]).iloc[0]
     low, high = mean_interval(np.array([[0.0], [1.0]]), np.array([11, 3]))
     assert (row["low"], row["high"]) == pytest.approx((low[0], high[0]))
-    assert FEW_AND_HARD not in row["interval"]
+    assert row["interval"] == MEAN
 
 
 def test_few_hard_problems_are_said_to_be_and_many_or_middling_ones_are_not():
     few, middling = outcomes(HARD), outcomes([10, 30, 20, 40, 5, 60] * 3)
     said = {name: pass_at_k_curve(each, [1])["interval"].item() for name, each in
             (("few", few), ("middling", middling), ("many", outcomes(HARD * 4)))}  # fmt: skip
-    assert [name for name, each in said.items() if FEW_AND_HARD in each] == ["few"]
+    assert [name for name, each in said.items() if each != MEAN] == ["few"]
 
 
 def test_all_hard_sets_of_fifteen_are_covered_where_the_values_alone_are_not_enough():
