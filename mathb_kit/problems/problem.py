@@ -25,8 +25,8 @@ def statement_hash(statement: str) -> str:
 
 
 def set_and_id(key: str) -> str:
-    """``set/id`` of a problem's key, for readers."""
-    return str(key).partition("@")[0]
+    """``set/id`` of a problem's key, for readers; a name that is no key stays as it is."""
+    return str(key).rpartition("@")[0] or str(key)
 
 
 @dataclass(frozen=True)
