@@ -61,6 +61,12 @@ class Evaluation:
         graded = self.verdicts[["problem", "index", "answer", "verdict", "rung"]]
         return texts.merge(graded, on=["problem", "index"])
 
+    def texts(self, problems: Sequence[str], indices: Sequence[int]) -> list[str]:
+        """The completions of single attempts, each named by its problem's key and its index."""
+        rows = self.draw.attempts(problems, ["problem", "index", "text"])
+        texts = rows.set_index(["problem", "index"])["text"]
+        return [texts[place] for place in zip(problems, indices)]
+
     def under_policy(self, policy: str) -> Evaluation:
         """The same attempts with another answer of each counting; nothing is sampled.
 

@@ -19,6 +19,7 @@ from mathb_kit.evaluation import Evaluation
 from mathb_kit.grading import explain
 from mathb_kit.outcomes import require_columns
 from mathb_kit.plots.style import WIDTH, figure_style, look_of, title_of
+from mathb_kit.problems import set_and_id
 from mathb_kit.report.html import render
 from mathb_kit.sentences import intervals_of
 from mathb_kit.verdicts import Verdict
@@ -176,7 +177,7 @@ def _problems(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
     by_key = {problem.key: problem for problem in evaluation.problems}
     return {
         row.problem: {
-            "label": f"{row.problem.rpartition('@')[0]}: {row.c} of {row.n} correct",
+            "label": f"{set_and_id(row.problem)}: {row.c} of {row.n} correct",
             "statement": by_key[row.problem].statement,
             "gold": by_key[row.problem].gold,
         }

@@ -109,20 +109,9 @@ title = sentences.titles.power_title(beside_redrawn, power, study.note)
 figure = mb.plots.plot_beside_redrawn(beside_redrawn, power, title=title)
 
 # %% tags=["hide-input"]
-redraws = f"the mean of {study.redraws} fresh draws" if study.redraws > 1 else "a fresh draw"
-caption = (
-    f"Left: problems reached at k = {k:,} minus those that the frozen base reaches ({redraws}), as a share of what the "
-    f"base left unsolved of {study.hard_set} ({study.note}); thick: 95 %, other problems of this kind (t), thin: other "
-    "seeds too. Right: the chance that a gain in Expansion of that size would have shown (exact test, two-sided 5 %), "
-    "simulated from the success rates of the re-draws; dashed: 80 %."
-)
-keep(figure, beside_redrawn, folder, "03_beside_redrawn", caption)
+keep(figure, beside_redrawn, folder, "03_beside_redrawn", sentences.beside_redrawn_caption(study))
 keep_table(power, folder, "03_power")
-sentences.you_should_see(
-    *(sentences.judgement_sentence(judgement) for judgement in judged),
-    *(sentences.seeds_sentence(name, test) for name, test in results.seeds.items()),
-    *sentences.power_sentences(power),
-)
+sentences.you_should_see(*sentences.beside_redrawn_sentences(results))
 
 # %% [markdown]
 # ## What the model that reaches most wrote

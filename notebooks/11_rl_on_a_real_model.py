@@ -109,26 +109,14 @@ sentences.you_should_see(sentences.differences_sentence(differences))
 # tuned by RL, or the very same start that tries again?
 
 # %%
-k = max(study.ks)
 beside_redrawn, power = results.beside_redrawn, results.power
 title = sentences.titles.power_title(beside_redrawn, power, study.note)
 figure = mb.plots.plot_beside_redrawn(beside_redrawn, power, title=title)
 
 # %% tags=["hide-input"]
-of = int(beside_redrawn["of"].iloc[0])
-caption = (
-    f"Left: problems reached at k = {k:,} minus those that the frozen start reaches (mean of {study.redraws} fresh "
-    f"draws), as a share of the {of} that it left unsolved of {problems.name} ({study.note}); thick: 95 %, other "
-    "problems of this kind (t), thin: other seeds too. Right: the chance that a gain in Expansion of that size would "
-    "have shown (exact test, two-sided 5 %), simulated from the success rates of the re-draws; dashed: 80 %."
-)
-keep(figure, beside_redrawn, folder, "11_beside_redrawn", caption)
+keep(figure, beside_redrawn, folder, "11_beside_redrawn", sentences.beside_redrawn_caption(study))
 keep_table(power, folder, "11_power")
-sentences.you_should_see(
-    *(sentences.judgement_sentence(each) for each in results.judgements.values()),
-    *(sentences.seeds_sentence(name, test) for name, test in results.seeds.items()),
-    *sentences.power_sentences(power),
-)
+sentences.you_should_see(*sentences.beside_redrawn_sentences(results))
 
 # %% [markdown]
 # ## Form or reasoning?

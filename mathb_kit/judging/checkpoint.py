@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypedDict, Unpack
 
 import pandas as pd
 
-from mathb_kit.construction import DRAW, contamination, letters_and_digits
+from mathb_kit.construction import DRAW
 from mathb_kit.errors import MathbError
 from mathb_kit.evaluation import Evaluation, evaluate
 from mathb_kit.judging.confounds import confounds
 from mathb_kit.judging.health import Health, health_of
 from mathb_kit.judging.judgement import Judgement, change_by_problem, judge_on, mean_reach, redraw_names
 from mathb_kit.judging.near_misses import near_misses
+from mathb_kit.judging.parts import parts_of_set
 from mathb_kit.judging.selection import Selection, made_here, other_base, refuse_one_model, selection_by_column
 from mathb_kit.judging.separation import Separation, separation_of_checkpoint
 from mathb_kit.models import Model, Pair, settings_table
 from mathb_kit.plan import Plan
-from mathb_kit.problems import Problem, ProblemSet, load_problems
+from mathb_kit.problems import Problem, ProblemSet
 from mathb_kit.sampling import EngineFactory, OneAtATime, get_engine
-from mathb_kit.statistics import (
-    compare_reach,
-    frozen_null,
-    paired_difference,
-)
+from mathb_kit.statistics import compare_reach, frozen_null, paired_difference
 from mathb_kit.store import Store
 from mathb_kit.verdicts import Verdict
-
-_SOURCE_FIELDS = ("data_source", "source", "component", "family")
 
 
 @dataclass(frozen=True)
@@ -139,7 +134,7 @@ class CheckpointJudgement:
         """
         judgement, rows = self.judgement, []
         arms = {"tuned": [judgement.comparison], "redrawn": judgement.nulls}
-        for part, keys in self._parts():
+        for part, keys in parts_of_set(self.problems, self.tuned):
             row: dict[str, Any] = {"part": part, "problems": len(keys)}
             for who, draws in arms.items():
                 count, low, high = mean_reach([each.tuned_reached for each in draws], keys)
@@ -159,14 +154,13 @@ class CheckpointJudgement:
         right = self.tuned_attempts.verdicts
         right = right[(right["verdict"] == Verdict.CORRECT) & right["problem"].isin(table["problem"])]
         first = right.groupby("problem")["index"].min()
-        texts = self.tuned_attempts.draw.attempts(table["problem"], ["problem", "index", "text"])
-        completions = texts.set_index(["problem", "index"])["text"]
         by_key = {problem.key: problem for problem in self.problems}
+        indices = [int(first[key]) for key in table["problem"]]
         table = table.assign(
             statement=[by_key[key].statement for key in table["problem"]],
             gold=[by_key[key].gold for key in table["problem"]],
-            index=[int(first[key]) for key in table["problem"]],
-            completion=[completions[key, first[key]] for key in table["problem"]],
+            index=indices,
+            completion=self.tuned_attempts.texts(table["problem"], indices),
         )
         columns = ["problem", "statement", "gold", "gained", "tuned_c", "tuned_n", "redrawn_c", "redrawn_n"]
         return table[[*columns, "index", "completion"]].reset_index(drop=True)
@@ -207,51 +201,6 @@ class CheckpointJudgement:
     def settings(self) -> pd.DataFrame:
         """Prompt and sampling of both side by side, with the share of truncated attempts (``settings_table``)."""
         return settings_table(self.pair, self.redraws[0].outcomes, self.tuned_attempts.outcomes)
-
-    def _parts(self) -> Iterator[tuple[str, set[str]]]:
-        """(name, problem keys) of the whole, of each source, and of what training saw and did not see."""
-        everything = {problem.key for problem in self.problems}
-        yield "all", everything
-        field = next((f for f in _SOURCE_FIELDS if all(f in problem.meta for problem in self.problems)), None)
-        if field:
-            for value in dict.fromkeys(str(problem.meta[field]) for problem in self.problems):
-                yield f"{field}: {value}", {p.key for p in self.problems if str(p.meta[field]) == value}
-        if self.tuned.trained_on:
-            seen, how = seen_in_training(self.problems, self.tuned, field)
-            if seen is not None:
-                yield f"seen in training ({how})", seen
-                yield f"not seen in training ({how})", everything - seen
-
-
-def seen_in_training(
-    problems: Sequence[Problem], model: Model, source_field: str | None = None
-) -> tuple[set[str] | None, str]:
-    """Which problems stand in the sets that a model was trained on, and how that is known.
-
-    By statement (up to typing) where all of those sets can be loaded, else by the name of the problem's source, else
-    not at all.
-
-    Args:
-        problems: problems with a source in ``meta[source_field]``, if any.
-        model: with ``trained_on``.
-        source_field: name of that meta field.
-
-    Returns:
-        keys of the problems seen, or None where nobody knows; and how: ``by statement`` or ``by source``.
-    """
-    try:
-        training = [load_problems(name) for name in model.trained_on]
-    except MathbError:  # a set that is not on this machine, or has no name in the registry
-        if not source_field:
-            return None, "unknown"
-        names = [letters_and_digits(name) for name in model.trained_on]
-        sources = {p.key: letters_and_digits(str(p.meta[source_field] or "")) for p in problems}
-        return {
-            key
-            for key, source in sources.items()
-            if source and any(name.startswith(source) or source.startswith(name) for name in names)
-        }, "by source"
-    return set(contamination(problems, training).dropped["problem"]), "by statement"
 
 
 class Drawn(TypedDict, total=False):

@@ -10,8 +10,6 @@ import pandas as pd
 from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mathb_kit.evaluation import Evaluation
 
 
@@ -40,13 +38,11 @@ def near_misses(evaluation: Evaluation, most: int = 5) -> pd.DataFrame:
     # Of answers that are equally near the commonest, then the first: the same ones on every machine.
     answers = answers.sort_values(["far", "count", "problem", "min"], ascending=[True, False, True, True])
     nearest = answers.drop_duplicates("problem").head(most).rename(columns={"min": "index"})
-    texts = evaluation.draw.attempts(nearest["problem"], ["problem", "index", "text"])
-    completions: Mapping[tuple[str, int], str] = texts.set_index(["problem", "index"])["text"]
     statements = {problem.key: problem.statement for problem in evaluation.problems}
     nearest = nearest.assign(
         statement=nearest["problem"].map(statements),
         n=nearest["problem"].map(unsolved),
-        completion=[completions[key] for key in zip(nearest["problem"], nearest["index"])],
+        completion=evaluation.texts(nearest["problem"], nearest["index"]),
     )
     return nearest[columns].reset_index(drop=True)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mathb_kit.plots.style import name_rows
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
@@ -35,6 +37,4 @@ def row_axes(names: Sequence[str], apart: Sequence[str], axes: Sequence[Axes]) -
     """Names and limits of rows: the near ones in the first axes, those apart in the second."""
     near = [name for name in names if name not in apart]
     for axis, here in zip(axes, (near, apart)):
-        axis.set_yticks(range(len(here)), here)
-        axis.set_ylim(len(here) - 0.5, -0.5)
-        axis.tick_params(axis="y", length=0)
+        name_rows(axis, here)

@@ -73,4 +73,3 @@ def _draw(axis: Axes, rows: pd.DataFrame, by: str, names: list[str], looks: dict
     axis.xaxis.set_major_locator(round_ticks(5))
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:+.3g}".replace("-", "\u2212") if value else "0")
     axis.grid(axis="x")
-    axis.set_axisbelow(True)

@@ -10,6 +10,7 @@ from mathb_kit.plots.style import (
     WIDTH,
     figure_style,
     look_of,
+    name_rows,
     percent_axis,
     power_of_two_axis,
     round_ticks,
@@ -68,11 +69,8 @@ def _rows(axis: Axes, ends: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> N
         mark = {"color": look["color"], "marker": look["marker"], "markeredgecolor": "white"}
         axis.plot(row.estimate, place, markersize=8, **mark)
         axis.text(1.015, place, f"{row.count:g} of {row.of}", va="center", transform=axis.get_yaxis_transform())
-    axis.set_yticks(range(len(ends)), ends["who"])
-    axis.set_ylim(len(ends) - 0.5, -0.5)
-    axis.tick_params(axis="y", length=0)
+    name_rows(axis, ends["who"])
     axis.grid(axis="x")
-    axis.set_axisbelow(True)
 
 
 def _curves(axis: Axes, part: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> None:
@@ -84,7 +82,6 @@ def _curves(axis: Axes, part: pd.DataFrame, looks: dict[str, dict[str, Any]]) ->
     axis.yaxis.set_major_locator(round_ticks(4))
     percent_axis(axis, "y")
     axis.grid(axis="y")
-    axis.set_axisbelow(True)
     axis.yaxis.tick_right()
     axis.spines["right"].set_visible(True)
     axis.spines["left"].set_visible(False)

@@ -50,7 +50,6 @@ def plot_ranking(ranking: pd.DataFrame, *, null_label: str, title: str = "") -> 
             axis.plot(ranking[value], places, linestyle="none", marker="o", color=colour, markersize=5.5)
             axis.set_xlabel(label)
             axis.grid(axis="x")
-            axis.set_axisbelow(True)
             percent_axis(axis)
             axis.set_xlim(left=-0.01)
         axes[0].set_yticks(list(places), list(ranking["name"]), fontsize=9)

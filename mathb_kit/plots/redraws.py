@@ -85,4 +85,3 @@ def _rows(axis: Axes, table: pd.DataFrame) -> None:
     axis.xaxis.set_major_locator(round_ticks(5))
     percent_axis(axis)
     axis.grid(axis="x")
-    axis.set_axisbelow(True)

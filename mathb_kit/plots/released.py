@@ -13,6 +13,7 @@ from mathb_kit.plots.style import (
     WIDTH,
     figure_style,
     look_of,
+    name_rows,
     percent_axis,
     power_of_two_axis,
     round_ticks,
@@ -85,15 +86,12 @@ def _rows_of_pairs(table: pd.DataFrame) -> tuple[Figure, Axes, list[int]]:
 
     figure, axis = plt.subplots(figsize=(WIDTH, 0.4 * len(table) + 1.6), layout="constrained")
     places = list(range(len(table)))
-    axis.set_yticks(places, [f"{row.tuned}\nover {row.base}" if len(row.tuned) > 30 else f"{row.tuned} over {row.base}"
-                             for row in table.itertuples()], fontsize=9.5)  # fmt: skip
-    axis.set_ylim(len(table) - 0.5, -0.5)
-    axis.tick_params(axis="y", length=0)
+    over = ("\nover" if long else " over" for long in table["tuned"].str.len() > 30)
+    name_rows(axis, [f"{row.tuned}{link} {row.base}" for row, link in zip(table.itertuples(), over)], fontsize=9.5)
     values = table.select_dtypes("number").drop(columns=["count", "of", "k", "missed"], errors="ignore")
     axis.set_xlim(-0.01, 1.04 * float(values.max().max()))
     percent_axis(axis)
     axis.grid(axis="x")
-    axis.set_axisbelow(True)
     return figure, axis, places
 
 
@@ -209,7 +207,6 @@ def plot_difficulty(counts: pd.DataFrame, *, title: str = "") -> Figure:
             axis.set_xticks(range(1, 11))
             axis.yaxis.set_major_locator(round_ticks(5, integer=True))
             axis.grid(axis="y")
-            axis.set_axisbelow(True)
             axis.set_xlabel("difficulty (1 to 10, rated by GPT-5)")
             axis.set_title(f"{name}: {rows['problems'].sum()} problems")
         grid[0][0].set_ylabel("problems")
@@ -236,9 +233,7 @@ def plot_topics(counts: pd.DataFrame, *, title: str = "") -> Figure:
             for place, row in zip(places, rows.itertuples()):
                 axis.plot([row.low, row.high], [place, place], color="0.15", linewidth=1.3)
                 axis.text(row.high + 0.006, place, f"{row.problems}", va="center", fontsize=9.5)
-        axis.set_yticks(range(len(topics)), topics)
-        axis.set_ylim(len(topics) - 0.5, -0.5)
-        axis.tick_params(axis="y", length=0)
+        name_rows(axis, topics)
         percent_axis(axis)
         axis.set_xlabel("share of the set (at the right: problems)")
         figure.legend(loc="outside lower center", ncols=2)
@@ -272,12 +267,9 @@ def plot_published_pipeline(stages: pd.DataFrame, *, title: str = "") -> Figure:
                 axis.annotate(f"{value:,.0f}", (value, place), xytext=(9, 0), textcoords="offset points", va="center")
             else:
                 axis.text(10, place, " not published", va="center", style="italic", color="0.35")
-        axis.set_yticks(places, stages["subject"], fontsize=9.5)
-        axis.set_ylim(len(stages) - 0.5, -0.5)
-        axis.tick_params(axis="y", length=0)
+        name_rows(axis, stages["subject"], fontsize=9.5)
         axis.xaxis.set_major_formatter("{x:,.0f}")
         axis.grid(axis="both")
-        axis.set_axisbelow(True)
         axis.set_xlabel("problems left, as published (logarithmic)")
         title_of(figure, title)
     return figure

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.lab.board import load_scoreboard
 from mathb_kit.plots.labels import label_ends
-from mathb_kit.plots.style import NEUTRAL, WIDTH, figure_style, look_of, round_ticks, title_of
+from mathb_kit.plots.style import NEUTRAL, WIDTH, figure_style, look_of, name_rows, round_ticks, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,11 +58,8 @@ def plot_scores(final: pd.DataFrame, matched: pd.DataFrame | None = None, *, tit
                 axis.axvline(null, color="0.35", linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
                 axis.xaxis.set_major_locator(round_ticks(3))
                 axis.xaxis.set_major_formatter("{x:g}")
-                axis.set_yticks(range(len(part)), part if what == next(iter(_PANELS)) else [""] * len(part))
-                axis.set_ylim(len(part) - 0.5, -0.5)
-                axis.tick_params(axis="y", length=0)
+                name_rows(axis, part if what == next(iter(_PANELS)) else [""] * len(part))
                 axis.grid(axis="x")
-                axis.set_axisbelow(True)
         for axis, label in zip(grid[0], _PANELS.values()):
             axis.set_title(label)
         for axis in grid[-1]:
@@ -132,7 +129,6 @@ def plot_plane(runs: pd.DataFrame, *, k: int, title: str = "") -> Figure:
             axis.xaxis.set_major_locator(round_ticks(most))
             axis.yaxis.set_major_locator(round_ticks(6))
             axis.grid()
-            axis.set_axisbelow(True)
         if len(beside):
             axes[0][1].set_title("on scales of its own", fontsize=10)
             x, y = beside["pass_1"].mean(), beside["reach"].mean()

@@ -6,7 +6,18 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from mathb_kit.plots.looks import lightened
-from mathb_kit.plots.style import BOLD, FAULT, INK, PALETTE, WIDTH, figure_style, percent_axis, round_ticks, title_of
+from mathb_kit.plots.style import (
+    BOLD,
+    FAULT,
+    INK,
+    PALETTE,
+    WIDTH,
+    figure_style,
+    name_rows,
+    percent_axis,
+    round_ticks,
+    title_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,12 +177,10 @@ def plot_modes(shares: pd.DataFrame, *, title: str = "") -> Figure:
                 if share >= 0.1:
                     _name_of_part(axis, f"{mode} {100 * share:.0f} %", y, left, correct, share)
                 left += share
-        axis.set_yticks(range(len(names)), names)
-        axis.set_ylim(len(names) - 0.5, -0.5)
+        name_rows(axis, names)
         axis.set_xlim(0, 1)
         percent_axis(axis)
         axis.set_xlabel("share of attempts (dark: right, light: wrong)")
-        axis.tick_params(axis="y", length=0)
         keys = [Patch(facecolor=fills[mode][0], label=mode) for mode in modes]
         figure.legend(handles=keys, loc="outside lower center", ncols=len(keys))
         title_of(figure, title)

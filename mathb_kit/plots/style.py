@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mathb_kit.csv_files import write_csv
 from mathb_kit.plots.looks import FAULT, INK, NEUTRAL, PALETTE, look_of
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.ticker import MaxNLocator
 
 __all__ = [
-    "BOLD", "FAULT", "INK", "NEUTRAL", "PALETTE", "WIDTH", "figure_style", "look_of", "percent_axis",
+    "BOLD", "FAULT", "INK", "NEUTRAL", "PALETTE", "WIDTH", "figure_style", "look_of", "name_rows", "percent_axis",
     "power_of_two_axis", "power_of_two_ticks", "round_ticks", "save_figure", "title_of",
 ]  # fmt: skip
 
@@ -162,6 +162,13 @@ def round_ticks(most: int = 5, integer: bool = False) -> MaxNLocator:
 def percent_axis(axis: Axes, which: str = "x") -> None:
     """Shares as percentages on the x or y axis."""
     (axis.xaxis if which == "x" else axis.yaxis).set_major_formatter(lambda value, _: f"{100 * value:g} %")
+
+
+def name_rows(axis: Axes, names: Sequence[str], **text: Any) -> None:
+    """The rows 0, 1, ... of an axis downwards, each by its name; ``text`` is how names are set."""
+    axis.set_yticks(range(len(names)), names, **text)
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.tick_params(axis="y", length=0)
 
 
 def save_figure(figure: Figure, data: pd.DataFrame, folder: Path | str, name: str, caption: str = "") -> Path:

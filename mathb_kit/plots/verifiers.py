@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from mathb_kit.plots.style import FAULT, INK, WIDTH, figure_style, round_ticks, title_of
+from mathb_kit.plots.style import FAULT, INK, WIDTH, figure_style, name_rows, round_ticks, title_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,9 +97,7 @@ def plot_agreement(table: pd.DataFrame, *, title: str = "") -> Figure:
             axis.set_title(f"{source} ({rows['labelled'].max():,.0f} rows)")
             axis.xaxis.set_major_locator(round_ticks(4))
             axis.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g} %")
-            axis.set_yticks(range(len(verifiers)), verifiers)
-            axis.tick_params(axis="y", length=0)
-            axis.set_ylim(len(verifiers) - 0.5, -0.5)
+            name_rows(axis, verifiers)
         figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
         title_of(figure, title)
     return figure

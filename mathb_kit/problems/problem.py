@@ -24,6 +24,11 @@ def statement_hash(statement: str) -> str:
     return hashlib.sha256(" ".join(statement.split()).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
+def set_and_id(key: str) -> str:
+    """``set/id`` of a problem's key, for readers; a name that is no key stays as it is."""
+    return str(key).rpartition("@")[0] or str(key)
+
+
 @dataclass(frozen=True)
 class Problem:
     """A statement in LaTeX and its gold answer (bare LaTeX, no dollar signs needed).

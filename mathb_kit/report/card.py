@@ -16,7 +16,16 @@ from mathb_kit.models.showing import asked_table
 from mathb_kit.places import cards_root
 from mathb_kit.plots import plot_pass_at_k, plot_sharpening
 from mathb_kit.provenance import provenance
-from mathb_kit.report.comparison import confounds_table
+from mathb_kit.report.card_tables import (
+    arms_table,
+    changes_table,
+    misses_table,
+    ordinary_in_short,
+    ordinary_table,
+    parts_table,
+    readings_table,
+    settings_with_origins,
+)
 from mathb_kit.report.evaluated import health_record
 from mathb_kit.report.html import PageTable, Picture, render
 from mathb_kit.report.records import json_ready
@@ -34,7 +43,6 @@ from mathb_kit.sentences import (
     selection_warnings,
     separation_sentences,
 )
-from mathb_kit.sentences.formats import signed_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,18 +113,18 @@ def card_record(judged: CheckpointJudgement) -> dict[str, Any]:
 def card_text(judged: CheckpointJudgement) -> str:
     """The same for a terminal, without the completions: headline, tables, fine print."""
     base, tuned = judged.base.name, judged.tuned.name
-    tables = [titled(f"Reached, of what {base} left unsolved", _reached_by_part(judged))]
+    tables = [titled(f"Reached, of what {base} left unsolved", parts_table(judged))]
     if judged.saturated:
-        tables.append(titled("On ordinary sets", _ordinary_in_short(judged)))
+        tables.append(titled("On ordinary sets", ordinary_in_short(judged)))
     if judged.elicited:
-        tables.append(titled(_ELICITED, _elicited(judged)))
-    if len(misses := judged.near_misses):
+        tables.append(titled(_ELICITED, arms_table(judged)))
+    if len(judged.near_misses):
         title = f"Near misses of {tuned} where it reached nothing (the card has their texts)"
-        tables.append(titled(title, _missed_rows(misses)))
+        tables.append(titled(title, misses_table(judged)))
     for name in judged.confounds:
-        tables.append(titled(f"What else it may be, on {name} ({_alike(judged)})", _readings(judged, name)))
+        tables.append(titled(f"What else it may be, on {name} ({_alike(judged)})", readings_table(judged, name)))
     settings = f"Settings (--match {judged.pair.match}), and where they come from"
-    tables.append(titled(settings, _settings(judged)))
+    tables.append(titled(settings, settings_with_origins(judged)))
     fine = [
         *checkpoint_sentences(judged),
         *separation_sentences(judged.separation),
@@ -141,47 +149,10 @@ def _healths(judged: CheckpointJudgement) -> dict[str, Health]:
     return judged.health | chose
 
 
-def _reached_by_part(judged: CheckpointJudgement) -> pd.DataFrame:
-    """`CheckpointJudgement.parts` with intervals in words."""
-    table = judged.parts().query("problems > 0").copy()
-    columns = {"tuned": judged.tuned.name, "redrawn": f"{judged.base.name} re-drawn"}
-    for who, column in columns.items():
-        shares = zip(table[who], table[f"{who}_low"], table[f"{who}_high"])
-        table[column] = [f"{count:g} ({100 * low:.1f} to {100 * high:.1f} %)" for count, low, high in shares]
-    return table[["part", "problems", *columns.values()]].rename(columns={"part": "reached of"})
-
-
-def _readings(judged: CheckpointJudgement, name: str) -> pd.DataFrame:
-    """`CheckpointJudgement.confounds` of one set under the models' names."""
-    base = f"{judged.base.name}{' re-drawn' if name == judged.on.name else ''}"
-    return confounds_table(judged.confounds[name], base, judged.tuned.name)
-
-
 def _alike(judged: CheckpointJudgement) -> str:
     """Which attempts the readings are of."""
     plan = judged.plan
     return "all attempts" if plan.is_fixed else f"the first {plan.rounds[0]:,} attempts at every problem"
-
-
-def _elicited(judged: CheckpointJudgement) -> pd.DataFrame:
-    """`elicitation_table` with intervals in words."""
-    table = elicitation_table(judged)
-    shares = zip(table["reached"], table["of"], table["low"], table["high"])
-    table["reached"] = [
-        f"{count:.4g} of {of} ({100 * low:.1f} to {100 * high:.1f} %)" for count, of, low, high in shares
-    ]
-    columns = {"arm": "the base asked", "only_tuned": "only with tuning", "only_arm": "only so", "p": "p"}
-    table["p"] = table["p"].map("{:.2g}".format)
-    return table[["arm", "reached", *list(columns)[1:]]].rename(columns=columns)
-
-
-def _settings(judged: CheckpointJudgement) -> pd.DataFrame:
-    """`CheckpointJudgement.settings` with where each value comes from, in place of whether the two differ."""
-    table = judged.settings().drop(columns="")
-    for place, model in ((2, judged.base), (4, judged.tuned)):
-        origins = {row["setting"]: row["origin"] for row in asked_table(model)}
-        table.insert(place, " " * place, [origins.get(name, "") for name in table["setting"]])
-    return table
 
 
 def _graders(judged: CheckpointJudgement) -> str:
@@ -217,8 +188,8 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
             f"{'; further lines: the base asked otherwise' if judged.elicited else ''}"
             f"{f' ({synthetic})' if synthetic else ''}. Bands: 95 % {intervals_of(curves)}.",
         ),
-        parts=PageTable.of(_reached_by_part(judged), "Problems reached, with 95 % intervals of their share"),
-        elicited=PageTable.of(_elicited(judged), _ELICITED) if judged.elicited else None,
+        parts=PageTable.of(parts_table(judged), "Problems reached, with 95 % intervals of their share"),
+        elicited=PageTable.of(arms_table(judged), _ELICITED) if judged.elicited else None,
         apart=separation_sentences(judged.separation),
         apart_tables=separation_tables(judged.separation),
         reached=_reached(judged),
@@ -228,58 +199,42 @@ def _page(judged: CheckpointJudgement, record: dict[str, Any]) -> str:
         published=(
             published_numbers("Table 2", "problems in D", "reached", "expansion (%)") if on in _PAPERS_SETS else None
         ),
-        settings=PageTable.of(_settings(judged), f"Whose settings: {judged.pair.match}. Beside each value, its origin"),
+        settings=PageTable.of(
+            settings_with_origins(judged), f"Whose settings: {judged.pair.match}. Beside each value, its origin"
+        ),
         health=[f"{what}: {health_sentence(health)}" for what, health in _healths(judged).items()],
         confounds=[
-            (confounds_sentence(table), PageTable.of(_readings(judged, name), f"On {name}, {_alike(judged)}"))
+            (confounds_sentence(table), PageTable.of(readings_table(judged, name), f"On {name}, {_alike(judged)}"))
             for name, table in judged.confounds.items()
         ],
-        by_problem=PageTable.of(_by_problem(judged), "What tuning changed, one row a problem", sortable=True),
+        by_problem=PageTable.of(changes_table(judged), "What tuning changed, one row a problem", sortable=True),
         provenance=json.dumps(record["provenance"], indent=1),
     )  # fmt: skip
 
 
-def _missed_rows(misses: pd.DataFrame) -> pd.DataFrame:
-    """`near_misses` without their texts."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            "problem": [key.partition("@")[0] for key in misses["problem"]],
-            "gold": misses["gold"],
-            "answer": misses["answer"],
-            "attempts": [f"{count:,} of {n:,}" for count, n in zip(misses["count"], misses["n"])],
-        }
-    )
+def _reached(judged: CheckpointJudgement) -> list[dict[str, Any]]:
+    """Problems reached with tuning, to read."""
+    rows, summaries = judged.reached_with_tuning(), []
+    for row in rows.itertuples():
+        mark = "gained" if row.gained else "reached, not distinguishable from luck"
+        beside = f"{judged.base.name} re-drawn {row.redrawn_c} of {row.redrawn_n:,}"
+        summaries.append(f"{row.problem}: {mark}; {row.tuned_c} of {row.tuned_n:,} correct, {beside}; gold {row.gold}")
+    return _to_read(rows, summaries)
 
 
 def _near(judged: CheckpointJudgement) -> list[dict[str, Any]]:
-    """Near misses to read: summary, statement, index and completion."""
-    misses, problems = judged.near_misses, []
-    for row, shown in zip(misses.itertuples(), _missed_rows(misses).itertuples()):
-        summary = f"{shown.problem}: {shown.answer} for {shown.gold}, in {shown.attempts} attempts"
-        problems.append({"summary": summary, "statement": row.statement, "index": row.index,
-                         "completion": row.completion})  # fmt: skip
-    return problems
-
-
-def _reached(judged: CheckpointJudgement) -> list[dict[str, Any]]:
-    """Problems reached with tuning, to read: summary, statement, index and completion."""
-    problems = []
-    for row in judged.reached_with_tuning().itertuples():
-        mark = "gained" if row.gained else "reached, not distinguishable from luck"
-        beside = f"{judged.base.name} re-drawn {row.redrawn_c} of {row.redrawn_n:,}"
-        summary = f"{row.problem}: {mark}; {row.tuned_c} of {row.tuned_n:,} correct, {beside}; gold {row.gold}"
-        problems.append({"summary": summary, "statement": row.statement, "index": row.index,
-                         "completion": row.completion})  # fmt: skip
-    return problems
+    """Near misses to read."""
+    return _to_read(judged.near_misses, [
+        f"{row.problem}: {row.answer} for {row.gold}, in {row.attempts} attempts"
+        for row in misses_table(judged).itertuples()
+    ])  # fmt: skip
 
 
 def _ordinary(judged: CheckpointJudgement) -> PageTable:
     return PageTable.of(
-        _ordinary_rows(judged),
-        f"Means over problems. {_differences(judged)} Shares: Clopper-Pearson. Last column, the null of "
-        "Shrinkage: problems that one draw of the frozen base reaches and another misses, in expectation.",
+        ordinary_table(judged),
+        f"Means over problems. {_differences(judged)} Shares: Clopper-Pearson. Last column, the null of Shrinkage: "
+        "problems that one draw of the frozen base reaches and another misses, in expectation.",
     )
 
 
@@ -287,58 +242,9 @@ def _differences(judged: CheckpointJudgement) -> str:
     return f"Differences of pass@1: 95 %, {intervals_of(judged.ordinary())}."
 
 
-def _ordinary_rows(judged: CheckpointJudgement) -> pd.DataFrame:
-    import pandas as pd
-
-    rows = []
-    for row in judged.ordinary().itertuples():
-        rows.append(
-            {
-                "set": row.set,
-                "problems": row.problems,
-                "pass@1, base": f"{row.base_pass_1:.1%}",
-                "tuned": f"{row.tuned_pass_1:.1%}",
-                "difference in points": f"{100 * row.difference:+.1f} ({100 * row.low:+.1f} to {100 * row.high:+.1f})",
-                f"pass@{row.k:,}, base": f"{row.base_pass_k:.1%}",
-                "tuned ": f"{row.tuned_pass_k:.1%}",
-                "reached by the base alone": f"{row.shrinkage} ({row.shrinkage_low:.1%} to {row.shrinkage_high:.1%})",
-                f"frozen base, two draws of {row.null_k:,}": f"{row.null:.2g}",
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _ordinary_in_short(judged: CheckpointJudgement) -> pd.DataFrame:
-    """`CheckpointJudgement.ordinary` as narrow as a terminal: a set is two rows, at one attempt and at all of them."""
-    import pandas as pd
-
-    rows = []
-    for row in judged.ordinary().itertuples():
-        shares = (row.base_pass_1, row.tuned_pass_1, row.base_pass_k, row.tuned_pass_k)
-        base_1, tuned_1, base_k, tuned_k = (f"{100 * share:.1f} %" for share in shares)
-        lost = f"{row.shrinkage} of {row.problems} only by the base"
-        rows += [
-            (row.set, "pass@1", base_1, tuned_1, f"{signed_points(row.difference, row.low, row.high)} points"),
-            ("", f"pass@{row.k:,}", base_k, tuned_k, lost),
-        ]
-    return pd.DataFrame(rows, columns=["set", "", judged.base.name, judged.tuned.name, "what tuning changed"])
-
-
-def _by_problem(judged: CheckpointJudgement) -> pd.DataFrame:
-    columns = {
-        "problem": "problem", "redrawn": f"{judged.base.name} re-drawn", "tuned": "tuned",
-        "gain_p": "p (gain)", "gain_adjusted": "adjusted", "gained": "gained", "lost": "lost",
-    }  # fmt: skip
-    table = judged.gains.assign(
-        problem=[key.partition("@")[0] for key in judged.gains["problem"]],
-        redrawn=[f"{c} of {n:,}" for c, n in zip(judged.gains["base_c"], judged.gains["base_n"])],
-        tuned=[f"{c} of {n:,}" for c, n in zip(judged.gains["tuned_c"], judged.gains["tuned_n"])],
-        gain_p=judged.gains["gain_p"].map("{:.2g}".format),
-        gain_adjusted=judged.gains["gain_adjusted"].map("{:.2g}".format),
-        gained=judged.gains["gained"].map({True: "yes", False: ""}),
-        lost=judged.gains["lost"].map({True: "yes", False: ""}),
-    )
-    return table[list(columns)].rename(columns=columns)
+def _to_read(rows: pd.DataFrame, summaries: list[str]) -> list[dict[str, Any]]:
+    """Summary, statement, index and completion."""
+    return rows[["statement", "index", "completion"]].assign(summary=summaries).to_dict("records")
 
 
 def _fresh(judged: CheckpointJudgement) -> str:

@@ -15,6 +15,7 @@ from mathb_kit.judging import PairComparison
 from mathb_kit.judging.confounds import UNKNOWN
 from mathb_kit.places import cards_root
 from mathb_kit.plots.pairs import plot_beside_null
+from mathb_kit.problems import set_and_id
 from mathb_kit.provenance import provenance
 from mathb_kit.report.html import PageTable, Picture, render
 from mathb_kit.report.records import json_ready
@@ -264,16 +265,21 @@ def _escaped(text: str) -> str:
     )
 
 
-def _by_problem(gains: pd.DataFrame) -> pd.DataFrame:
+def counts_by_problem(gains: pd.DataFrame, base: str = "base") -> pd.DataFrame:
+    """Problem by problem (``gains_by_problem``): correct attempts of base and tuned model, and how sure a gain is."""
     import pandas as pd
 
     return pd.DataFrame(
         {
-            "problem": [str(key).partition("@")[0] for key in gains["problem"]],
-            "base": [f"{c} of {n:,}" for c, n in zip(gains["base_c"], gains["base_n"])],
+            "problem": map(set_and_id, gains["problem"]),
+            base: [f"{c} of {n:,}" for c, n in zip(gains["base_c"], gains["base_n"])],
             "tuned": [f"{c} of {n:,}" for c, n in zip(gains["tuned_c"], gains["tuned_n"])],
             "p (gain)": gains["gain_p"].map("{:.2g}".format),
-            "p (loss)": gains["loss_p"].map("{:.2g}".format),
-            "change": gains["gained"].map({True: "gained", False: ""}) + gains["lost"].map({True: "lost", False: ""}),
         }
     )
+
+
+def _by_problem(gains: pd.DataFrame) -> pd.DataFrame:
+    gained, lost = (gains[what].map({True: what, False: ""}) for what in ("gained", "lost"))
+    losses = gains["loss_p"].map("{:.2g}".format)
+    return counts_by_problem(gains).assign(**{"p (loss)": losses, "change": gained + lost})

@@ -26,7 +26,7 @@ def with_maths(text: str) -> Markup:
     for match in _MATHS.finditer(text):
         latex, is_block = match[match.lastgroup], match.lastgroup in "ab"
         parts += [escape(text[end : match.start()]), _mathml(latex, is_block)]
-        end = match.end() + (is_block and text[match.end() :].startswith("\n"))  # a block ends its line by itself
+        end = match.end() + (is_block and text.startswith("\n", match.end()))  # a block ends its line by itself
     return Markup("").join([*parts, escape(text[end:])])
 
 

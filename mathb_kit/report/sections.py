@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mathb_kit.evaluation import Evaluation
 from mathb_kit.models import Model
-from mathb_kit.problems import Problem
+from mathb_kit.problems import Problem, set_and_id
 from mathb_kit.profiles import Profile
 from mathb_kit.progress import clock
 from mathb_kit.published import published
@@ -103,7 +103,7 @@ def by_problem(study: Profile, evaluations: Evaluations) -> pd.DataFrame:
     problems = [problem for name in _sets(study) for problem in study.problems(name)]
     return pd.DataFrame(
         {
-            "problem": [problem.key.partition("@")[0] for problem in problems],
+            "problem": [set_and_id(problem.key) for problem in problems],
             "gold": [problem.gold for problem in problems],
             "statement": [problem.statement for problem in problems],
             **{model: [counts.get(problem.key, "") for problem in problems] for model, counts in columns.items()},
@@ -120,7 +120,7 @@ def completions(study: Profile, evaluations: Evaluations) -> list[dict[str, Any]
         keys = [problem.key for problem in problems]
         attempts = [_to_read(model, evaluation, keys) for model, evaluation in met.items()] if keys else []
         for problem in problems:
-            summary = f"{problem.key.partition('@')[0]}, gold {problem.gold}"
+            summary = f"{set_and_id(problem.key)}, gold {problem.gold}"
             texts = [pair for by_key in attempts for pair in by_key[problem.key]]
             shown.append({"summary": summary, "statement": problem.statement, "attempts": texts})
     return shown

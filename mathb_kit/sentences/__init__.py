@@ -1,6 +1,7 @@
 """Every sentence for readers, computed from tables and results; nothing here knows a result beforehand."""
 
 from mathb_kit.sentences import titles
+from mathb_kit.sentences.captions import beside_redrawn_caption
 from mathb_kit.sentences.confounds import confounds_sentence, settings_sentence
 from mathb_kit.sentences.curves import (
     after_chance_sentence,
@@ -22,6 +23,7 @@ from mathb_kit.sentences.headlines import checkpoint_caveats, checkpoint_headlin
 from mathb_kit.sentences.health import health_sentence, health_warnings, sampled_warnings, selection_warnings
 from mathb_kit.sentences.judging import (
     at_least_sentence,
+    beside_redrawn_sentences,
     checkpoint_sentences,
     gains_sentence,
     judgement_sentence,

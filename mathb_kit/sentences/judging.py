@@ -12,6 +12,7 @@ from mathb_kit.statistics.gains import POWER
 
 if TYPE_CHECKING:
     from mathb_kit.judging import CheckpointJudgement, Judgement
+    from mathb_kit.results import StudyResults
 
 
 def judgement_sentence(judgement: Judgement) -> str:
@@ -80,6 +81,13 @@ def power_sentences(power: pd.DataFrame) -> list[str]:
         shown = [f"{100 * gain:.0f} points in {100 * at[gain]:.0f} %" for gain in (0.05, 0.1, 0.2) if at.notna()[gain]]
         lines.append(f"Could have been seen with {who}: a gain in Expansion of {', of '.join(shown)} of such studies.")
     return lines
+
+
+def beside_redrawn_sentences(results: StudyResults) -> list[str]:
+    """Of every tuned model, of every recipe's seeds at once, and what each comparison could have seen."""
+    models = [judgement_sentence(judgement) for judgement in results.judgements.values()]
+    recipes = [seeds_sentence(name, test) for name, test in results.seeds.items()]
+    return [*models, *recipes, *power_sentences(results.power)]
 
 
 def gains_sentence(table: pd.DataFrame) -> str:

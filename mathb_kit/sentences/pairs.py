@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from mathb_kit.problems import set_and_id
 from mathb_kit.sentences.formats import intervals_of, percent_with_interval, remark_of
 from mathb_kit.sentences.judging import gains_sentence, judgement_sentence
 from mathb_kit.sentences.separation import k_text
@@ -100,6 +101,6 @@ def _moved(row: pd.Series) -> str:
 
 
 def _named(rows: pd.DataFrame, what: str) -> str:
-    named = [str(problem).partition("@")[0] for problem in rows.loc[rows[what], "problem"]]
+    named = list(map(set_and_id, rows.loc[rows[what], "problem"]))
     verb = {"gained": "survive", "lost": "are lost beyond chance"}[what]
     return f"{len(named)} {verb}" + (f" ({', '.join(named)})" if named else "")

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from mathb_kit.errors import MathbError
-from mathb_kit.statistics.intervals import clopper_pearson, proportion_interval
+from mathb_kit.statistics.intervals import dissenter_ends
 
 BOOTSTRAP = "problems as a sample, BCa bootstrap"
 
@@ -56,11 +56,9 @@ def bootstrap_mean_interval(
     Problems with equal values are interchangeable, so a resample is a multinomial draw over the distinct rows, and the
     jackknife leaves out one problem of each distinct row in turn.
 
-    Where all problems agree (say, none solved) there is nothing to resample. Seeing no dissenter among N, Clopper and
-    Pearson allow a share h of them, which could take any value within the bounds: the interval for a common value v is
-    v - h (v - lower bound) to v + h (upper bound - v). For none or all solved that is Clopper and Pearson's own. Where
-    problems differ, but less than a single rare one would, the bootstrap is too narrow (``bench/coverage.py``, pass@16
-    in the saturated world).
+    Where all problems agree (say, none solved) there is nothing to resample: ``dissenter_ends``. Where problems differ,
+    but less than a single rare one would, the bootstrap is too narrow (``bench/coverage.py``, pass@16 in the saturated
+    world).
 
     Args:
         values: distinct rows x columns.
@@ -73,8 +71,7 @@ def bootstrap_mean_interval(
     """
     problems = int(counts.sum())
     if problems < 2:
-        undefined = np.full(values.shape[1], np.nan)
-        return undefined, undefined.copy()
+        return np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
     rng = np.random.default_rng(bootstrap.seed)
     share = counts / problems
     block = max(1, 2_000_000 // len(counts))  # bounds the weights matrix to 16 MB
@@ -86,9 +83,8 @@ def bootstrap_mean_interval(
     else:
         low, high = np.quantile(means, bootstrap.tails, axis=0)
     alike = np.ptp(values, axis=0) <= 1e-12  # 1 - 1e-14 and 1 agree
-    dissent = clopper_pearson(0, problems, bootstrap.level)[1]
-    low = np.where(alike, mean - dissent * (mean - bounds[0]), low)
-    high = np.where(alike, mean + dissent * (bounds[1] - mean), high)
+    unseen = dissenter_ends(mean, problems, bootstrap.level, bounds)
+    low, high = np.where(alike, unseen[0], low), np.where(alike, unseen[1], high)
     return np.minimum(low, mean), np.maximum(high, mean)
 
 
@@ -97,9 +93,8 @@ def ratio_interval(
 ) -> tuple[float, float]:
     """BCa bootstrap over problems of sum(top) / sum(bottom), widened to contain it; NaN if undefined.
 
-    The acceleration is that of the ratio's linear part, top - ratio * bottom. Where every resample has one ratio, a
-    share of dissenters that Clopper and Pearson allow among the problems that count could take any value, from
-    ``lowest`` to 1.
+    The acceleration is that of the ratio's linear part, top - ratio * bottom. Where every resample has one ratio,
+    ``dissenter_ends`` of the problems that count, which could take any value from ``lowest`` to 1.
     """
     if len(top) < 2 or bottom.sum() < 1:  # a ratio of accidents: in simulation no interval covers it
         return float("nan"), float("nan")
@@ -109,8 +104,7 @@ def ratio_interval(
     sums = sums @ points
     ratios = sums[sums[:, 1] > 0, 0] / sums[sums[:, 1] > 0, 1]
     if np.ptp(ratios) < 1e-12:
-        dissent = proportion_interval(0, int((bottom > 0).sum()), bootstrap.level)[1]
-        return rate - dissent * (rate - lowest), rate + dissent * (1 - rate)
+        return dissenter_ends(rate, int((bottom > 0).sum()), bootstrap.level, (lowest, 1.0))
     linear = points[:, :1] - rate * points[:, 1:]
     low, high = bca_ends(ratios[:, None], np.array([rate]), acceleration(linear, counts), bootstrap.tails)[:, 0]
     return min(float(low), rate), max(float(high), rate)
@@ -120,8 +114,7 @@ def difference_over_runs(ours: np.ndarray, theirs: np.ndarray, resamples: int = 
     """Difference of two means over the same problems, with a 95 % interval.
 
     Problems are resampled for both at once, the runs of each side apart (percentiles). Where all problems show the same
-    difference there is nothing to resample: the interval then allows the share of dissenters that Clopper and Pearson
-    allow after seeing none, as ``bootstrap_mean_interval`` does.
+    difference there is nothing to resample: ``dissenter_ends``.
 
     Args:
         ours, theirs: shape (runs, problems).
@@ -141,8 +134,7 @@ def difference_over_runs(ours: np.ndarray, theirs: np.ndarray, resamples: int = 
     value = float(ours.mean() - theirs.mean())
     low, high = np.quantile(means[0] - means[1], [0.025, 0.975])
     if np.ptp(ours.mean(0) - theirs.mean(0)) < 1e-12:
-        dissent = float(clopper_pearson(0, problems)[1])
-        low, high = value - dissent * (value + 1), value + dissent * (1 - value)
+        low, high = dissenter_ends(value, problems, bounds=(-1.0, 1.0))
     return value, min(float(low), value), max(float(high), value)
 
 

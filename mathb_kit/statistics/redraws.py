@@ -24,8 +24,6 @@ from mathb_kit.statistics.intervals import difference_interval
 from mathb_kit.statistics.reach import ReachComparison
 
 ALPHA = 0.05
-OVER_PROBLEMS = "problems as a sample, t or gains and losses apart"
-OVER_SEEDS = "problems and seeds as samples, t by Satterthwaite"
 
 
 @dataclass(frozen=True)

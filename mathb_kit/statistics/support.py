@@ -17,7 +17,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.statistics.adaptive import estimates_by_problem
 from mathb_kit.statistics.arms import fresh_arms
 from mathb_kit.statistics.caution import caution_of
-from mathb_kit.statistics.intervals import clopper_pearson
+from mathb_kit.statistics.intervals import clopper_pearson, dissenter_ends
 
 SUPPORT_INTERVAL = "problems as a sample, Clopper-Pearson at equal variance; t for NSCR and differences"
 TUNED, FROZEN, LESS = "tuned", "frozen base", "tuned less frozen base"
@@ -135,8 +135,7 @@ def _signed_ends(point: float, linear: np.ndarray, counted: int, level: float) -
         return float("nan"), float("nan")
     half = t.isf((1 - level) / 2, problems - 1) * np.sqrt(problems) * linear.std(ddof=1)
     if half < 1e-9:
-        dissent = float(clopper_pearson(0, max(counted, 1), level)[1])
-        return point - dissent * (point + 1), point + dissent * (1 - point)
+        return dissenter_ends(point, max(counted, 1), level, (-1.0, 1.0))
     return max(point - half, -1.0), min(point + half, 1.0)
 
 

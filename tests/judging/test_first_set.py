@@ -5,6 +5,7 @@ import pytest
 import mathb_kit as mb
 from mathb_kit.results import StudyResults
 from mathb_kit.sampling import NotStored
+from mathb_kit.sentences import beside_redrawn_sentences
 
 STUDY = """
 about = "a test"
@@ -42,6 +43,9 @@ def test_tuned_models_stand_beside_the_redraws_of_one_selection(tmp_path):
         assert table.loc[name, "reached"] == len(solved(name, "main") & unsolved)
         assert table.loc[name, "redrawn"] == sum(again) / 2
     assert table.loc["mini-rl-1, 2 seeds", "seeds"] == 2
+    told = beside_redrawn_sentences(results)
+    assert all(line.startswith(f"{name} on what") for line, name in zip(told, study.tuned))
+    assert told[2].startswith("mini-rl-1, 2 seeds") and len(told) == 3 + results.power["who"].nunique()
     curves = results.on_first_set_curves
     assert set(curves["name"]) >= {"mini-base-1", "mini-rl-1", "mini-rl-2", "uniform guessing"}
     with pytest.raises(NotStored):

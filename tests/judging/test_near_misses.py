@@ -23,9 +23,9 @@ def evaluation(attempts: dict[str, tuple[str, list[tuple[str | None, str]]]]) ->
     outcomes = pd.DataFrame(
         {"n": verdicts.groupby("problem").size(), "c": right.groupby(verdicts["problem"]).sum()}
     ).reset_index()
-    texts = verdicts.assign(text=[f"text {key} {index}" for key, index, *_ in rows])[["problem", "index", "text"]]
     return SimpleNamespace(
-        verdicts=verdicts, outcomes=outcomes, draw=SimpleNamespace(attempts=lambda keys, columns: texts),
+        verdicts=verdicts, outcomes=outcomes,
+        texts=lambda keys, indices: [f"text {key} {index}" for key, index in zip(keys, indices)],
         problems=[SimpleNamespace(key=key, statement=f"statement {key}") for key in attempts],
     )  # fmt: skip
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from paths import TESTS
 
-from mathb_kit.sentences import titles
+from mathb_kit.profiles import load_profile
+from mathb_kit.sentences import beside_redrawn_caption, titles
 
 
 def redrawn(*rows: tuple[str, int, float, float]) -> pd.DataFrame:
@@ -81,3 +83,9 @@ def test_the_title_of_learning_rates_counts_rows_that_chose_the_same_and_says_wh
     assert finding == "2 of 3 objectives validate best at 0.0001, the smallest tried"
     assert "3 runs each" in about
     assert "1 run each" in titles.rates_title(tried.assign(seeds=1), "a note")
+
+
+@pytest.mark.parametrize("figure", ["mini/03", "powered/03", "real-rl/11"])
+def test_committed_figures_have_the_caption_that_their_profile_would_give_them_today(figure):
+    caption = (TESTS.parent / "figures" / f"{figure}_beside_redrawn.txt").read_text(encoding="utf-8")
+    assert beside_redrawn_caption(load_profile(figure.partition("/")[0])) == caption.strip()

@@ -10,7 +10,7 @@ import zstandard
 
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature import shipped_sets
-from mathb_kit.problems import Problem, files, load_problems, loader, problem_sets, write_problems
+from mathb_kit.problems import Problem, files, load_problems, loader, problem_sets, set_and_id, write_problems
 
 
 def write(path: Path, *lines: object) -> Path:
@@ -209,3 +209,8 @@ def test_a_story_and_its_question_become_one_statement_and_units_leave_the_gold(
     one, two = load_problems("asdiv")
     assert (one.statement, one.gold) == ("Ann has 2 pens. How many (in all)?", "2")
     assert (two.statement, two.gold) == ("Well! How many (in all)?", "3:4")
+
+
+def test_set_and_id_are_read_off_a_key_whatever_the_id_is():
+    assert set_and_id(Problem("mine", "a@b/c", "Find $1$.", "1").key) == "mine/a@b/c"
+    assert set_and_id("a row of somebody's counts") == "a row of somebody's counts"

@@ -177,7 +177,7 @@ def test_the_page_of_a_run(tmp_path, monkeypatch):
             "tuned": {"mini-rl-1": "mini-base-1"}, "partial": (), "plan": Plan.fixed(40),
         }
     )  # fmt: skip
-    monkeypatch.setattr("mathb_kit.results.engine_factory", lambda *_, **__: lambda model: Hostile())
+    monkeypatch.setattr("mathb_kit.results.evaluations.engine_factory", lambda *_, **__: lambda model: Hostile())
     StudyResults(study).evaluations()
     figures = tmp_path / "figures"
     figures.mkdir()

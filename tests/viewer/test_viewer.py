@@ -145,7 +145,7 @@ def study_of_coins(tmp_path: Path) -> Profile:
 
 
 def test_the_numbers_are_those_of_the_results_of_a_study(tmp_path, monkeypatch):
-    monkeypatch.setattr("mathb_kit.results.engine_factory", lambda *_, **__: lambda model: CoinEngine(0.08))
+    monkeypatch.setattr("mathb_kit.results.evaluations.engine_factory", lambda *_, **__: lambda model: CoinEngine(0.08))
     study = study_of_coins(tmp_path)
     results = StudyResults(study)
     results.evaluations()

@@ -5,17 +5,13 @@ The files beside the figures are written for readers; nothing is read back from 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from contextlib import nullcontext
+from collections.abc import Collection
 from dataclasses import asdict
 from functools import cached_property
 
 import pandas as pd
 
-from mathb_kit.construction import DRAW, prescreen, retested, run_filters, sieve, stages_before_sampling
-from mathb_kit.construction.filters import Funnel
-from mathb_kit.construction.sieve import Sieve
-from mathb_kit.evaluation import Evaluation, evaluate
+from mathb_kit.evaluation import evaluate
 from mathb_kit.judging import (
     UNIFORM,
     CheckpointJudgement,
@@ -27,111 +23,25 @@ from mathb_kit.judging import (
     judge,
     judge_checkpoint,
     judge_seeds,
-    redraw_names,
 )
-from mathb_kit.lab.result import mode_shares
 from mathb_kit.models import Pair
 from mathb_kit.plan import Plan
-from mathb_kit.problems import ProblemSet
-from mathb_kit.profiles import Profile
-from mathb_kit.sampling import NotStored, OneAtATime, StoredOnly, engine_factory
+from mathb_kit.results.construction import ConstructionResults
+from mathb_kit.sampling import NotStored
 from mathb_kit.statistics import (
     RedrawTest,
     attempts_saved,
     chance_corrected,
     fit_success_rates,
-    frozen_null,
     newly_reached,
     paired_difference,
     pass_at_k_curve,
-    redraw_interval,
 )
 from mathb_kit.statistics.redraw_power import RedrawDesign, power_table
 
 
-class StudyResults:
-    """What a study's models did, table by table; each is computed at its first use and kept.
-
-    Args:
-        study: the profile.
-        stored_only: sample nothing. A table over several models or sets is then about those that the store has whole;
-            one that cannot be had at all raises NotStored.
-
-    Attributes:
-        study: the profile.
-        k: its largest number of attempts.
-    """
-
-    def __init__(self, study: Profile, *, stored_only: bool = False) -> None:
-        self.study, self.k = study, max(study.ks)
-        self._engine = engine_factory(study.engine, **study.engine_options)
-        self._sampling = nullcontext(StoredOnly()) if stored_only else OneAtATime(self._engine)
-        self._stored_only = stored_only
-        self._kept: dict[tuple[str, str], Evaluation] = {}
-
-    @cached_property
-    def on_sets(self) -> dict[tuple[str, str], Evaluation]:
-        """By base and set, the bases on the ordinary sets."""
-        return self._evaluated([(base, name) for base in self.study.bases for name in self.study.sets])
-
-    @cached_property
-    def on_first_set(self) -> dict[str, Evaluation]:
-        """By model, everybody on the first ordinary set."""
-        return self._on(self.study.sets[0], [*self.study.bases, *self.study.tuned])
-
-    @cached_property
-    def on_hard_set(self) -> dict[str, Evaluation]:
-        """By model, everybody on the hard set, in draws that did not select it."""
-        models, hard = [*self.study.bases, *self.study.tuned], self.study.hard_set
-        if hard:  # a model is opened once for this and for `on_first_set`, which is asked for beside it
-            self._evaluated([(model, name) for model in models for name in (hard, self.study.sets[0])])
-        return self._on(hard, models)
-
-    @cached_property
-    def hard_problems(self) -> ProblemSet:
-        return self.study.problems(self.study.hard_set)
-
-    def evaluations(self) -> dict[tuple[str, str], Evaluation]:
-        """By (model, set), all of the study's evaluations that can be had, the pool left out."""
-        try:
-            return self._evaluated([(model, name) for model, name in self.study.evaluations if name != self.study.pool])
-        except NotStored:
-            return {}
-
-    def _on(self, name: str | None, models: Iterable[str]) -> dict[str, Evaluation]:
-        pairs = [(model, name) for model in models if name]
-        return {model: each for (model, _), each in self._evaluated(pairs).items()}
-
-    @cached_property
-    def redrawn(self) -> dict[str, list[Evaluation]]:
-        """By base that something was tuned from, its fresh draws on what it left unsolved of the hard set."""
-        draws = {}
-        for base in dict.fromkeys(self.study.tuned.values()):
-            if base not in self.on_hard_set:
-                continue
-            model, chosen = self.study.model(base), self.hard_problems.unsolved_by(base)
-            _, *others = redraw_names("main", self.study.redraws)
-            draws[base] = [self.on_hard_set[base]]
-            with self._sampling as engine:
-                draws[base] += [evaluate(model, chosen, self.study.plan, draw=name, engine=engine) for name in others]
-        return draws
-
-    def _evaluated(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Evaluation]:
-        """Evaluations by model and set, each by the study's plan on what the model meets of the set."""
-        there = {}
-        with self._sampling as engine:
-            for model, name in pairs:
-                if (model, name) not in self._kept:
-                    problems = self.study.problems_met(model, name)
-                    try:
-                        each = evaluate(self.study.model(model), problems, self.study.plan, engine=engine)
-                    except NotStored:
-                        continue
-                    self._kept[model, name] = each
-                there[model, name] = self._kept[model, name]
-        if not there:
-            raise NotStored(f"Nothing of the study {self.study.name} is here yet; run its notebooks first.")
-        return there
+class StudyResults(ConstructionResults):
+    """What a study's models did, table by table; each is computed at its first use and kept."""
 
     # -- do bases saturate ordinary sets? ------------------------------------------------------------------------------
 
@@ -179,95 +89,6 @@ class StudyResults:
     @cached_property
     def _base_outcomes(self) -> pd.DataFrame:
         return pd.concat([each.outcomes for each in self.on_sets.values()])
-
-    # -- what is left after the sieve, and is it impossible? -----------------------------------------------------------
-
-    @cached_property
-    def screened(self) -> Funnel:
-        """The pool after every stage that needs no attempts; golds are checked by the exact evaluator."""
-        if self.study.pool is None:
-            raise NotStored(f"The study {self.study.name} has no pool to build a set from.")
-        benchmarks = [self.study.problems(name) for name in self.study.sets]
-        stages = stages_before_sampling(benchmarks, exact_answers=True)
-        return run_filters(self.study.problems(self.study.pool), stages)
-
-    @cached_property
-    def funnel(self) -> Funnel:
-        """`screened`, then 16 attempts of the screening model, then the sieve."""
-        return self._before_sieve.then(self.sieve.filtered())
-
-    @cached_property
-    def sieve(self) -> Sieve:
-        bases, candidates = [self.study.model(name) for name in self.study.bases], self._before_sieve.kept
-        with self._sampling as engine:
-            return sieve(candidates, bases, self.k, draw=DRAW, engine_for=engine)
-
-    @cached_property
-    def _before_sieve(self) -> Funnel:
-        if not self.study.screen:
-            return self.screened
-        screen = self.study.model(self.study.screen)
-        with self._sampling as engine:
-            return self.screened.then(prescreen(self.screened.kept, screen, draw=DRAW, engine=engine))
-
-    @cached_property
-    def stages(self) -> pd.DataFrame:
-        """The funnel as a table, with a column pool."""
-        return self.funnel.to_frame().assign(pool=self.study.pool)
-
-    @cached_property
-    def unsolved(self) -> pd.DataFrame:
-        """Problems that each base, any of them (union) and all of them (intersection) left unsolved."""
-        sizes = {name: len(self.sieve.unsolved_by(name)) for name in self.study.bases}
-        sizes |= {"union": len(self.sieve.union()), "intersection": len(self.sieve.intersection())}
-        return pd.DataFrame(
-            {"unsolved by": sizes.keys(), "problems": sizes.values(), "of": len(self.sieve.problems)}
-        )
-
-    @cached_property
-    def retest(self) -> pd.DataFrame:
-        """What a fresh draw of each base solves of the problems it had left unsolved (``retested``)."""
-        fresh = self._on(self.study.hard_set, self.study.bases)
-        outcomes = {name: each.outcomes for name, each in fresh.items()}
-        return retested(self.hard_problems, list(outcomes), outcomes, self.k)
-
-    @cached_property
-    def candidate_outcomes(self) -> dict[str, pd.DataFrame]:
-        """By base, its outcomes in the sieve on candidates that none of its own attempts selected.
-
-        For the screening model these are all that came to the screen, for the others what the screen left: a prior
-        fitted to what a model's own attempts selected would think too little of it.
-        """
-        plan, outcomes = Plan.up_to(self.k, stop=1), {}
-        for name, rows in self.sieve.table.groupby("name", sort=False):
-            if name == self.study.screen:
-                model = self.study.model(name)
-                with self._sampling as engine:
-                    rows = evaluate(model, self.screened.kept, plan, draw=DRAW, engine=engine).outcomes
-            outcomes[name] = rows
-        return outcomes
-
-    @cached_property
-    def foreseen(self) -> pd.DataFrame:
-        """Two ways to foresee `retest` from the sieve's own attempts at all candidates.
-
-        Returns:
-            model, the split-half null at k / 2 with its interval, selected (candidates with no success), predicted
-            (of these, solved by a fresh draw; empirical Bayes with a mass at zero) with low and high, and what the
-            fresh draw solved.
-        """
-        half, solved = self.k // 2, self.retest.set_index("model")["solved"]
-        rows = []
-        for name, tried in self.candidate_outcomes.items():
-            null, missed = frozen_null(tried, half), tried[tried["c"] == 0]
-            redraw = redraw_interval(missed, [self.k], fit_success_rates(tried)).iloc[0]
-            predicted = (redraw["estimate"], redraw["low"], redraw["high"])
-            rows.append((name, null.rate, null.low, null.high, len(missed), *predicted, solved[name]))
-        columns = [
-            "model", f"null at {half:,}", "null low", "null high", "selected", "predicted", "low", "high",
-            "solved by a fresh draw",
-        ]  # fmt: skip
-        return pd.DataFrame(rows, columns=columns)
 
     # -- do tuned models reach what their base does not? ---------------------------------------------------------------
 
@@ -409,6 +230,8 @@ class StudyResults:
     @cached_property
     def modes(self) -> pd.DataFrame:
         """Shares of the miniature's solution modes on the first set (``mode_shares``)."""
+        from mathb_kit.lab.result import mode_shares  # brings torch
+
         return pd.concat([mode_shares(each) for each in self.on_first_set.values()], ignore_index=True)
 
     @cached_property
