@@ -41,7 +41,7 @@ def problems(
     match names or []:
         case []:
             table = mb.problem_sets()
-            print(to_json(table) if as_json else table.to_string(index=False))
+            print(to_json(table) if as_json else text_table(table))
         case ["fetch"]:
             raise MathbError("Name the sets to fetch, e.g. mathb problems fetch math-500, or all.")
         case ["fetch", *chosen]:
