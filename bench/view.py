@@ -100,6 +100,7 @@ def main() -> None:
             show(f"problem ({name})", lambda: pages.problem(cell, key))
             show(f"problem, page 50 ({name})", lambda: pages.problem(cell, key, wanted=Wanted(page=50)))
             show(f"problem, search ({name})", lambda: pages.problem(cell, key, wanted=Wanted(text="= 77")))
+            show(f"search of all ({name})", lambda: pages.search(cell, Wanted(text="= 77")))
             show(f"attempt ({name})", lambda: pages.attempt(cell, key, 500))
         show("two models", lambda: pages.beside(key, first, packed))
         show("compare", pages.compare)

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -21,6 +22,8 @@ _WORTH_A_LINE = 2.0
 _REDRAW_EVERY = 0.5  # seconds, in a notebook: every redrawing is a message to the browser
 _NOTES_KEPT = 20
 _TRUST_AFTER = 5.0  # seconds from the first finished unit until its rate says anything about the time left
+_LATELY = 60.0  # seconds that a rate is about, and how many of the longest waits it takes in where these are longer
+_WAITS = 4
 
 
 class Progress(Protocol):
@@ -41,6 +44,39 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Show one line of text without breaking the display."""
         ...
+
+
+class Pace:
+    """Units per second of late, waits included.
+
+    What is asked for side by side is answered in bursts, and within one, or from its first answer on, a rate says
+    nothing. So it is over the last minute, or over several of the longest waits where these are longer.
+    """
+
+    def __init__(self) -> None:
+        self._marks = deque([(time.monotonic(), 0)])  # when there were so many, half a second apart or more
+        self._longest = 0.0
+
+    def add(self, n: int) -> None:
+        """``n`` more are there."""
+        now, there = time.monotonic(), self._marks[-1][1] + n
+        self._longest = max(self._longest, now - self._marks[-1][0])
+        if len(self._marks) > 1 and now - self._marks[-2][0] < 0.5:
+            self._marks.pop()
+        self._marks.append((now, there))
+        while self._marks[1][0] <= now - max(_LATELY, _WAITS * self._longest):
+            self._marks.popleft()
+
+    def resume(self) -> None:
+        """Nothing was waited for since the last ones came."""
+        pause = time.monotonic() - self._marks[-1][0]
+        self._marks = deque((at + pause, n) for at, n in self._marks)
+
+    def per_second(self) -> float:
+        """The rate now; 0 before there is any."""
+        (since, before), (_, there) = self._marks[0], self._marks[-1]
+        seconds = time.monotonic() - since
+        return (there - before) / seconds if seconds > 0 else 0.0
 
 
 @contextmanager
@@ -135,16 +171,15 @@ class _Silent:
 
 class _Bar(tqdm):
     def __init__(self, total: int | None, label: str, unit: str, initial: int) -> None:
-        # leave=None: only the outermost of nested bars stays on the screen. Little smoothing, because chunks finish
-        # in bursts and the time left would jump.
-        super().__init__(
-            total=total, desc=label, unit=f" {unit}", initial=initial, leave=None, smoothing=0.05, dynamic_ncols=True
-        )
         self._first_unit: float | None = None
+        self._pace = Pace()
+        # leave=None: only the outermost of nested bars stays on the screen.
+        super().__init__(total=total, desc=label, unit=f" {unit}", initial=initial, leave=None, dynamic_ncols=True)
 
     def update(self, n: int = 1) -> bool | None:
         if self._first_unit is None:
             self._first_unit = time.monotonic()
+        self._pace.add(n)
         return super().update(n)
 
     def found(self, n: int) -> None:
@@ -158,7 +193,9 @@ class _Bar(tqdm):
     @property
     def format_dict(self) -> dict[str, Any]:
         numbers = super().format_dict
-        if self.total is not None and not _trusted(getattr(self, "_first_unit", None)):
+        if numbers["rate"] is not None:  # else, at the end too, it is that of the whole time
+            numbers["rate"] = self._pace.per_second()  # tqdm's own forgets a wait over a burst
+        if self.total is not None and not _trusted(self._first_unit):
             numbers["bar_format"] = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
         return numbers
 
@@ -173,10 +210,12 @@ class _Lines:
         self.remark = ""
         self.started = self.last_line = time.monotonic()
         self._first_unit: float | None = None
+        self._pace = Pace()
 
     def update(self, n: int = 1) -> None:
         if self._first_unit is None:
             self._first_unit = time.monotonic()
+        self._pace.add(n)
         self.done += n
         self._tick()
 
@@ -201,7 +240,8 @@ class _Lines:
 
     def text(self, left: bool) -> str:
         seconds = time.monotonic() - self.started
-        rate = (self.done - self.initial) / seconds if seconds > 0 else 0.0
+        whole = (self.done - self.initial) / seconds if seconds > 0 else 0.0
+        rate = self._pace.per_second() if left else whole
         count = f"{self.done:,}" + (f" of {self.total:,}" if self.total is not None else "")
         text = f"{self.label}: {count} {self.unit}, {rate:,.1f}/s, {tqdm.format_interval(seconds)}"
         if left and self.total is not None and rate > 0 and _trusted(self._first_unit):

@@ -14,7 +14,7 @@ import pytest
 
 from mathb_kit import progress as progress_module
 from mathb_kit.errors import MathbError
-from mathb_kit.progress import progress
+from mathb_kit.progress import Pace, progress
 from mathb_kit.provenance import provenance
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -72,6 +72,57 @@ def test_without_a_terminal_a_plain_line_comes_now_and_then_with_rate_and_time_l
         "coin: 3,000 of 10,000 attempts, 100.0/s, 00:20, 01:10 left",
         "coin: 3,500 of 10,000 attempts, 100.0/s, 00:25",
     ]
+
+
+@pytest.mark.parametrize("wait", [5, 600])
+def test_a_rate_over_bursts_after_waits_is_neither_the_bursts_nor_zero(clock, wait):
+    """32 requests are sent at once and answered within a second after each wait: 32 / (wait + 1) a second."""
+    pace, shown, true = Pace(), [], 32 / (wait + 1)
+    for _ in range(12):
+        clock.now += wait
+        for _ in range(32):
+            clock.now += 1 / 32
+            pace.add(1)
+            shown.append(pace.per_second())
+    assert shown[31] == pytest.approx(true)  # of the first burst, as soon as it is whole
+    settled = shown[5 * 32 :]
+    assert max(shown) < 1.4 * true and min(settled) > 0.7 * true and settled[31::32] == pytest.approx([true] * 7)
+    clock.now += 10 * wait + 60
+    assert pace.per_second() < true / 2  # while nothing comes it falls
+
+
+def test_a_rate_is_of_the_last_minute_and_leaves_out_what_was_no_wait(clock):
+    pace = Pace()
+    for per_second, seconds in ((100, 300), (10, 70)):
+        for _ in range(seconds):
+            clock.now += 1
+            pace.add(per_second)
+    assert pace.per_second() == pytest.approx(10)
+    clock.now += 3600
+    pace.resume()
+    assert pace.per_second() == pytest.approx(10)
+    clock.now += 1
+    pace.add(10)
+    assert pace.per_second() == pytest.approx(10)
+
+
+def test_the_bar_of_a_terminal_shows_that_rate_and_at_the_end_that_of_the_whole(clock, monkeypatch, capsys):
+    in_a_terminal(monkeypatch)
+    now = [0.0]
+    with progress(640, "coin") as bar:
+        monkeypatch.setattr(bar, "_time", lambda: now[0])
+        bar.start_t = bar.last_print_t = 0.0
+        for _ in range(10):
+            for seconds in [20] + [0.2] * 50:
+                now[0] += seconds
+                clock.now += seconds
+                bar.update(1)
+        capsys.readouterr()
+        bar.refresh()
+        assert re.search(r" 1\.\d\d? ?attempts/s", capsys.readouterr().err)  # 51 each 30 s, and not 5 a second
+        now[0] += 210
+        clock.now += 210
+    assert re.search(r" 1\.\d\d? ?attempts/s", capsys.readouterr().err)  # 510 in 510 s
 
 
 def test_a_short_job_without_a_terminal_says_nothing(clock, capsys):

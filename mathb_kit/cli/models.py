@@ -11,7 +11,7 @@ from mathb_kit.cli.app import JUDGE, Json, app, complete_models
 from mathb_kit.cli.asking import asked_model, with_flags
 from mathb_kit.errors import MathbError
 from mathb_kit.report.records import to_json
-from mathb_kit.report.terminal import LINE, text_table
+from mathb_kit.report.terminal import text_table
 
 
 @app.command(rich_help_panel=JUDGE)
@@ -42,7 +42,9 @@ def models(
     match names or []:
         case []:
             table = mb.list_models()
-            print(to_json(table) if as_json else text_table(table, width=LINE))
+            shown = text_table(table[["name", "base", "prompt", "size"]])
+            note = "mathb models NAME shows its source, its licence and every setting."
+            print(to_json(table) if as_json else f"{shown}\n\n{note}")
         case ["fetch"]:
             raise MathbError("Name the models to fetch, e.g. mathb models fetch smollm2-135m.")
         case ["fetch", *chosen]:

@@ -152,7 +152,7 @@ def passk(
 
     The unbiased estimate of Chen et al. (2021) at n attempts with c correct ones; with a file its mean over problems
     and an interval. --beyond forecasts the share solved if sampling went on, up to 100 times the attempts made, and
-    says in a column flag where it is not to be relied on.
+    says where it is not to be relied on (with --json in a column flag).
 
     \b
     Example: mathb passk --n 1024 --c 3 --k 1 --k 64
@@ -170,7 +170,9 @@ def passk(
             table = mb.statistics.neighbours(counts_as_outcomes(file), None, k)
         else:
             table = mean_pass_at_k(file, k)
-        print(to_json(table) if as_json else table.to_string(index=False))
+        from mathb_kit.report.numbers import shares_text
+
+        print(to_json(table) if as_json else shares_text(table))
         return
     if more or beyond:
         raise MathbError("--more and --beyond are about a set of problems; give a file with n and c of each.")
@@ -181,7 +183,7 @@ def passk(
         print(to_json([{"k": allowed, "pass_at_k": value} for allowed, value in values.items()]))
         return
     for allowed, value in values.items():
-        print(f"pass@{allowed} = {value:.6g}" + (f" ({n} attempts do not tell)" if allowed > n else ""))
+        print(f"pass@{allowed} = {value:.6g}" if allowed <= n else f"pass@{allowed} cannot be told by {n} attempts")
 
 
 @app.command(rich_help_panel=NUMBERS)
@@ -267,19 +269,13 @@ def plan(
         raise MathbError("Give --problems, the size of the set.")
     request = planning.PlanRequest(n_max, problems, k, question, tokens_per_attempt)
     choice = planning.choose_plan(rates, request, target_width=width, budget=budget)
-    power = gain_power_sentence(choice.plan, problems)
     if as_json:
-        record = {"plan": str(choice.plan), "sentence": plan_sentence(choice), "power": power}
-        print(to_json(record | {"costs": choice.costs, "candidates": choice.table}))
+        told = {"sentence": plan_sentence(choice), "power": gain_power_sentence(choice.plan, problems)}
+        print(to_json({"plan": str(choice.plan)} | told | {"costs": choice.costs, "candidates": choice.table}))
         return
-    shown = {"index": False, "float_format": "{:.4f}".format, "formatters": dict.fromkeys(
-        ("attempts", "tokens", "fixed_n"), "{:,.0f}".format)}  # fmt: skip
-    print(plan_sentence(choice))
-    print(power)
-    print(f"\n{choice.plan} against fixed n of equal width:")
-    print(choice.costs.drop(columns="plan").dropna(axis=1).to_string(**shown))
-    print("\nIts rivals, by cost:")
-    print(choice.table.head(10).to_string(**shown))
+    from mathb_kit.report.numbers import plan_text
+
+    print(plan_text(choice))
 
 
 def _plan_redraws(rates: SuccessRates, request: RedrawRequest, as_json: bool) -> None:
@@ -298,10 +294,6 @@ def _plan_redraws(rates: SuccessRates, request: RedrawRequest, as_json: bool) ->
     if as_json:
         print(to_json(record | {"sentences": lines}))
         return
-    whole = dict.fromkeys(("candidates", "sieve", "redrawn", "tuned", "attempts", "tokens"), "{:,.0f}".format)
-    print(*lines, sep="\n")
-    print(f"\nFor a whole set (draws by {chosen.plan}), the cheapest first:")
-    shown = {"index": False, "float_format": "{:.3g}".format}
-    print(chosen.per_set.dropna(axis=1).to_string(formatters=whole, **shown))
-    print("\nFor a single problem: the success rate from which the only gain among these problems shows:")
-    print(chosen.per_problem.to_string(formatters={"attempts": "{:,.0f}".format}, **shown))
+    from mathb_kit.report.numbers import redraw_plan_text
+
+    print(*lines, "", redraw_plan_text(chosen), sep="\n")

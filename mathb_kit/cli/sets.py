@@ -11,7 +11,7 @@ import mathb_kit as mb
 from mathb_kit.cli.app import BUILD, JUDGE, Json, app, complete_sets, only_result_on_stdout, warn
 from mathb_kit.errors import MathbError
 from mathb_kit.report.records import to_json
-from mathb_kit.report.terminal import LINE, text_table
+from mathb_kit.report.terminal import text_table
 
 
 @app.command(rich_help_panel=JUDGE)
@@ -42,7 +42,7 @@ def problems(
     match names or []:
         case []:
             table = mb.problem_sets()
-            print(to_json(table) if as_json else text_table(table, width=LINE))
+            print(to_json(table) if as_json else text_table(table))
         case ["fetch"]:
             raise MathbError("Name the sets to fetch, e.g. mathb problems fetch math-500, or all.")
         case ["fetch", *chosen]:

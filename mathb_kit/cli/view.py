@@ -28,9 +28,9 @@ def view(
 ) -> None:
     """Read what was sampled, in a browser.
 
-    Models by set, problems that sort and filter, completions with their verdicts, two models side by side, checkpoints
-    compared, training runs. Only this machine can ask, with the secret in the address that is printed; nothing is
-    written, and no page loads anything from the network.
+    Models by set, problems that sort and filter, completions with their verdicts and a search in all of them, two
+    models side by side, checkpoints compared, training runs. Only this machine can ask, with the secret in the address
+    that is printed; nothing is written, and no page loads anything from the network. Files (--bundle) have no search.
 
     \b
     Example: mathb view

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WIDTH = 80
-LINE = 240  # of a list that has a line for each entry, so that it can be searched
 # Of a table only the line below its header, in characters that every terminal has; columns two spaces apart.
 _RULED = "    \n    \n -  \n    \n    \n    \n    \n    \n"
 # A number, a share, a count of others, each perhaps with its interval: such columns stand right, here and on pages.
@@ -31,6 +30,8 @@ def bullets(sentences: Iterable[str]) -> str:
 def text_table(frame: pd.DataFrame, *, digits: int = 3, width: int = WIDTH) -> str:
     """A frame without its index: numbers right, names left, long texts wrapped, columns without any value left out.
 
+    Numbers and the words above them are never cut: where they want more than the terminal has, it breaks the lines.
+
     Args:
         frame: columns with fractions get ``digits`` decimals.
         digits: decimals.
@@ -42,19 +43,20 @@ def text_table(frame: pd.DataFrame, *, digits: int = 3, width: int = WIDTH) -> s
     from rich.text import Text
 
     table = Table(box=Box(_RULED, ascii=True), pad_edge=False, show_edge=False, header_style="", padding=(0, 1, 0, 0))
-    cells = []
+    cells, least = [], 0
     for name in frame.columns[frame.notna().any().to_numpy()] if len(frame) else frame.columns:
         shown = [_shown(value, digits) for value in frame[name]]
         right = all(map(NUMBER.fullmatch, shown))
         number = right and not any("(" in cell for cell in shown)
-        whole = max(map(len, shown), default=0) if number else None  # no number is cut
-        table.add_column(Text(str(name).replace("_", " ")), justify="right" if right else "left", overflow="fold",
-                         min_width=whole)  # fmt: skip
+        header = str(name).replace("_", " ")
+        whole = max(map(len, [*shown, *header.split()]), default=0) if number else None
+        table.add_column(Text(header), justify="right" if right else "left", overflow="fold", min_width=whole)
+        least += (whole or min(8, max(map(len, shown), default=0))) + 2
         cells.append(shown)
     for row in zip(*cells):
         table.add_row(*map(Text, row))
     page = io.StringIO()
-    Console(file=page, width=width, color_system=None, highlight=False, force_terminal=False).print(table)
+    Console(file=page, width=max(width, least), color_system=None, highlight=False, force_terminal=False).print(table)
     return "\n".join(line.rstrip() for line in page.getvalue().rstrip().split("\n"))
 
 
@@ -64,5 +66,6 @@ def _shown(value: object, digits: int) -> str:
     if pd.isna(value):
         return ""
     if isinstance(value, float):
-        return f"{value:,.{digits}f}"
+        shown = f"{value:,.{digits}f}"
+        return shown if float(shown.replace(",", "")) or not value else f"{value:.1e}"  # a little is not nothing
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

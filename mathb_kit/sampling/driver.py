@@ -95,7 +95,7 @@ def sample(
     with nullcontext(watch) if watch else watch_over(draw, asked) as bar, bar.following(engine):
         if not watch:
             bar.found(skipped)
-        bar.begin()
+        bar.begin(engine)
         # Closed, not merely left: on Ctrl-C the generator would otherwise commit what it has only when it is collected.
         with closing(commit(chunks, draw)) as commits:
             for part in commits:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from mathb_kit.progress import Progress, progress
+from mathb_kit.progress import Pace, Progress, progress
 from mathb_kit.sampling.engine import CommittingEngine, Engine
 
 
@@ -27,9 +26,8 @@ class Watch:
         self._bar: Progress | None = None
         self._open = ExitStack()
         self._live = False  # whether the engine reports its tokens itself
-        self._tokens = 0
-        self._first: tuple[float, int] | None = None  # when tokens were first reported, and how many had come by then
-        self._remark = ""
+        self._tokens = Pace()
+        self._speed = self._remark = ""
 
     def __enter__(self) -> Watch:
         return self
@@ -43,10 +41,13 @@ class Watch:
         if self._bar:
             self._bar.found(attempts)
 
-    def begin(self) -> None:
-        """Something is missing: the bar appears, if it is not there yet."""
+    def begin(self, engine: Engine | CommittingEngine) -> None:
+        """Something is missing: the bar appears, if it is not there yet, and the engine is opened."""
         if self._bar is None:
             self._bar = self._open.enter_context(progress(self._most, self._label, "attempts", initial=self._there))
+        if not isinstance(engine, CommittingEngine):
+            engine.describe()
+        self._tokens.resume()  # to load weights, or to grade between two rounds, is no waiting for tokens
 
     def expect(self, most: int, remark: str = "") -> None:
         """Less can come than was thought; ``remark`` stands behind the numbers from now on."""
@@ -77,18 +78,11 @@ class Watch:
         self._count(tokens)
 
     def _count(self, tokens: int) -> None:
-        self._tokens += tokens
-        if self._first is None:
-            self._first = time.monotonic(), self._tokens
+        self._tokens.add(tokens)
+        rate = self._tokens.per_second()
+        self._speed = f"{rate:,.0f} tokens/s" if rate else ""
         self._show()
 
     def _show(self) -> None:
         if self._bar:
-            remarks = [self._speed(), self._remark]
-            self._bar.show(", ".join(filter(None, remarks)), self._most)
-
-    def _speed(self) -> str:
-        """Tokens per second since the first were reported: loading the weights is not sampling."""
-        if self._first is None or self._tokens == self._first[1]:
-            return ""
-        return f"{(self._tokens - self._first[1]) / (time.monotonic() - self._first[0]):,.0f} tokens/s"
+            self._bar.show(", ".join(filter(None, [self._speed, self._remark])), self._most)

@@ -22,7 +22,7 @@ import pyarrow as pa
 from mathb_kit.errors import MathbError
 from mathb_kit.store.packs import PACK_PREFIX, Place, by_file, with_shards
 from mathb_kit.store.shards import ShardGone, verify
-from mathb_kit.store.store import Store
+from mathb_kit.store.store import Store, checked_name
 from mathb_kit.store.tables import ANSWERS, ATTEMPTS, GRADES
 from mathb_kit.verdicts import Verdict
 
@@ -36,7 +36,11 @@ _COUNTS = ("attempts", "tokens", "truncated", "extracted", "answered")
 
 
 def open_views(
-    store: Store, *, texts: bool = True, damaged: dict[Path, str] | None = None
+    store: Store,
+    *,
+    texts: bool = True,
+    damaged: dict[Path, str] | None = None,
+    draw: tuple[str, str] | None = None,
 ) -> DuckDBPyConnection:
     """A DuckDB connection with the views ``attempts``, ``answers`` and ``grades``; nothing is copied into memory.
 
@@ -48,6 +52,7 @@ def open_views(
         texts: whether completions will be read; without them opening is far cheaper.
         damaged: for who would rather see the rest: faulty files (or folders, where a pack is faulty) are left out, and
             the sentence about each is put in here.
+        draw: model key and name of a draw, for who only wants ``attempts``, and those of this draw.
 
     Raises:
         MathbError: a file that is damaged, in the wrong folder, or was not written by mathb_kit.
@@ -58,10 +63,12 @@ def open_views(
     views.execute("SET temp_directory = $1", [str(Path(tempfile.gettempdir()) / "mathb-duckdb")])
     views.execute("SET preserve_insertion_order = false")
     read = _Reading(texts, damaged)
-    _raw_view(views, store, "attempts", ATTEMPTS, read)
-    _raw_view(views, store, "answers", ANSWERS, read)
-    _raw_view(views, store, "grades", GRADES, read)
+    _raw_view(views, store, "attempts", ATTEMPTS, read, "/".join(map(checked_name, draw)) if draw else "*/*")
     _distinct_view(views, "attempts", ("model", "draw", "problem"), "")
+    if draw:
+        return views
+    _raw_view(views, store, "answers", ANSWERS, read, "*/*/*")
+    _raw_view(views, store, "grades", GRADES, read, "*")
     _distinct_view(views, "answers", ("extractor", "model", "draw", "problem"), _of_attempts(views, store, read))
     views.execute(
         "CREATE VIEW grades AS SELECT * EXCLUDE (shard, row) FROM all_grades QUALIFY row_number() OVER "
@@ -140,18 +147,17 @@ def with_golds(views: DuckDBPyConnection, golds: Mapping[str, str] | None) -> Du
     return views
 
 
-_DEPTH = {"attempts": "*/*", "answers": "*/*/*", "grades": "*"}
-
-
-def _raw_view(views: DuckDBPyConnection, store: Store, kind: str, schema: pa.Schema, reading: _Reading) -> None:
-    """``all_<kind>``: every row of every file, with its shard and its row number."""
+def _raw_view(
+    views: DuckDBPyConnection, store: Store, kind: str, schema: pa.Schema, reading: _Reading, where: str
+) -> None:
+    """``all_<kind>``: every row of every file in the folders ``where``, with its shard and its row number."""
     # The version is the name of a folder: answers/<extractor>/<model key>/<draw>/<file>, grades/<grader>/<file>.
     versions = {"attempts": {}, "answers": {"extractor": -4}, "grades": {"grader": -2}}[kind]
     columns = ", ".join(
         [f'CAST("{field.name}" AS {_SQL[field.type]}) AS "{field.name}"' for field in schema]
         + [f"string_split(filename, '/')[{place}] AS {name}" for name, place in versions.items()]
     )
-    folders = sorted((store.root / kind).glob(_DEPTH[kind]))
+    folders = sorted((store.root / kind).glob(where))
     paths = [path for folder in folders for path in reading.files(folder, schema)]
     parts = []
     for shard, chosen in (
@@ -248,6 +254,7 @@ def run_on_views(
     *,
     texts: bool = True,
     damaged: dict[Path, str] | None = None,
+    draw: tuple[str, str] | None = None,
 ) -> T:
     """``use`` with fresh views (see `open_views`), again from the start if a compaction deletes files meanwhile.
 
@@ -259,7 +266,7 @@ def run_on_views(
     for last_try in (False, False, False, False, True):
         files = set(store.root.rglob("*.parquet"))
         try:
-            with open_views(store, texts=texts, damaged=damaged) as views:
+            with open_views(store, texts=texts, damaged=damaged, draw=draw) as views:
                 return use(views)
         except (ShardGone, duckdb.Error) as error:
             if not last_try and not files <= set(store.root.rglob("*.parquet")):

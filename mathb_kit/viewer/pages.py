@@ -20,6 +20,7 @@ from mathb_kit.viewer.comparison import chosen, comparison, ks_of
 from mathb_kit.viewer.numbers import Cell, cells, numbers_of
 from mathb_kit.viewer.reading import Choice, Wanted, parts_of_completion
 from mathb_kit.viewer.runs import find_runs
+from mathb_kit.viewer.search import search
 from mathb_kit.viewer.sets import set_of
 from mathb_kit.viewer.snapshot import Snapshot
 
@@ -99,6 +100,16 @@ class Pages:
             wanted=wanted, rows=self._attempts(cell, page), place=place, of=of, answers=answers, more_answers=more,
             others=[each for each in others if each != cell], near=near, near_is="its base", given=given, here="",
             up=self.link("problems", **given), **steps,
+        )  # fmt: skip
+
+    def search(self, cell: Cell, wanted: Wanted) -> str:
+        """Attempts of one model's draw on a set, at whatever problem, with a text in them."""
+        self._there(cell)
+        page, damaged = search(self.snapshot, cell, wanted) if wanted.text else (None, ())
+        turned = [self._turned(page, by, "search", cell, wanted) if page else "" for by in (-1, 1)]
+        return self._page(
+            "search.html", title=f"Search: {self._label(cell)} on {cell.set}", cell=cell, wanted=wanted, page=page,
+            damaged=damaged, here="", up=self.link("problems", **cell._asdict()), prev=turned[0], next=turned[1],
         )  # fmt: skip
 
     def attempt(self, cell: Cell, key: str, index: int) -> str:
@@ -183,7 +194,7 @@ class Pages:
 
     def _page(self, template: str, **values: Any) -> str:
         values = {"prev": "", "next": "", "up": "", **values}
-        notes = dict.fromkeys([*self.snapshot.damaged, *self.snapshot.sets.notes.values()])
+        notes = dict.fromkeys([*self.snapshot.damaged, *values.get("damaged", ()), *self.snapshot.sets.notes.values()])
         return _templates().get_template(template).render(
             to=self.link, label=self.snapshot.label, served=self.served, taken=self.snapshot.taken, faults=list(notes),
             note=self.note, store=self.snapshot.store.root, **values,
@@ -222,7 +233,7 @@ class Pages:
         shown |= {"trained on": ", ".join(about.get("trained_on") or ())}
         return [(name, str(value)) for name, value in shown.items() if value not in (None, "", [], ())]
 
-    def _turned(self, page: reading.Page, by: int, name: str, cell: Cell, choice: Choice) -> str:
+    def _turned(self, page: reading.Page, by: int, name: str, cell: Cell, choice: Choice | Wanted) -> str:
         if not 1 <= page.number + by <= page.last:
             return ""
         return self.link(name, **cell._asdict(), **choice.parameters, page=page.number + by)

@@ -120,7 +120,7 @@ def _chosen(cell: Cell, choice: Choice) -> tuple[str, list[Any]]:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which attempts at a problem.
+    """Which attempts.
 
     Attributes:
         verdict: a verdict or `NOT_GRADED`; all by default.
@@ -147,21 +147,28 @@ class Wanted:
         chosen = {name: value for name, value in given.items() if value}
         return chosen if self.answer is None else chosen | {"answer": self.answer}
 
+    @property
+    def condition(self) -> tuple[str, list[Any]]:
+        """All but the text and the page as SQL, with its values."""
+        where, values = ["true"], []
+        if self.verdict == NOT_GRADED:
+            where.append("verdict IS NULL")
+        elif self.verdict:
+            where.append("verdict = ?")
+            values.append(self.verdict)
+        if self.truncated:
+            where.append("truncated")
+        if self.answer is not None:
+            where.append("answer = ?")
+            values.append(self.answer)
+        return " AND ".join(where), values
+
 
 def attempts(snapshot: Snapshot, cell: Cell, problem: str, wanted: Wanted, size: int = ATTEMPTS_A_PAGE) -> Page:
     """Attempts at a problem with their texts: index, answer, verdict, rung, truncated, finish, tokens, text."""
-    where, values = ["model = ? AND draw = ? AND problem = ?"], [cell.model, cell.draw, problem]
-    if wanted.verdict == NOT_GRADED:
-        where.append("verdict IS NULL")
-    elif wanted.verdict:
-        where.append("verdict = ?")
-        values.append(wanted.verdict)
-    if wanted.truncated:
-        where.append("truncated")
-    if wanted.answer is not None:
-        where.append("answer = ?")
-        values.append(wanted.answer)
-    chosen = f"FROM attempts WHERE {' AND '.join(where)}"
+    where, more = wanted.condition
+    chosen = f"FROM attempts WHERE model = ? AND draw = ? AND problem = ? AND {where}"
+    values = [cell.model, cell.draw, problem, *more]
     if wanted.text:
         everything = with_texts(snapshot, cell, snapshot.rows(f'SELECT * {chosen} ORDER BY "index"', *values))
         found = [row for row in everything if wanted.text.lower() in (row["text"] or "").lower()]

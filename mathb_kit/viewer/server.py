@@ -181,6 +181,7 @@ def application(snapshot: Callable[[], Snapshot], token: str, port: int) -> Star
                 asked.cell(), asked.text("problem"), asked.choice(turned=False), asked.wanted()
             )
         ),
+        "/search": page(lambda pages, asked: pages.search(asked.cell(), asked.wanted())),
         "/attempt": page(
             lambda pages, asked: pages.attempt(asked.cell(), asked.text("problem"), asked.number("index", 0))
         ),

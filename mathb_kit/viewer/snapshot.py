@@ -101,9 +101,9 @@ class Snapshot:
     def is_empty(self) -> bool:
         return not self.versions
 
-    def ask(self, query: str, *values: Any) -> pd.DataFrame:
-        """The rows of an SQL query; ``?`` stand for the values. Any thread may ask."""
-        with self._asking(query, values) as answer:
+    def ask(self, query: str, *values: Any, **tables: pa.Table) -> pd.DataFrame:
+        """The rows of an SQL query; ``?`` stand for the values, names for further tables. Any thread may ask."""
+        with self._asking(query, values, tables) as answer:
             return answer.df()
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
@@ -113,8 +113,12 @@ class Snapshot:
             return [dict(zip(names, row)) for row in answer.fetchall()]
 
     @contextmanager
-    def _asking(self, query: str, values: tuple[Any, ...]) -> Iterator[DuckDBPyConnection]:
+    def _asking(
+        self, query: str, values: tuple[Any, ...], tables: Mapping[str, pa.Table] = {}
+    ) -> Iterator[DuckDBPyConnection]:
         with self._tables.cursor() as cursor:
+            for name, table in tables.items():
+                cursor.register(name, table)
             try:
                 yield cursor.execute(query, list(values))
             except RuntimeError as error:  # what DuckDB makes of a Ctrl-C

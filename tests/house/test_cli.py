@@ -177,9 +177,12 @@ def test_passk_agrees_with_exact_rationals(tmp_path):
     (tmp_path / "counts.csv").write_text("name,n,c\n" + "".join(f"x,{n},{c}\n" for n, c in counts))
     (tmp_path / "counts.jsonl").write_text("".join(json.dumps({"n": n, "c": c}) + "\n" for n, c in counts))
     for name in ("counts.csv", "counts.jsonl"):
-        four, eleven = run("passk", tmp_path / name, "--k", 4, "--k", 11).splitlines()[1:]
-        assert four.split()[:2] == ["4", "3"] and float(four.split()[2]) == pytest.approx(float(mean), abs=1e-6)
-        assert eleven.split()[2] == "NaN"  # a problem with 10 attempts says nothing about 11
+        said = run("passk", tmp_path / name, "--k", 4, "--k", 11)
+        four, *notes = [line for line in said.splitlines()[2:] if line]
+        assert four.split()[:2] == ["4", "3"] and float(four.split()[2]) == pytest.approx(float(mean), abs=5e-5)
+        assert notes[0] == "- k = 11: a problem has fewer attempts, so that it cannot be told." and len(notes) == 2
+        assert run("passk", tmp_path / name, "--k", 11) == notes[0] + "\n"
+    assert run("passk", "--n", 10, "--c", 1, "--k", 11) == "pass@11 cannot be told by 10 attempts\n"
 
 
 @pytest.mark.parametrize(
@@ -422,6 +425,32 @@ def test_a_faulty_file_of_models_does_not_break_completion_and_its_words_are_wha
         mb.sampling.engine_factory("none of them")
     script = (Path(mb.__file__).parents[1] / "reproduce.sh").read_text()
     assert set(re.findall(r"^  ([a-z][a-z0-9-]+)  ", script, re.MULTILINE)) == {*calls(), "test"}
+
+
+WIDE = [
+    ["models"], ["problems"], ["passk", "counts.csv", "--k", 8, "--k", 64, "--k", 4000],
+    ["passk", "counts.csv", "--more"], ["passk", "counts.csv", "--beyond", 2048],
+    ["plan", "--pilot", "counts.csv", "--problems", 500, "--tokens-per-attempt", 9000],
+    ["plan", "--beta", 0.3, 4, "--zero", 0.2, "--expansion", 0.1, "--tokens-per-attempt", 9000],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", WIDE, ids=lambda words: " ".join(map(str, words)))
+def test_tables_fit_a_terminal_and_have_no_index_no_nan_and_no_truth_values(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("counts.csv").write_text("n,c\n" + "".join(f"1024,{c}\n" for c in (0, 0, 3, 40, 700, 1024)))
+    lines = run(*words).splitlines()
+    rules = [number for number, line in enumerate(lines) if re.fullmatch(r"-[- ]+", line)]
+    assert rules
+    for number in rules:
+        end = next((i for i in range(number, len(lines)) if not lines[i]), len(lines))
+        table = lines[number - 1 : end]
+        assert max(map(len, table)) <= 80 and len(table) > 2
+        assert not re.search(r"\b(NaN|nan|None|True|False|inf)\b", "\n".join(table))
+        starts = [column.start() for column in re.finditer(r"-+", lines[number])]
+        assert all(line[start - 1] == " " for line in table for start in starts[1:] if len(line) > start)
+    names = [*mb.list_models()["name"]] if words == ["models"] else []
+    assert all(any(line.startswith(f"{name} ") for line in lines) for name in names)
 
 
 def test_problems_and_models_list_and_show(own_problems):

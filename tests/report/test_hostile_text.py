@@ -245,10 +245,10 @@ def test_the_page_of_a_call_and_its_links(tmp_path):
 
 def without_own_controls(page: str) -> str:
     """A page of the viewer without its links, and its forms and their values: of those it is seen that they are quoted,
-    and that a link leads to a page of ours and a form to the page that it stands on.
+    and that a link leads to a page of ours and a form to the page that it stands on or to the search.
     """
-    assert not re.findall(r"<form(?! class=\"choose\"(?: role=\"search\")?>)", page)
-    served = r"(?:\.|problems?|attempt|beside|compare|compare\.csv|runs?)(?:\?|\")"
+    assert not re.findall(r"<form(?! class=\"choose\"(?: role=\"search\"(?: action=\"search\")?)?>)", page)
+    served = r"(?:\.|problems?|search|attempt|beside|compare|compare\.csv|runs?)(?:\?|\")"
     assert not re.findall(rf'href="(?!{served}|[\w.-]+"|#|data:,)', page)
     page = re.sub(r"</?form[^<>]*>", "", page)
     return re.sub(r'(href|value|id)="[^"<>]*"', "", page)
@@ -294,6 +294,10 @@ def test_every_page_of_the_viewer_and_its_files(tmp_path):
     }  # fmt: skip
     for name, page in shown.items():
         assert_harmless(without_own_controls(page), [] if name == "fault" else [odd])
+    for payload in PAYLOADS:  # in every attempt as a hit, and what is asked for
+        found = without_own_controls(pages.search(cell, Wanted(text=payload.upper())))
+        assert_harmless(found, [payload])
+        assert re.search(r"<mark>[^<>]*pwned[^<>]*</mark>", found), payload
     text = re.sub(r"\s", "", Harm(without_own_controls(shown["problem"])).text)
     # The note, a damaged file, the statement and the completion.
     assert min(text.count(re.sub(r"\s", "", each)) for each in PLAIN) >= 4

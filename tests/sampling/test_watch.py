@@ -1,10 +1,12 @@
 """The bar over an evaluation: what it expects shrinks with every round, tokens move it, each counted once."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from engines import CoinEngine
 
+from mathb_kit import evaluation
 from mathb_kit import progress as progress_module
 from mathb_kit.evaluation import evaluate
 from mathb_kit.models.model import Model
@@ -42,12 +44,9 @@ def lines(monkeypatch, capsys):
             Clock.now += 1.0
             return Clock.now
 
-    from mathb_kit.sampling import watch
-
     monkeypatch.setenv("MATHB_PROGRESS", "plain")
     monkeypatch.setattr(progress_module, "_LINE_EVERY", 0.0)
-    for module in (progress_module, watch):
-        monkeypatch.setattr(module, "time", Clock())
+    monkeypatch.setattr(progress_module, "time", Clock())
     return lambda: [line for line in capsys.readouterr().err.splitlines() if line.startswith("coin: ")]
 
 
@@ -69,6 +68,57 @@ def test_one_bar_counts_all_rounds_and_ends_at_what_was_made(tmp_path, lines, en
     assert sampler.on_tokens is None
     evaluate(model, PROBLEMS, PLAN, store=store, engine=sampler)
     assert lines() == []  # what is stored takes no bar
+
+
+class Slow(CoinEngine):
+    """Takes 100 s to open; then what it is asked at once comes back within a second, 50 s later."""
+
+    opened = False
+
+    def __init__(self, clock):
+        super().__init__(0.2)
+        self.clock = clock
+
+    def describe(self):
+        self.clock.now += 0 if self.opened else 100
+        self.opened = True
+        return super().describe()
+
+    def sample(self, chunks):
+        chunks = list(chunks)
+        self.clock.now += 50 - 1
+        for number, (chunk, completions) in enumerate(super().sample(iter(chunks))):
+            self.clock.now += 1 / len(chunks)
+            yield chunk, [replace(completion, tokens=50) for completion in completions]
+
+
+def test_tokens_per_second_count_the_wait_for_a_slow_server_and_not_what_is_no_wait(tmp_path, monkeypatch, capsys):
+    class Clock:
+        now = 0.0
+
+        def monotonic(self):
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setenv("MATHB_PROGRESS", "plain")
+    monkeypatch.setattr(progress_module, "_LINE_EVERY", 0.0)
+    monkeypatch.setattr(progress_module, "time", clock)
+    pass_at_1 = evaluation._pass_at_1
+
+    def graded(*of):
+        clock.now += 1000
+        return pass_at_1(*of)
+
+    monkeypatch.setattr(evaluation, "_pass_at_1", graded)
+    found = evaluation.evaluate(
+        Model("coin", "hub/coin"), PROBLEMS, Plan((4, 16), 5, chunk=4), store=Store(tmp_path), engine=Slow(clock)
+    )
+    assert (found.outcomes["n"] == 16).all()  # nobody has 5 of 4: 40 attempts in 50 s, then 120, of 50 tokens each
+    said = re.findall(r"coin: (\d+) of .*?([\d,]+) tokens/s", capsys.readouterr().err)
+    shown = [(int(done), int(rate.replace(",", ""))) for done, rate in said]
+    first = dict(reversed(shown))
+    assert (first[40], first[160]) == (40, 80)  # 2,000 in 50 s, 8,000 in 100 s
+    assert max(rate for _, rate in shown) <= 80
 
 
 def test_what_was_there_counts_as_done_and_not_towards_the_rate(tmp_path, lines):

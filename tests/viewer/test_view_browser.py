@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, Browser
-from test_viewer import sample_tiny, step, write_run
+from test_viewer import WRITTEN, sample_tiny, step, write_run
 
 from mathb_kit.places import runs_root
 from mathb_kit.viewer import write_bundle
@@ -124,6 +124,22 @@ def test_thinking_is_folded_mathematics_is_drawn_and_a_choice_counts_at_once(add
     assert screen.run("location.search").endswith("verdict=wrong")
 
 
+def test_all_completions_are_searched_from_the_page_of_a_model_and_nothing_of_them_is_markup(address, screen):
+    screen.open(address)
+    heading(screen, "What is in the store")
+    screen.open(screen.run("document.querySelector('tbody a').href"))
+    heading(screen, "small on tiny")
+    screen.run("const box = document.querySelector('[name=text]'); box.value = '<THINK>2?'; box.form.requestSubmit(); "
+               "true")  # fmt: skip
+    heading(screen, "Search: small on tiny")
+    assert screen.run("[...document.querySelectorAll('td mark')].map(each => each.textContent)") == ["<think>2?"]
+    assert screen.run("document.querySelector('td mark').parentElement.textContent.trim()") == WRITTEN["small"][0][0]
+    press(screen, "j")
+    press(screen, "Enter")
+    heading(screen, "Attempt 1 at 1: small")
+    assert screen.complaints == []
+
+
 def test_a_run_that_goes_on_is_seen_to_without_loading_the_page_again(address, screen):
     screen.open(address)
     heading(screen, "What is in the store")
@@ -143,13 +159,14 @@ def test_no_page_is_wider_than_a_telephone_in_light_or_dark(address, screen, ser
         screen.open(address)
         heading(screen, "What is in the store")
         start = screen.run("location.href")
+        searched = [screen.run("document.querySelector('tbody a').href").replace("/problems?", "/search?") + "&text=b"]
     else:
         write_bundle(tmp_path / "pages")
-        start = (tmp_path / "pages" / "index.html").as_uri()
+        start, searched = (tmp_path / "pages" / "index.html").as_uri(), []
     for scheme in ("light", "dark"):
         screen.call("Emulation.setDeviceMetricsOverride", width=400, height=860, deviceScaleFactor=1, mobile=True)
         screen.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        waiting, seen = [start], set()
+        waiting, seen = [start, *searched], set()
         while waiting:
             at = waiting.pop()
             screen.open(at)

@@ -43,6 +43,7 @@ from mathb_kit.viewer.numbers import Cell, cells, numbers_of, outcomes_of, plans
 from mathb_kit.viewer.pages import Missing, Pages
 from mathb_kit.viewer.reading import Choice, Wanted, parts_of_completion
 from mathb_kit.viewer.runs import find_runs
+from mathb_kit.viewer.search import search
 from mathb_kit.viewer.server import Current, application, link
 from mathb_kit.viewer.sets import ProblemSets
 from mathb_kit.viewer.snapshot import Snapshot, take_snapshot
@@ -251,6 +252,99 @@ def test_attempts_filter_by_verdict_truncation_answer_and_text(tmp_path):
     assert reading.answers(now, cell, key) == (
         [{"answer": "0", "verdict": "wrong", "count": 13}, {"answer": "1", "verdict": "correct", "count": 3}], 0,
     )  # fmt: skip
+
+
+PIECES = [
+    "%", "_", "'", '"', "\\boxed{É}", "ß", "Straße", "日本", "<script>", "</td>", "\x00", "\n", "a", "A", "?", "x%y",
+    "👩\u200d👧",
+]  # fmt: skip
+
+
+def odd_texts(tmp_path: Path) -> tuple[Snapshot, Cell]:
+    """Six problems, listed against their names; 16 texts each, of pieces that a query might take for its own."""
+    path, rng = tmp_path / "odd.jsonl", np.random.default_rng(5)
+    path.write_text("".join(json.dumps({"id": 6 - i, "problem": f"p{i}", "answer": "É"}) + "\n" for i in range(6)))
+    texts = [["".join(rng.choice(PIECES, rng.integers(1, 8))) for _ in range(16)] for _ in range(6)]
+    evaluate(BASE, load_problems(path), Plan.fixed(16), engine=Written(*texts))
+    evaluate(BASE, load_problems(path), Plan.fixed(16), draw="other", engine=Written(*[["%_'a"] * 16] * 6))
+    return take_snapshot(Store(), ProblemSets([path])), Cell(BASE.key(), "main", "odd")
+
+
+def scanned(now: Snapshot, cell: Cell, text: str, verdict: str = "") -> list[tuple[str, int]]:
+    """What a search has to find, by reading everything."""
+    rows = now.ask("SELECT problem, \"index\", answer, verdict FROM attempts WHERE draw = 'main'")
+    rows = rows.merge(Store().read_attempts(cell.model, cell.draw)[["problem", "index", "text"]])
+    read = zip(rows["text"], rows["answer"].fillna(""))
+    has = [text.lower() in each.lower() or text.lower() in answer.lower() for each, answer in read]
+    rows = rows[np.array(has) & ((rows["verdict"] == verdict) | (verdict == ""))]
+    place = rows["problem"].str.extract(r"/(\d)@")[0].astype(int)
+    rows = rows.assign(place=-place).sort_values(["place", "index"])
+    return list(rows[["problem", "index"]].itertuples(index=False, name=None))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_search_finds_what_reading_everything_finds_page_by_page(tmp_path, packed):
+    now, cell = odd_texts(tmp_path)
+    if packed:
+        compact(Store())
+    others = ["é", "STRASSE", "STRAßE", "SCRIPT>", "X%Y", "%y", "a%", "本", "%'", '_"', "nowhere", "xxy"]
+    for text in [*PIECES, *others]:
+        for verdict in ("", "correct", "no_answer"):
+            wanted = scanned(now, cell, text, verdict)
+            pages = [search(now, cell, Wanted(text=text, verdict=verdict, page=1), 7)]
+            for number in range(2, pages[0].page.last + 1):
+                pages.append(search(now, cell, Wanted(text=text, verdict=verdict, page=number), 7))
+            rows = [row for each in pages for row in each.page.rows]
+            assert [(row["problem"], row["index"]) for row in rows] == wanted, (text, verdict)
+            assert pages[0].page.of == len(wanted) and pages[0].damaged == []
+            for row in rows:
+                snippet = row["snippet"]
+                assert snippet.hit.lower() == text.lower() and len(snippet.hit) == len(text)
+                assert "".join(snippet[1:]).strip("…") in row[snippet.of]
+                assert text.lower() not in (snippet.before + snippet.hit[:-1]).lower()  # the first place
+    assert len(scanned(now, cell, "%")) not in (0, 96) and scanned(now, cell, "nowhere") == []
+
+
+def test_a_hit_is_seen_within_a_little_of_what_stands_around_it_or_in_the_answer(tmp_path):
+    path = tmp_path / "long.jsonl"
+    path.write_text(json.dumps({"id": 1, "problem": "p", "answer": "4"}) + "\n")
+    texts = ["é" * 3000 + "Needle" + "b" * 3000, "\\boxed{\\frac{8}{2}}"]
+    evaluate(BASE, load_problems(path), Plan.fixed(2), engine=Written(texts))
+    now, cell = take_snapshot(Store(), ProblemSets([path])), Cell(BASE.key(), "main", "long")
+    (row,) = search(now, cell, Wanted(text="nEEDLE")).page.rows
+    assert row["snippet"] == ("text", "…" + "é" * 80, "Needle", "b" * 160 + "…")
+    (answered,) = now.rows('SELECT answer FROM attempts WHERE "index" = 1')
+    page = text_of(Pages(now, link).search(cell, Wanted(text="FRAC{8}", verdict="correct")))
+    assert "1 attempt, correct, with FRAC{8}" in page and "1, 2 correct" in page and answered["answer"]
+
+
+def test_the_box_leads_to_the_hits_and_a_hit_to_its_completion(tmp_path):
+    base, _ = sample_tiny()
+    now = snapshot()
+    _, listed = ask(now, link("problems", **base._asdict()))
+    assert 'action="search"' in listed and 'name="text"' in listed
+    status, page = ask(now, link("search", **base._asdict(), text="BOXED{1}", verdict="correct"))
+    assert status == 200 and "3 attempts, correct, with BOXED{1}" in text_of(page)
+    assert page.count("<mark>boxed{1}</mark>") == 3
+    addresses = [each.replace("&amp;", "&") for each in re.findall(r'href="(attempt[^"]*)"', page)]
+    assert [re.search(r"index=(\d)|$", each)[1] for each in addresses] == [None, "1", "3"]  # 0 goes without saying
+    assert all("boxed{1}" in ask(now, each)[1] for each in addresses)
+    assert "Write what to look for" in text_of(ask(now, link("search", **base._asdict()))[1])
+    assert ask(now, link("search", model="x", text="a"))[0] == 404
+    # Damaged since: it is told of, and what else there is is found.
+    address = link("search", **base._asdict(), text=" so ")
+    assert "2 attempts with" in text_of(ask(now, address)[1])  # one at each problem, and each has its file
+    path, _ = (Store().root / "attempts" / base.model / "main").iterdir()
+    damage(path)
+    assert "1 attempt with" in (page := text_of(ask(snapshot(), address)[1])) and f"{path} is damaged" in page
+
+
+def test_the_next_page_of_a_search_reads_no_texts_but_its_own(tmp_path, monkeypatch):
+    now, cell = odd_texts(tmp_path)
+    first = search(now, cell, Wanted(text="a"), 7)
+    monkeypatch.setattr("mathb_kit.viewer.search.run_on_views", None)
+    second = search(now, cell, Wanted(text="a", page=2), 7)
+    assert second.page.number == 2 and second.page.of == first.page.of > 7
 
 
 @pytest.mark.parametrize(
