@@ -203,7 +203,7 @@ def test_the_scoreboard_on_the_page_of_results_is_the_committed_one():
     counts = [WORDS[count] for count in (len(rl), int((rl["pass_1_low"] > 0).sum()))]
     said = "Of {} RL objectives with the same budget, {} gain at one attempt and none reaches more".format(*counts)
     assert said in " ".join(README.split())
-    assert "{} of the {} RL rows gain".format(counts[1].capitalize(), counts[0]) in " ".join(RESULTS.split())
+    assert f"{counts[1].capitalize()} of the {counts[0]} RL rows gain" in " ".join(RESULTS.split())
     beside = pd.read_csv(ROOT / "figures" / "scoreboard" / "08_beside_frozen_base.csv")
     for row in beside.itertuples():
         seen = visible_effect(None if row.question == "pass@1" else problems, row.difference, (row.high - row.low) / 2)
