@@ -212,6 +212,16 @@ def test_the_scoreboard_on_the_page_of_results_is_the_committed_one():
     for text in (README, RESULTS):
         assert f"{half:.1f} of {problems} problems would have shown in one such board of two, one of {mostly:.1f} in " \
             "four of five" in " ".join(text.split())
+    gains = board.set_index("row")["pass_1"]
+    parts = [f"{gains[f'oreal{part}']:.3f}" for part in ("-reinforce", "-shaped", "-every-token", "", "-released")]
+    assert re.search("gains {} .* {}, .* {}, .* {} \\(as released {}\\)".format(*parts), " ".join(RESULTS.split()))
+    lose = rl[rl["shrinkage_beyond_low"] > 0]
+    times = (lose["shrinkage"] / lose["shrinkage_null"]).agg(["min", "max"])
+    said = f"{WORDS[len(lose)].capitalize()} of the {counts[0]} lose more problems than the frozen base does by luck"
+    assert f"{said}, {times['min']:.1f} to {times['max']:.1f} times as many" in " ".join(RESULTS.split())
+    fewer = rl[(rl["expansion_p"] < 0.05) & (rl["expansion_beyond"] < 0)].set_index("row")["expansion_p"].sort_index()
+    assert list(fewer.index) == ["nurl", "oreal-released", "prorl"] and fewer.min() > 0.05 / len(board)
+    assert "p = {:.3f}, {:.3f} and {:.3f}".format(*fewer) in RESULTS
     rates = pd.read_csv(ROOT / "figures" / "scoreboard" / "08_learning_rates.csv")
     assert set(rates["row"]) == set(board["row"]) - {"mini-distilled-1"}
     assert rates["chosen"].any() and not rates["edge"].any()  # "every chosen rate lies inside what was tried"
@@ -268,7 +278,7 @@ def test_what_the_readme_says_of_the_laptop_s_models_is_what_the_committed_table
     assert f"({percent(ends['estimate'])} % is {percent(ends['low'])} to {percent(ends['high'])})" in text
 
 
-def test_what_is_said_of_oreals_gradients_and_of_the_next_board_is_what_their_tables_say():
+def test_what_is_said_of_oreals_gradients_and_of_the_board_s_power_is_what_their_tables_say():
     probe = pd.read_csv(ROOT / "bench" / "oreal.csv").set_index(["objective", "warm_up"])
     for name in probe.index.get_level_values(0).unique().drop("rloo"):
         first, later = probe.loc[(name, 10)], probe.loc[(name, 60)]
