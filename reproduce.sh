@@ -23,7 +23,7 @@ Usage: ./reproduce.sh [CALL] [OPTIONS]        times are for two CPU cores, set-u
   single-gpu-1024   the same at k = 1,024
   paper         21 models at k = 1,024; needs a cluster
   course        every notebook on the miniature, drawn into runs/ only; 20 minutes
-  scoreboard    RL objectives compared by what they expand, eight seeds; hours (--plan tells). --quick 3 minutes;
+  scoreboard    RL objectives compared by what they expand, eight seeds; an hour, rates frozen. --quick 3 minutes;
                 --only NAME or all
   verifiers     other graders on the same completions, each in an environment of its own; 3 GB, 15 minutes the
                 first time; --only NAME (repeatable) runs fewer, --only main needs no download

@@ -10,7 +10,7 @@
 # objective of your own. Every sentence below a picture is computed from the board that was found.
 #
 # **Time** Minutes, most of it for the objective of your own at the end. The board itself is made by `./reproduce.sh
-# scoreboard`, in hours (`--plan` prints how many); without it this notebook makes the quick board, minutes, once.
+# scoreboard`, in an hour (`--plan` prints it); without it this notebook makes the quick board, minutes, once.
 #
 # **Profile** `mini`, always: the tiny models. `quick` reads (or makes) the quick board even where the full one is
 # there: a budget too small to learn anything, so it shows how the reading works, and its numbers mean nothing. Words
