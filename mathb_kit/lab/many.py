@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import pickle
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -36,17 +37,20 @@ def train_all(runs: Sequence[Run], processes: int | None = None, failures: dict[
     Returns:
         The folders, in order.
 
+    Ctrl-C ends all at once; what each run kept stays.
+
     Raises:
         MathbError: without ``failures``, a run that failed, with what it reported last; the others that had begun are
             finished first.
     """
     idle: SimpleQueue[Child] = SimpleQueue()
+    started: list[Child] = []
 
     def make(run: Run) -> None:
         try:
             child = idle.get_nowait()
         except Empty:
-            child = _start()
+            started.append(child := _start())
         try:
             child.send(base64.b64encode(pickle.dumps(run)).decode())
             said = child.receive()
@@ -69,8 +73,12 @@ def train_all(runs: Sequence[Run], processes: int | None = None, failures: dict[
                     failures[folder] = str(error)
                 bar.update(1)
                 bar.note(f"{'failed' if error else 'trained'}: {folder}")
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
+        except BaseException as error:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, KeyboardInterrupt):  # it went to this process alone
+                for child in started:
+                    if child.alive:
+                        os.killpg(child.process.pid, signal.SIGKILL)
             raise
     return [run.folder for run in runs]
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +19,7 @@ from mathb_kit.evaluation import Evaluation
 from mathb_kit.lab import curation
 from mathb_kit.lab.many import train_all
 from mathb_kit.lab.run import Run
+from mathb_kit.lab.run_folder import RunFolder
 from mathb_kit.miniature import evaluate_statement
 from mathb_kit.miniature.sets import evaluation_statements
 from mathb_kit.models.model import Model
@@ -88,6 +93,23 @@ def test_runs_that_share_a_process_end_with_the_weights_that_each_has_alone(tmp_
     for run in runs:
         alone = train_all([replace(run, folder=tmp_path / "alone" / run.folder.name)])[0]
         assert (alone / "model.safetensors").read_bytes() == (run.folder / "model.safetensors").read_bytes()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_runs_that_have_begun_and_they_go_on_from_what_they_kept(tmp_path):
+    settings = {"steps": 100_000, "prompts": 2, "group": 2, "max_tokens": 24, "to": str(tmp_path / "long")}
+    run = Run.of("rloo", **settings)
+    code = "from mathb_kit.lab.many import train_all; from mathb_kit.lab.run import Run; "
+    code += f"train_all([Run.of('rloo', **{settings})])"
+    parent = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+    while not (run.folder / "state.pt").is_file():
+        assert parent.poll() is None
+        time.sleep(0.1)
+    parent.send_signal(signal.SIGINT)
+    assert b"KeyboardInterrupt" in parent.communicate(timeout=60)[1]
+    assert not run.finished() and (run.folder / "state.pt").is_file()
+    with RunFolder(run.folder, run._recipe(run.settings.learning_rate or 3e-4)) as folder:  # nobody holds it any more
+        assert folder.saved_step > 0
 
 
 @pytest.mark.slow
