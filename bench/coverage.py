@@ -6,9 +6,11 @@ Everything is simulated: success rates from a world (`worlds.py`), attempts from
 adaptive plans 16/64/256/1024 stop 2 and stop 4, at 15 to 500 problems. Two questions, two truths: with problems as a
 sample, the world's own value; for fresh attempts, that of the very problems drawn. ``offered`` says whether the package
 prints the interval; the others stand beside it (`interval_methods.py`). ``low_miss`` and ``high_miss`` are the shares
-of runs with the truth below and above. Intervals that fit success rates, or take a ratio, run in fewer runs and sizes.
+of runs with the truth below and above. ``told`` is the share of runs in which the interval's name carried a remark that
+it holds too seldom (`mathb_kit.statistics.caution`), ``quiet`` the coverage in the others: what a reader takes for 95 %.
+Intervals that fit success rates, or take a ratio, run in fewer runs and sizes.
 
-Cells are written to ``--parts`` as they are done, so that an interrupted call goes on. One core takes about twenty
+Cells are written to ``--parts`` as they are done, so that an interrupted call goes on. One core takes about fifty
 minutes; --quick (two sizes, 40 runs) half a minute. The world "real counts" needs MATHB_DATA_DIR. coverage.csv and
 coverage.txt beside this file are what the whole call wrote.
 """
@@ -34,6 +36,7 @@ from worlds import KS, PLANS, TUNED, WORLDS, estimates, sample, seed_of, truths 
 
 from mathb_kit.statistics import difference_interval, difference_over_runs, mean_interval  # noqa: E402
 from mathb_kit.statistics.beta_grid import credible_means  # noqa: E402
+from mathb_kit.statistics.caution import caution  # noqa: E402
 from mathb_kit.statistics.intervals import rising_band  # noqa: E402
 from mathb_kit.statistics.mean_curve import widened  # noqa: E402
 
@@ -41,8 +44,9 @@ SIZES = (15, 26, 41, 60, 181, 500)
 SAMPLE, CHANGE, RUNS = "mean pass@k", "paired difference, {}", "difference over runs and problems, {}"
 OURS, PLAIN = "Clopper-Pearson at equal variance, widened by a Beta", "Clopper-Pearson at equal variance, values alone"
 OUR_DIFFERENCE, BOTH = "t with a tenth of a dissenter, or gains and losses apart", "runs and problems"
+ENOUGH = 20  # runs without a remark, to say how often they hold
 COMPARED = {"BCa", "t", "Wilson", "hierarchical Bayes"}
-Block = tuple[str, str, list[int], np.ndarray, np.ndarray, np.ndarray]  # question, interval, ks, low, high, truth
+Block = tuple  # question, interval, ks, low, high, truth, and for what carries remarks, in which runs: (runs, ks)
 
 
 def mean_blocks(world: str, problems: int, plan: str, runs: int) -> Iterator[Block]:
@@ -54,8 +58,8 @@ def mean_blocks(world: str, problems: int, plan: str, runs: int) -> Iterator[Blo
     plain, bayes = in_columns(base, mean_interval), credible_means(n, c, KS, 0.95)
     ours = widened(base, plain, bayes)
     band = np.array([rising_band(*ends) for ends in zip(*ours)]).transpose(1, 0, 2)
-    yield SAMPLE, OURS, KS, *band, truth
-    yield SAMPLE, PLAIN, KS, *plain, truth
+    yield SAMPLE, OURS, KS, *band, truth, told("mean", base)
+    yield SAMPLE, PLAIN, KS, *plain, truth, told("values", base)
     yield SAMPLE, "BCa", KS, *bca(base, (0.0, 1.0)), truth
     yield SAMPLE, "t", KS, *student(base), truth
     yield SAMPLE, "Wilson", KS, *wilson(base), truth
@@ -63,9 +67,16 @@ def mean_blocks(world: str, problems: int, plan: str, runs: int) -> Iterator[Blo
     for how, change in TUNED.items():
         tuned = estimates(*sample(change(rates), PLANS[plan], rng), PLANS[plan])
         true = truths(world)[how] - truth
-        yield CHANGE.format(how), OUR_DIFFERENCE, KS, *in_columns(tuned - base, difference_interval), true
+        ends, remarks = in_columns(tuned - base, difference_interval), told("difference", tuned - base)
+        yield CHANGE.format(how), OUR_DIFFERENCE, KS, *ends, true, remarks
         yield CHANGE.format(how), "BCa", KS, *bca(tuned - base, (-1.0, 1.0)), true
         yield CHANGE.format(how), "t", KS, *student(tuned - base), true
+
+
+def told(kind: str, values: np.ndarray) -> np.ndarray:
+    """Which of the intervals for values (runs, problems, ks) carry a remark: (runs, ks)."""
+    columns = values.transpose(1, 0, 2).reshape(values.shape[1], -1)
+    return (caution(kind, columns, np.ones(len(columns))) != "").reshape(len(values), -1)
 
 
 def scoreboard_blocks(world: str, problems: int, runs: int) -> Iterator[Block]:
@@ -84,7 +95,7 @@ def scoreboard_blocks(world: str, problems: int, runs: int) -> Iterator[Block]:
 
 def summary(block: Block) -> pd.DataFrame:
     """Coverage and mean width at every k; intervals that were not given do not count."""
-    question, interval, ks, low, high, truth = block
+    question, interval, ks, low, high, truth, *remarks = block
     edge, known = 1e-12, ~(np.isnan(low) | np.isnan(high))  # an end may be infinite: "beyond the attempts made"
     below, above = known & (truth < low - edge), known & (truth > high + edge)
     given, bounded = known.sum(axis=0), known & np.isfinite(low) & np.isfinite(high)
@@ -92,6 +103,10 @@ def summary(block: Block) -> pd.DataFrame:
     with np.errstate(invalid="ignore", divide="ignore"):
         rows["low_miss"], rows["high_miss"] = below.sum(axis=0) / given, above.sum(axis=0) / given
         rows["width"] = np.where(bounded, high - low, 0).sum(axis=0) / bounded.sum(axis=0)
+        if remarks:
+            quiet = known & ~remarks[0]
+            rows["told"] = 1 - quiet.sum(axis=0) / given
+            rows["quiet"] = 1 - ((below | above) & quiet).sum(axis=0) / quiet.sum(axis=0)
     rows.insert(3, "coverage", 1 - rows["low_miss"] - rows["high_miss"])
     return rows[rows["runs"] >= 20]
 
@@ -116,7 +131,12 @@ def marked(table: pd.DataFrame) -> pd.DataFrame:
     """With ``offered``, and ``mark``: where so few or many hits have a chance of under 1 % at the nominal level."""
     hits = (table["coverage"] * table["runs"]).round()
     low, high = binom.cdf(hits, table["runs"], 0.95) < 0.01, binom.sf(hits - 1, table["runs"], 0.95) < 0.01
-    return table.assign(mark=np.select([low, high], ["below", "above"], ""), offered=~table["interval"].isin(COMPARED))
+    untold = (table["runs"] * (1 - table["told"])).round()
+    blind = (untold >= ENOUGH) & (binom.cdf((table["quiet"] * untold).round(), untold, 0.95) < 0.01)
+    return table.assign(
+        mark=np.select([low, high], ["below", "above"], ""), offered=~table["interval"].isin(COMPARED), blind=blind,
+        quiet=table["quiet"].where(untold >= ENOUGH),
+    )  # fmt: skip
 
 
 def show(table: pd.DataFrame) -> str:
@@ -128,8 +148,13 @@ def show(table: pd.DataFrame) -> str:
         rows = grouped.agg(
             lowest=("coverage", "min"), mean=("coverage", "mean"), width=("width", "mean"), cells=("coverage", "size"),
             below=("mark", lambda m: (m == "below").sum()), above=("mark", lambda m: (m == "above").sum()),
+            told=("told", "mean"), quiet=("quiet", "min"), blind=("blind", "sum"),
         )  # fmt: skip
-        lines += [f"Over all worlds and plans, by {kind[-1]}; below, above: cells off 95 % beyond chance"]
+        lines += [
+            f"Over all worlds and plans, by {kind[-1]}; below, above: cells off 95 % beyond chance. told: share of runs "
+            f"with a remark; quiet: lowest coverage of a cell's other runs, if there are {ENOUGH}; blind: cells in which "
+            "those are below 95 % beyond chance"
+        ]
         lines += [rows.round(3).to_string(), ""]
     worst = table[table["offered"]].sort_values("coverage").head(25)
     columns = ["question", "interval", "world", "problems", "plan", "k", "coverage", "low_miss", "high_miss", "width"]
@@ -141,7 +166,7 @@ def compact(table: pd.DataFrame) -> pd.DataFrame:
     """One row for all plans: what coverage.csv holds."""
     kept = table.rename(columns={"plan": "under"})
     wide = kept.pivot_table(index=["question", "interval", "world", "problems", "k"], columns="under",
-                            values=["coverage", "width"], sort=False)  # fmt: skip
+                            values=["coverage", "width", "told", "quiet"], sort=False)  # fmt: skip
     wide.columns = [f"{value}, {plan}" for value, plan in wide.columns]
     return wide.reset_index()
 
@@ -174,7 +199,7 @@ def main() -> None:
     parser.add_argument("--so-far", action="store_true", help="compute nothing: of the cells that are there")
     parser.add_argument("--runs", type=int, help="simulated runs a cell")
     arguments = parser.parse_args()
-    sizes, runs, fitted = ((15, 60), 40, 0) if arguments.quick else (SIZES, 200, 20)
+    sizes, runs, fitted = ((15, 60), 40, 0) if arguments.quick else (SIZES, 200, 60)
     runs = arguments.runs or runs
     arguments.parts.mkdir(parents=True, exist_ok=True)
     cells = [(arguments.parts, world, size, plan, runs, False) for size, world, plan in product(sizes, WORLDS, PLANS)]

@@ -33,13 +33,14 @@ FITTED_SIZES = (15, 60, 181)
 HALF = 256  # k of half-draws and of support
 FEW, FACTORS = 64, (10, 100)  # attempts from which more are foreseen, and how many times more
 _TAU = 0.25
+REMARK = "held in as few as"
 FRESH = "fresh attempts on these problems"
 
 
 def fitted_cell(world: str, problems: int, plan: str, runs: int) -> Iterator[tuple]:
     """Blocks as `coverage.py` wants them, of everything that is computed run by run."""
     rng, its_plan = seed_of("fitted", world, problems, plan), PLANS[plan]
-    rows: dict[tuple[str, str, int], list[tuple[float, float, float]]] = {}
+    rows: dict[tuple[str, str, int], list[tuple[float, float, float, bool]]] = {}
     truth = _truths(world)
     for run in range(runs):
         rates = WORLDS[world](rng, problems)
@@ -48,12 +49,12 @@ def fitted_cell(world: str, problems: int, plan: str, runs: int) -> Iterator[tup
             rows.setdefault((question, interval, k), []).append(tuple(ends))
         for how in ("sharpened", "mixed"):
             tuned = outcomes_of(*sample(TUNED[how](rates), its_plan, rng), its_plan, "tuned")
-            for question, interval, k, low, high in _beside(outcomes, tuned, run):
+            for question, interval, k, low, high, told in _beside(outcomes, tuned, run):
                 true = truth[how, question]
-                rows.setdefault((f"{question}, {how}", interval, k), []).append((low, high, true))
+                rows.setdefault((f"{question}, {how}", interval, k), []).append((low, high, true, told))
     for (question, interval, k), each in rows.items():
-        low, high, true = np.array(each).T
-        yield question, interval, [k], low[:, None], high[:, None], true[:, None]
+        low, high, true, told = np.array(each).T[..., None]
+        yield question, interval, [k], low, high, true, told.astype(bool)
 
 
 def _of_one_run(rates: np.ndarray, outcomes: pd.DataFrame, rng: np.random.Generator, run: int) -> Iterator[tuple]:
@@ -61,18 +62,18 @@ def _of_one_run(rates: np.ndarray, outcomes: pd.DataFrame, rng: np.random.Genera
     table = fresh_attempts_interval(outcomes, KS, fit)
     true = means(rates)
     for row, value in zip(table.itertuples(), true):
-        yield FRESH, "Clopper-Pearson at equal variance, fit of any shape", row.k, row.low, row.high, value
+        yield FRESH, "Clopper-Pearson at equal variance, fit of any shape", row.k, row.low, row.high, value, False
     missed = outcomes[outcomes["c"] == 0]
     if len(missed):
         again = rng.random(len(missed)) < chances_within(rates[missed.index], KS[-1:])[0]
         ends = redraw_interval(missed, KS[-1:], fit, seed=run).iloc[0]
         yield "re-drawn base on what it missed", "predictive, fit of any shape", KS[-1], ends["low"], ends["high"], (
-            again.sum())  # fmt: skip
+            again.sum()), False  # fmt: skip
     if (outcomes["plan"] == "fixed 1024").all():
         row = bayes_at_n(outcomes).iloc[0]
-        yield "Bayes@N, fresh attempts", "as its authors have it", 1, row["low"], row["high"], rates.mean()
+        yield "Bayes@N, fresh attempts", "as its authors have it", 1, row["low"], row["high"], rates.mean(), _told(row)
         row = cover(outcomes, [_TAU]).iloc[0]
-        yield f"Cover@{_TAU}", "rates near tau left open", 1, row["low"], row["high"], (rates >= _TAU).mean()
+        yield f"Cover@{_TAU}", "rates near tau left open", 1, row["low"], row["high"], (rates >= _TAU).mean(), _told(row)
         yield from _further(rates, rng)
 
 
@@ -88,20 +89,29 @@ def _further(rates: np.ndarray, rng: np.random.Generator) -> Iterator[tuple]:
         more = 1 - (1 - rates) ** (row.k - FEW)
         came_true = np.where(c > 0, True, rng.random(len(rates)) < more).mean()
         flagged = row.flag.partition(":")[0] or "not flagged"
-        yield f"{factor} times beyond n", f"zero-inflated Beta, {flagged}", row.k, row.low, row.high, came_true
+        told = REMARK in row.interval
+        yield f"{factor} times beyond n", f"zero-inflated Beta, {flagged}", row.k, row.low, row.high, came_true, told
 
 
 def _beside(base: pd.DataFrame, tuned: pd.DataFrame, run: int) -> Iterator[tuple]:
     bootstrap = Bootstrap(500, seed=run)
     row = expansion_by_half_draws(base, tuned, [HALF], bootstrap=bootstrap).iloc[0]
     for name in ("tuned", "null", "difference"):
-        yield f"Expansion, {name}", "BCa of the ratio", HALF, row[f"{name}_low"], row[f"{name}_high"]
+        ends = row[f"{name}_low"], row[f"{name}_high"]
+        yield f"Expansion, {name}", "BCa of the ratio", HALF, *ends, name == "difference" and _told(row)
     rows = support_dynamics(base, tuned, [HALF]).set_index("who")
     for name in ("SRR", "NDR", "SDS", "NSCR"):
-        yield name, "by linear parts", HALF, rows.loc[TUNED_ROW, f"{name}_low"], rows.loc[TUNED_ROW, f"{name}_high"]
-    yield "NDR less the frozen base's", "by linear parts", HALF, rows.loc[LESS, "NDR_low"], rows.loc[LESS, "NDR_high"]
+        row = rows.loc[TUNED_ROW]
+        yield name, "by linear parts", HALF, row[f"{name}_low"], row[f"{name}_high"], _told(row)
+    row = rows.loc[LESS]
+    yield "NDR less the frozen base's", "by linear parts", HALF, row["NDR_low"], row["NDR_high"], _told(row)
     row = base_equivalent_k(base, tuned, [16]).iloc[0]
-    yield "base-equivalent k", "paired difference turned round", 16, row["low"], row["high"]
+    yield "base-equivalent k", "paired difference turned round", 16, row["low"], row["high"], False
+
+
+def _told(row: pd.Series) -> bool:
+    """Whether the interval's name has a remark that it holds too seldom."""
+    return REMARK in row["interval"]
 
 
 @cache

@@ -48,7 +48,7 @@ result = finished_or_quick(quick)
 board, k = result.board, result.board.plan.n_max
 folder = result.figures
 folder.mkdir(parents=True, exist_ok=True)
-note = f"{board.base}, {board.tokens:,} sampled tokens a run, seeds {', '.join(map(str, board.seeds))}" + (
+note = f"{board.base}, {board.tokens:,} sampled tokens a run, {len(board.seeds)} seeds" + (
     "" if result.is_full else "; QUICK: a budget with which nothing is learned"
 )
 print(f"{board.name}: {note}\n{len(board.problems)} held-out problems, plan {board.plan}; figures: {folder}")
@@ -65,7 +65,7 @@ show_table(result.failures)
 
 # %% tags=["hide-input"]
 caption = (
-    f"Mean of the last three validations by learning rate, seeds tried: {rates['seeds'].max()} ({note}); a ring marks "
+    f"Mean of the last three validations by learning rate, seeds tried: {rates['seeds'].max()} ({note}); a frame marks "
     "the choice."
 )
 keep(figure, rates, folder, "08_learning_rates", caption)

@@ -52,6 +52,8 @@ _WORD = re.compile(rf"(?<![A-Za-z\\])(?!(?:{_FUNCTIONS})(?![A-Za-z]))[A-Za-z]{{4
 _D = r"\{\s*(?:d|\\partial)(?:\s*\^\s*\{?\d\}?)?\s*"
 _DERIVATIVE = re.compile(rf"\\frac\s*{_D}[^{{}}]*\}}\s*{_D}[a-z]\s*(?:\^\s*\d)?\s*\}}")
 _POWER_BEFORE = re.compile(r"\^\s*(?:\{\s*\d{1,4}\s*\}\s*|\d{1,4}\s+)$")
+_POWER_AFTER = re.compile(r"\s*\^")
+_POWER_LENGTH = 24  # characters looked at before a numeral, blanks included
 _INFINITE = re.compile(r"\s*[-+]?\s*\\infty\s*")
 _CLOSING = {"(": ")", "{": "}", "[": "]"}
 
@@ -148,9 +150,10 @@ class _Parser:
 
     def begins_power(self) -> bool:
         """Whether a numeral with an exponent follows a power: ``2^6 3^5``."""
-        return self.kind == "number" and bool(_POWER_BEFORE.search(self._text, 0, self._end - len(self.token))) and (
-            self._text[self._end :].lstrip()[:1] == "^"
-        )
+        if self.kind != "number" or not _POWER_AFTER.match(self._text, self._end):
+            return False
+        start = self._end - len(self.token)
+        return bool(_POWER_BEFORE.search(self._text, max(0, start - _POWER_LENGTH), start))
 
     def factor(self) -> Quotient:
         if self.kind == "function":

@@ -19,7 +19,6 @@ _NOUN = r"[^\W\d_]+(?:[ '-](?!and\b|or\b|is\b|are\b)[^\W\d_]+){0,4}(?:\s*\^\s*\{
 _JOINT = re.compile(r"\s*(?:[,;]|\band\b|&|\s)\s*(?:and\b)?\s*")
 _COUNTED = re.compile(rf"\s*(?P<number>{_NUMBER})\s*(?P<noun>{_NOUN})\.?\s*")
 _NAMED = re.compile(rf"\s*(?:the\s+)?(?P<noun>{_NOUN})\s*(?:[:=]|\bis\b|\bare\b|\s)\s*(?P<number>{_NUMBER})\s*")
-_SIGNED_MONEY = re.compile(rf"\s*\$\s*(?P<number>{_NUMBER})")
 _MONEY = re.compile(r"^(\$?\d[\d,]*)(?: and|,)? (\d+ cents?)$")  # the dollar sign is read as a delimiter
 _REMAINDER = re.compile(
     r"(?P<quotient>-?\d+)\s*(?:,|with|and)?\s*(?:a\s+)?(?:remainder(?:\s+of)?|rem\.?|[rR]|余)\s*[:=]?\s*(?P<rest>-?\d+)"

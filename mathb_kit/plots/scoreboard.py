@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.lab.board import load_scoreboard
+from mathb_kit.plots.cells import draw_cells
 from mathb_kit.plots.labels import label_ends
 from mathb_kit.plots.style import NEUTRAL, WIDTH, figure_style, look_of, name_rows, round_ticks, title_of
 
@@ -164,36 +165,30 @@ def _mean_of_runs(axis: Axes, points: pd.DataFrame, look: dict[str, Any], hollow
 
 
 def plot_learning_rates(tried: pd.DataFrame, *, title: str = "") -> Figure:
-    """Validation reward against the learning rate, a line per row; the chosen one has a ring.
+    """Validation reward of every row at every learning rate, dark where it is high; the chosen one has a frame.
 
     Args:
         tried: of `mathb_kit.lab.tuning.by_rate`: columns row, learning_rate, validation, chosen.
         title: title of the figure.
     """
     import matplotlib.pyplot as plt
-    from matplotlib.lines import Line2D
 
+    values, chosen = (
+        tried.pivot(index="row", columns="learning_rate", values=column).reindex(tried["row"].unique())
+        for column in ("validation", "chosen")
+    )
+    values.columns = [f"{rate:g}" for rate in values]
+    texts = values.map(lambda value: "not tried" if value != value else f"{value:.2f}")
     with figure_style():
-        figure, axis = plt.subplots(figsize=(WIDTH, 4.2), layout="constrained")
-        ends = {}
-        for row, look in _looks(tried["row"]).items():
-            line = tried[tried["row"] == row].sort_values("learning_rate")
-            axis.plot(line["learning_rate"], line["validation"], markersize=6.5, linewidth=1.6, **look)
-            chosen = line[line["chosen"]]
-            axis.scatter(chosen["learning_rate"], chosen["validation"], s=130, facecolor="none", edgecolor="0.2")
-            last = line.dropna(subset="validation").iloc[-1:]
-            ends |= {row: (end.learning_rate, end.validation, look["color"]) for end in last.itertuples()}
-        rates = sorted(tried["learning_rate"].unique())
-        axis.set_xscale("log")
-        axis.set_xticks(rates, [f"{rate:g}" for rate in rates])
-        axis.minorticks_off()
-        axis.set_xlabel("learning rate (logarithmic)")
-        axis.set_ylabel("validation reward, mean of the last three")
-        axis.grid(axis="y")
-        ring = Line2D([], [], linestyle="", marker="o", markersize=11, markerfacecolor="none", color="0.2")
-        axis.legend([ring], ["chosen"], loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
+        figure, axis = plt.subplots(figsize=(WIDTH, 0.34 * len(values) + 1.5), layout="constrained")
+        draw_cells(axis, values, texts, low=0.0, high=float(values.max().max()))
+        for row, column in zip(*(chosen == True).to_numpy().nonzero()):  # noqa: E712 (NaN: not tried)
+            axis.add_patch(
+                plt.Rectangle((column - 0.47, row - 0.42), 0.94, 0.84, fill=False, edgecolor="black", linewidth=2)
+            )
+        axis.set_xlabel("learning rate")
+        axis.xaxis.set_label_position("top")
         title_of(figure, title)
-        label_ends({axis: ends})
     return figure
 
 

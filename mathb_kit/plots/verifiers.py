@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from mathb_kit.plots.cells import draw_cells
 from mathb_kit.plots.style import FAULT, INK, WIDTH, figure_style, name_rows, round_ticks, title_of
 
 if TYPE_CHECKING:
@@ -22,33 +23,18 @@ def plot_frameworks(table: pd.DataFrame, *, title: str = "") -> Figure:
         title: title of the figure.
     """
     import matplotlib.pyplot as plt
-    import numpy as np
-    import seaborn
 
     tried = table.groupby("verifier", sort=False)["of"].sum()
     missing = ", ".join(tried.index[tried == 0])
     table = table[table["verifier"].map(tried) > 0] if tried.any() else table
-    verifiers, modes = list(dict.fromkeys(table["verifier"])), list(dict.fromkeys(table["mode"]))
-    shares = np.full((len(verifiers), len(modes)), np.nan)
+    cells = table.assign(share=table["agrees"] / table["of"].where(table["of"] > 0)).pivot(
+        index="verifier", columns="mode", values=["share", "cell"]
+    )
+    verifiers, modes = table["verifier"].unique(), table["mode"].unique()
+    values, texts = (cells[each].reindex(index=verifiers, columns=modes) for each in ("share", "cell"))
     with figure_style():
-        # Light where a verifier goes astray, and never so dark that the numbers could not be read in grey.
-        palette = seaborn.light_palette(INK, as_cmap=True)
-        palette.set_bad("0.95")
-        figure, axis = plt.subplots(figsize=(WIDTH, 0.4 * len(verifiers) + 1.2), layout="constrained")
-        for row in table.itertuples():
-            place = verifiers.index(row.verifier), modes.index(row.mode)
-            shares[place] = row.agrees / row.of if row.of else np.nan
-            axis.text(*place[::-1], row.cell, ha="center", va="center", fontsize=10.5 if row.of else 9,
-                      color="black" if row.of else "0.4", style="normal" if row.of else "italic")  # fmt: skip
-        axis.imshow(np.ma.masked_invalid(shares), cmap=palette, vmin=0, vmax=1.5, aspect="auto")
-        axis.set_xticks(np.arange(len(modes) + 1) - 0.5, minor=True)
-        axis.set_yticks(np.arange(len(verifiers) + 1) - 0.5, minor=True)
-        axis.grid(which="minor", color="white", linewidth=2)
-        axis.set_xticks(range(len(modes)), modes)
-        axis.set_yticks(range(len(verifiers)), verifiers)
-        axis.tick_params(which="both", length=0)
-        axis.xaxis.tick_top()
-        axis.spines[:].set_visible(False)
+        figure, axis = plt.subplots(figsize=(WIDTH, 0.4 * len(values) + 1.2), layout="constrained")
+        draw_cells(axis, values, texts, low=0.0, high=1.0)
         if missing and tried.any():
             axis.set_xlabel(textwrap.fill(f"Not run here: {missing}", 110), loc="left", fontsize=9, color="0.35")
         title_of(figure, title)

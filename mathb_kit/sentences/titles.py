@@ -155,7 +155,7 @@ def rates_title(tried: pd.DataFrame, note: str) -> str:
     where = {rates.min(): ", the smallest tried", rates.max(): ", the largest tried"}.get(commonest, "")
     return with_subtitle(
         f"{(chosen == commonest).sum()} of {len(chosen)} objectives validate best at {commonest:g}{where}",
-        f"mean of the last three validations, {seeds} run{'s' * (seeds > 1)} each; a ring marks the choice", note,
+        f"mean of the last three validations, {seeds} run{'s' * (seeds > 1)} each; a frame marks the choice", note,
     )  # fmt: skip
 
 

@@ -105,15 +105,17 @@ def test_a_model_keeps_its_look_where_rows_are_not_lines():
     assert colours["grpo"] != colours["mini-base-1, re-drawn"]
 
 
+def training_log(last: int) -> pd.DataFrame:
+    return pd.DataFrame({"sampled_tokens": [10, last], **dict.fromkeys(["reward", "entropy", "kl", "length"], 0.5)})
+
+
 def test_an_objective_has_one_colour_in_every_figure_of_the_lab_and_never_that_of_its_base():
-    tried = pd.DataFrame(
-        [(row, rate, 0.3, rate == 1e-3) for row in ("oreal", "nsr") for rate in (3e-4, 1e-3)],
-        columns=["row", "learning_rate", "validation", "chosen"],
+    runs = pd.DataFrame(
+        [(row, "final", 0, 0.3, 0.5) for row in ("oreal", "nsr")], columns=["row", "stage", "seed", "pass_1", "reach"]
     )
-    log = pd.DataFrame({"sampled_tokens": [10, 20], **dict.fromkeys(["reward", "entropy", "kl", "length"], 0.5)})
-    rates, training = scoreboard.plot_learning_rates(tried), scoreboard.plot_training({"nsr": log})
+    plane, training = scoreboard.plot_plane(runs, k=16), scoreboard.plot_training({"nsr": training_log(20)})
     line = training.axes[0].get_lines()[0]
-    assert str(line.get_marker()) in drawn_with(rates, line.get_color())
+    assert str(line.get_marker()) in drawn_with(plane, line.get_color())
     assert line.get_color() != look_of(["mini-base-1"])["mini-base-1"]["color"]
 
 
@@ -272,13 +274,21 @@ def test_a_row_far_from_all_others_has_a_scale_of_its_own():
 
 
 def test_a_line_that_stops_early_is_named_at_its_end_and_has_no_leader():
+    axis = scoreboard.plot_training({"grpo": training_log(20), "raft": training_log(200)}).axes[0]
+    leaders = {text.get_text(): text.arrow_patch is not None for text in axis.texts}
+    assert leaders == {"grpo": False, "raft": True}
+
+
+def test_every_rate_that_was_tried_shows_its_reward_and_the_chosen_one_of_each_row_has_a_frame():
     tried = pd.DataFrame(
-        [("grpo", 3e-4, 0.4, True), ("grpo", 1e-3, 0.2, False), ("raft", 3e-4, 0.3, True), ("raft", 3e-3, 0.1, False)],
+        [("grpo", 3e-4, 0.4, True), ("grpo", 1e-3, 0.2, False), ("raft", 1e-3, 0.1, False), ("raft", 3e-3, 0.3, True)],
         columns=["row", "learning_rate", "validation", "chosen"],
     )
     axis = scoreboard.plot_learning_rates(tried).axes[0]
-    leaders = {text.get_text(): text.arrow_patch is not None for text in axis.texts}
-    assert leaders == {"grpo": False, "raft": True}
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["0.0003", "0.001", "0.003"]
+    assert texts(axis.figure) == ["0.40", "0.20", "not tried", "not tried", "0.10", "0.30"]
+    centres = [(frame.get_x() + frame.get_width() / 2, frame.get_y() + frame.get_height() / 2) for frame in axis.patches]
+    assert centres == [pytest.approx((0, 0)), pytest.approx((2, 1))]
 
 
 def test_marks_grow_with_the_problems_that_they_stand_for_and_both_sides_are_counted():
