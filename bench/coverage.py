@@ -6,9 +6,9 @@ Everything is simulated: success rates from a world (`worlds.py`), attempts from
 adaptive plans 16/64/256/1024 stop 2 and stop 4, at 15 to 500 problems. Two questions, two truths: with problems as a
 sample, the world's own value; for fresh attempts, that of the very problems drawn. ``offered`` says whether the package
 prints the interval; the others stand beside it (`interval_methods.py`). ``low_miss`` and ``high_miss`` are the shares
-of runs with the truth below and above. ``told`` is the share of runs in which the interval's name carried a remark that
-it holds too seldom (`mathb_kit.statistics.caution`), ``quiet`` the coverage in the others: what a reader takes for 95 %.
-Intervals that fit success rates, or take a ratio, run in fewer runs and sizes.
+of runs with the truth below and above. ``told`` is the share of runs in which the interval's name carried a remark
+that it holds too seldom (`mathb_kit.statistics.caution`), ``quiet`` the coverage in the others: what a reader takes
+for 95 %. Intervals that fit success rates, or take a ratio, run in fewer runs and sizes.
 
 Cells are written to ``--parts`` as they are done, so that an interrupted call goes on. One core takes about fifty
 minutes; --quick (two sizes, 40 runs) half a minute. The world "real counts" needs MATHB_DATA_DIR. coverage.csv and
@@ -151,9 +151,9 @@ def show(table: pd.DataFrame) -> str:
             told=("told", "mean"), quiet=("quiet", "min"), blind=("blind", "sum"),
         )  # fmt: skip
         lines += [
-            f"Over all worlds and plans, by {kind[-1]}; below, above: cells off 95 % beyond chance. told: share of runs "
-            f"with a remark; quiet: lowest coverage of a cell's other runs, if there are {ENOUGH}; blind: cells in which "
-            "those are below 95 % beyond chance"
+            f"Over all worlds and plans, by {kind[-1]}; below, above: cells off 95 % beyond chance. told: share of "
+            f"runs with a remark; quiet: lowest coverage of a cell's other runs, if there are {ENOUGH}; blind: cells "
+            "in which those are below 95 % beyond chance"
         ]
         lines += [rows.round(3).to_string(), ""]
     worst = table[table["offered"]].sort_values("coverage").head(25)

@@ -62,7 +62,8 @@ def _of_one_run(rates: np.ndarray, outcomes: pd.DataFrame, rng: np.random.Genera
     table = fresh_attempts_interval(outcomes, KS, fit)
     true = means(rates)
     for row, value in zip(table.itertuples(), true):
-        yield FRESH, "Clopper-Pearson at equal variance, fit of any shape", row.k, row.low, row.high, value, False
+        how = "Clopper-Pearson at equal variance, fit of any shape"
+        yield FRESH, how, row.k, row.low, row.high, value, False
     missed = outcomes[outcomes["c"] == 0]
     if len(missed):
         again = rng.random(len(missed)) < chances_within(rates[missed.index], KS[-1:])[0]
@@ -72,8 +73,8 @@ def _of_one_run(rates: np.ndarray, outcomes: pd.DataFrame, rng: np.random.Genera
     if (outcomes["plan"] == "fixed 1024").all():
         row = bayes_at_n(outcomes).iloc[0]
         yield "Bayes@N, fresh attempts", "as its authors have it", 1, row["low"], row["high"], rates.mean(), _told(row)
-        row = cover(outcomes, [_TAU]).iloc[0]
-        yield f"Cover@{_TAU}", "rates near tau left open", 1, row["low"], row["high"], (rates >= _TAU).mean(), _told(row)
+        row, true = cover(outcomes, [_TAU]).iloc[0], (rates >= _TAU).mean()
+        yield f"Cover@{_TAU}", "rates near tau left open", 1, row["low"], row["high"], true, _told(row)
         yield from _further(rates, rng)
 
 

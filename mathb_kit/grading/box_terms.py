@@ -36,6 +36,7 @@ _PLAIN_AFTER = re.compile(
     r"|(?!m)[A-Za-z]\s*(?:[-+*/]|[\^_])|[\^_](?!\s*\{?\s*\\circ))|\(|\s*(?:[,;]|\\right\s*[)\]]|[)\]])"
 )
 _TOUCHING = tuple("-+*/^_·×÷\u2212{}()[]|,;&\\")
+_FORMULA_BEGINS, _FORMULA_ENDS = ("\\[", "\\("), re.compile(r"\s*\\[\])]")
 _SEPARATORS, _BRACKET = (",", ";"), re.compile(r"[(\[]|\\\{|\\begin")
 _OPERATES = re.compile(r"\s*(?!,|;|\s|$)")
 _COMMAND_BEFORE = re.compile(r"\\[A-Za-z]++(?:[\^_]\w)?$")
@@ -81,8 +82,11 @@ def brackets_around(text: str, start: int, end: int) -> tuple[int, int] | None:
 def term_around(text: str, start: int, end: int) -> Term | None:
     """The term that a box from ``start`` to ``end`` is a proper part of; None where it is a part of none."""
     near = text[max(0, start - 40) : start].rstrip()
-    if not (near.endswith(_TOUCHING) or _COMMAND_BEFORE.search(near) or _TOUCHES.match(text, end)):
+    touched = near.endswith(_TOUCHING) or _COMMAND_BEFORE.search(near)
+    if not (touched or _TOUCHES.match(text, end)):
         return None
+    if _FORMULA_ENDS.match(text, end) and (not touched or near.endswith(_FORMULA_BEGINS)):
+        return None  # alone in its formula, or behind a relation sign: most boxes, so this comes first
     before, after = text[max(0, start - _WINDOW) : start], text[end : end + _WINDOW]
     if near.endswith(_SEPARATORS) and not _BRACKET.search(before) and not _OPERATES.match(after):
         return None  # one of a plain list

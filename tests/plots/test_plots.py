@@ -287,7 +287,7 @@ def test_every_rate_that_was_tried_shows_its_reward_and_the_chosen_one_of_each_r
     axis = scoreboard.plot_learning_rates(tried).axes[0]
     assert [label.get_text() for label in axis.get_xticklabels()] == ["0.0003", "0.001", "0.003"]
     assert texts(axis.figure) == ["0.40", "0.20", "not tried", "not tried", "0.10", "0.30"]
-    centres = [(frame.get_x() + frame.get_width() / 2, frame.get_y() + frame.get_height() / 2) for frame in axis.patches]
+    centres = [tuple(frame.get_center()) for frame in axis.patches]
     assert centres == [pytest.approx((0, 0)), pytest.approx((2, 1))]
 
 
