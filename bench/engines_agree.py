@@ -53,7 +53,7 @@ STATEMENTS = {
     "What is 13 times 17?": "221",
 }
 PROBLEMS = [Problem("sums", str(i), statement, gold) for i, (statement, gold) in enumerate(STATEMENTS.items())]
-VLLM = {"enforce_eager": True, "max_model_len": 512, "gpu_memory_utilization": 0.15}
+VLLM = {"enforce_eager": True, "max_model_len": 512, "gpu_memory_utilization": 0.25}
 _SERVE = "vllm.entrypoints.openai.api_server"  # what `vllm serve` runs
 
 
@@ -97,7 +97,7 @@ def engine_of(name: str, model: Model) -> Iterator[Any]:
             words = [os.environ.get("MATHB_VLLM_PYTHON") or sys.executable, "-m", _SERVE, "--model", place]
             words += f"--dtype {model.dtype} --max-model-len 512 --enforce-eager --host 127.0.0.1 --port {port}".split()
             # Without chunked prefill: vLLM 0.32 on a CPU dies of a seeded prompt that two steps share.
-            words += ["--no-enable-chunked-prefill", "--gpu-memory-utilization", "0.15"]
+            words += ["--no-enable-chunked-prefill", "--gpu-memory-utilization", "0.25"]
         elif name == "llama.cpp":
             words = [os.environ["MATHB_LLAMA_PYTHON"], "-m", "llama_cpp.server", "--model", model.source]
             words += f"--host 127.0.0.1 --port {port} --n_ctx 1024 --n_threads 2".split()

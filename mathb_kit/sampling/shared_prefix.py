@@ -53,7 +53,7 @@ class SharedPrefixDecoding:
             self._buffers[layer] = self._with_room(change(buffer[..., : self._used, :]))
 
     def _with_room(self, filled: torch.Tensor) -> torch.Tensor:
-        buffer = filled.new_empty(*filled.shape[:3], self._used + _ROOM, filled.shape[-1])
+        buffer = filled.new_zeros(*filled.shape[:3], self._used + _ROOM, filled.shape[-1])
         buffer[..., : self._used, :] = filled
         return buffer
 
@@ -78,12 +78,15 @@ class SharedPrefixDecoding:
         turn = weights.turn(self._positions)
         self._positions = self._positions + 1
         heads, kv_heads, size = weights.heads, weights.kv_heads, weights.size
+        # Of matrices with gaps between them oneDNN, which multiplies in 16 bits, makes copies at every layer: with a
+        # thousand tokens that took nine times as long as the products. So there the places still empty come along.
+        places = self._used if weights.dtype == torch.float32 else self._buffers[0].shape[3]
         state = weights.embed(tokens)
         for layer, (prefix, buffer) in enumerate(zip(self._prefix, self._buffers)):
             qkv = weights.into_attention(layer, state, turn)
             buffer[..., place, :] = qkv[:, heads:].view(rows, 2, kv_heads, size).transpose(0, 1)
             queries = qkv[:, :heads].reshape(rows * kv_heads, heads // kv_heads, size)
-            attended = self._attend(queries, *prefix, *buffer[..., : place + 1, :].flatten(1, 2))
+            attended = self._attend(queries, *prefix, *buffer[..., :places, :].flatten(1, 2))
             state = weights.after_attention(layer, state, attended.view(rows, heads * size))
         return weights.logits(state)
 
@@ -96,7 +99,10 @@ class SharedPrefixDecoding:
         scores = self._to_rows(scores, (entries, group, self._length))
         # The scores lie side by side before the softmax: two softmaxes, merged by their sums, would round differently
         # from the network's own attention.
-        shares = torch.cat([scores, torch.bmm(queries, keys.mT)], -1).softmax(-1)
+        own = torch.bmm(queries, keys.mT)
+        if keys.shape[1] > self._used:
+            own[..., self._used :] = -torch.inf
+        shares = torch.cat([scores, own], -1).softmax(-1)
         over_prefix = torch.bmm(self._to_table(shares[..., : self._length]), prefix_values)
         return torch.bmm(shares[..., self._length :], values).add_(self._to_rows(over_prefix, queries.shape))
 

@@ -337,7 +337,8 @@ def test_the_quick_scoreboard_runs_to_its_page_and_a_second_call_trains_nothing(
     assert compare_objectives(some, quick=True).with_suffix(".html").is_file()
     result = read_result(board)
     finals = result.outcomes[result.outcomes["stage"] == "final"]
-    assert set(finals["row"]) == set(board.rows_of(some)) and (finals.groupby("row").size() == len(board.problems)).all()
+    assert set(finals["row"]) == set(board.rows_of(some))
+    assert (finals.groupby("row").size() == len(board.problems)).all()
     assert by_rate(result.tried).groupby("row")["chosen"].sum().eq(1).all()
     assert set(result.tried["learning_rate"]) == set(board.learning_rates)
     assert result.runs.query("stage == 'final'")["sampled_tokens"].ge(board.tokens).all()

@@ -168,3 +168,26 @@ def test_many_prompts_are_read_in_parts_with_the_same_result(monkeypatch):
         for _ in range(3):
             tokens = torch.from_numpy(random.integers(3, 90, 5))
             torch.testing.assert_close(ours.step(tokens), theirs.step(tokens))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_in_16_bits_no_product_of_matrices_has_gaps_that_would_be_copied(dtype, monkeypatch):
+    """oneDNN copies such matrices first; over a thousand tokens that took nine times as long as the products."""
+    network = tiny("llama").to(dtype)
+    seen = []
+
+    def dense(matrix: torch.Tensor) -> bool:
+        return matrix.is_contiguous() or matrix.mT.is_contiguous()
+
+    def product(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        seen.append(dense(other))
+        return multiply(one, other)
+
+    multiply = torch.bmm
+    monkeypatch.setattr(torch, "bmm", product)
+    with torch.inference_mode():
+        prefix = read_prompts(network, [[5, 6, 7]], 0)
+        ours = SharedPrefixDecoding(NetworkLayers(network), prefix, torch.zeros(4, dtype=torch.int64))
+        for _ in range(40):
+            ours.step(torch.full((4,), 9))
+    assert len(seen) == 40 * 2 * 4 and all(seen)
