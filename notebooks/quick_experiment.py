@@ -17,6 +17,7 @@ problems: str = "mini-aime"  # on which problems
 first: int = 6  # problems taken from the set
 attempts: int = 32  # most attempts at each
 engine: str = "transformers"  # what samples; vllm on a GPU
+most_tokens: int = 512  # of an attempt, where the model's own limit is larger: real ones are at 2,048 and more
 
 # %%
 import mathb_kit as mb
@@ -25,6 +26,8 @@ from mathb_kit.widgets import show_table
 
 mb.models.fetch_small([model])  # a small real model comes by itself
 chosen = mb.get_model(model)
+if chosen.sampling.max_tokens > most_tokens:
+    chosen = mb.models.asked(chosen, max_tokens=most_tokens)
 chosen_problems = mb.load_problems(problems)[:first]
 print(f"{chosen.name} on {chosen_problems.name} ({chosen_problems.note})")
 

@@ -143,13 +143,19 @@ class Endpoint:
         """Whether the cache has the reply to a request."""
         return self._cache is not None and self._cache.holds(path, body)
 
-    def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
+    def map(
+        self,
+        work: Callable[[Item], Result],
+        items: Iterable[Item],
+        while_waiting: Callable[[], None] | None = None,
+    ) -> Iterator[tuple[Item, Result]]:
         """Yield (item, ``work(item)``) in order of completion, ``concurrency`` at a time.
 
         Items are drawn as there is room for them. An error in ``work`` is raised here. When the caller stops early,
-        work under way is abandoned: what waits for another try is not sent again.
+        work under way is abandoned: what waits for another try is not sent again. ``while_waiting`` is called now and
+        then in the caller's own thread.
         """
-        return side_by_side(work, items, self.concurrency)
+        return side_by_side(work, items, self.concurrency, while_waiting)
 
     def _try(
         self,

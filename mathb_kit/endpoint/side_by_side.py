@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -13,16 +13,21 @@ Result = TypeVar("Result")
 THREAD = "mathb-side-by-side"
 """Name of the threads."""
 
+_WAIT = 0.5  # seconds between two calls of ``while_waiting``
 _here = threading.local()
 
 
 def side_by_side(
-    work: Callable[[Item], Result], items: Iterable[Item], most: int
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    most: int,
+    while_waiting: Callable[[], None] | None = None,
 ) -> Iterator[tuple[Item, Result]]:
     """Yield (item, ``work(item)``) in order of completion, ``most`` at a time.
 
     Items are drawn as there is room for them. An error in ``work`` is raised here. When the caller stops early, work
-    under way is abandoned, which it sees by `abandoned`.
+    under way is abandoned, which it sees by `abandoned`. ``while_waiting`` is called now and then in the caller's own
+    thread.
     """
     waiting, finished = queue.SimpleQueue(), queue.SimpleQueue()
     over = threading.Event()
@@ -49,7 +54,7 @@ def side_by_side(
                 under_way += 1
             if not under_way:
                 return
-            item, result, error = finished.get()
+            item, result, error = _next(finished, while_waiting)
             under_way -= 1
             if error is not None:
                 raise error
@@ -58,6 +63,15 @@ def side_by_side(
         over.set()
         for _ in range(threads):
             waiting.put(None)
+
+
+def _next(finished: queue.SimpleQueue, while_waiting: Callable[[], None] | None) -> Any:
+    while while_waiting:
+        try:
+            return finished.get(timeout=_WAIT)
+        except queue.Empty:
+            while_waiting()
+    return finished.get()
 
 
 def abandoned() -> threading.Event:

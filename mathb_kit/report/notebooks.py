@@ -110,7 +110,7 @@ def find_notebook(name_or_path: str | os.PathLike[str]) -> Path:
         if path.is_file():
             return path.resolve()
         raise MathbError(f"There is no notebook script {path}.")
-    names = [script.stem for script in sorted((beside_package() / "notebooks").glob("[0-9]*.py"))]
+    names = [script.stem for script in sorted((beside_package() / "notebooks").glob("*.py"))]
     if path.name not in names:
         raise MathbError(
             f"There is no notebook {path.name!r}{did_you_mean(path.name, names)}; there are {', '.join(names)}."

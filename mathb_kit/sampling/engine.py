@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from mathb_kit.errors import MathbError
@@ -84,6 +85,32 @@ class Engine(Protocol):
     def describe(self) -> dict[str, Any]:
         """Provenance: engine name, versions, device, dtype."""
         ...
+
+
+class TokenCount:
+    """Part of an engine that works in threads: counts tokens there, and tells them in the caller's own.
+
+    Attributes:
+        tokens_sampled: tokens since the engine was made, those of unfinished attempts included.
+        on_tokens: called with the number of new ones every second or so, in the thread that iterates over ``sample``.
+    """
+
+    def __init__(self) -> None:
+        self.tokens_sampled = self._tokens_told = 0
+        self.on_tokens: Callable[[int], None] | None = None
+        self._counting = Lock()
+
+    def count_tokens(self, tokens: int) -> None:
+        """So many more, from any thread."""
+        with self._counting:
+            self.tokens_sampled += tokens
+
+    def tell_tokens(self) -> None:
+        """Those that were not told yet."""
+        new = self.tokens_sampled - self._tokens_told
+        self._tokens_told += new
+        if new and self.on_tokens:
+            self.on_tokens(new)
 
 
 class NotStored(MathbError):

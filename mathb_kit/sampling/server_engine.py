@@ -15,7 +15,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.models.chat import chat_options, chat_turns
 from mathb_kit.models.model import Model
 from mathb_kit.places import replies_root
-from mathb_kit.sampling.engine import Chunk, Completion
+from mathb_kit.sampling.engine import Chunk, Completion, TokenCount
 from mathb_kit.sampling.oddities import Oddities
 from mathb_kit.sampling.prompts import PromptEncoder
 from mathb_kit.sampling.server_dialects import doubts, is_llama_cpp, seed_for, spoken_out
@@ -45,7 +45,7 @@ class Estimate:
     cost: float
 
 
-class ServerEngine:
+class ServerEngine(TokenCount):
     """Samples chunks through an `Endpoint`: one request a chunk, ``n`` completions each.
 
     Attempt ``first + i`` of a chunk has the seed ``chunk.seed + i`` with vLLM, and every retry keeps its seeds; when a
@@ -90,6 +90,7 @@ class ServerEngine:
         tries: int = 6,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
+        super().__init__()
         self.model = model
         self._first_seconds = seconds or _FIRST_SECONDS
         seconds = seconds or 600.0 + model.sampling.max_tokens / _SLOWEST
@@ -116,7 +117,8 @@ class ServerEngine:
         oddities = Oddities(self.endpoint.url, random=self.model.sampling.temperature > 0)
         held: list[tuple[Chunk, list[Completion]]] = []
         try:
-            for chunk, completions in self.endpoint.map(self._attempts, chunks):
+            for chunk, completions in self.endpoint.map(self._attempts, chunks, self.tell_tokens):
+                self.tell_tokens()
                 oddities.add(chunk, completions)
                 self._has_answered |= any(completion.finish != "cut" for completion in completions)
                 held.append((chunk, completions))
@@ -221,6 +223,7 @@ class ServerEngine:
         try:
             while len(have) < chunk.size and (got := self._ask(self._body(chunk, len(have)))):
                 have += got * copies
+                self.count_tokens(copies * sum(completion.tokens for completion in got))
         except MathbError as error:
             raise MathbError(f"{chunk.problem_key}: {error}") from error
         return have + [Completion("", 0, "cut")] * (chunk.size - len(have))

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
-from threading import Event, Lock
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
@@ -20,7 +20,7 @@ from mathb_kit.models.chat import prompt_ids
 from mathb_kit.models.model import Model
 from mathb_kit.models.weights import load_checkpoint as load_checkpoint
 from mathb_kit.sampling.batches import Batch, count_rows, halves, take_rows, whole
-from mathb_kit.sampling.engine import Chunk, Completion
+from mathb_kit.sampling.engine import Chunk, Completion, TokenCount
 from mathb_kit.sampling.threads import MOST_THREADS, in_threads
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class _Deterministic:
 _DETERMINISTIC = _Deterministic()
 
 
-class TransformersEngine:
+class TransformersEngine(TokenCount):
     """Samples chunks in batches of about ``batch_rows`` attempts.
 
     Llama, Qwen2 and Qwen3 are decoded by `SharedPrefixDecoding`, on the CPU batches side by side in threads
@@ -80,10 +80,6 @@ class TransformersEngine:
         strict: every chunk is a batch of its own under torch's deterministic algorithms, which stay on in this process
             until the engine is closed: what a chunk says hangs on nothing but the chunk, on the same machine with the
             same packages and number of threads.
-
-    Attributes:
-        tokens_sampled: tokens since the engine was made, those of unfinished attempts included.
-        on_tokens: called with the number of new ones every second or so, in the thread that iterates over `sample`.
     """
 
     def __init__(
@@ -96,6 +92,7 @@ class TransformersEngine:
     ) -> None:
         import torch
 
+        super().__init__()
         self.strict = strict
         if strict:
             batch_rows = 1  # no neighbour changes the order of a sum
@@ -115,9 +112,6 @@ class TransformersEngine:
         ends = self.network.generation_config.eos_token_id
         ends = ends if isinstance(ends, list) else [ends]
         self._ends = sorted({end for end in (*ends, self.tokenizer.eos_token_id) if end is not None})
-        self.tokens_sampled = self._tokens_reported = 0
-        self.on_tokens: Callable[[int], None] | None = None
-        self._counting = Lock()
         self._most_rows: float = float("inf")  # less once memory has run out
 
     def describe(self) -> dict[str, Any]:
@@ -168,8 +162,8 @@ class TransformersEngine:
         )
         decode = partial(self._decode, setup)
         done: Rows = [], []  # of a chunk whose other rows are in the next batch
-        for batch, rows in in_threads(decode, batches, None if small else workers, self._report):
-            self._report()
+        for batch, rows in in_threads(decode, batches, None if small else workers, self.tell_tokens):
+            self.tell_tokens()
             first = 0
             for piece in batch:
                 last = first + piece.rows
@@ -215,7 +209,7 @@ class TransformersEngine:
         rows = count_rows(batch)
         if rows <= self._most_rows:
             try:
-                return generate(setup, batch, self._count, abandoned)
+                return generate(setup, batch, self.count_tokens, abandoned)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -237,15 +231,5 @@ class TransformersEngine:
 
         stop = self.model.sampling.stop
         return StopStrings(self.tokenizer, stop) if stop else None
-
-    def _count(self, tokens: int) -> None:
-        with self._counting:
-            self.tokens_sampled += tokens
-
-    def _report(self) -> None:
-        new = self.tokens_sampled - self._tokens_reported
-        self._tokens_reported += new
-        if new and self.on_tokens:
-            self.on_tokens(new)
 
 

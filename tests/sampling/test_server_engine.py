@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -160,6 +161,21 @@ def test_settings_are_said_in_the_servers_own_words():
     assert body_for("somebody", narrow) == plain | {
         "top_k": 20, "min_p": 0.1, "top_p": 0.9, "temperature": 0.6, "stop": ["\n\n"],
     }  # fmt: skip
+
+
+def test_tokens_are_told_while_a_chunk_is_under_way_at_a_server_that_sends_one_completion_a_request():
+    told, counts = threading.Event(), []
+
+    def mood(body: dict, before: int) -> str:
+        if body["n"] == 1 and body["max_tokens"] > 1:  # the last of the chunk, no question about the server's health
+            assert told.wait(30), "nothing was told of three completions that are there"
+        return "fewer 1"
+
+    with CompletionsServer(mood) as server:
+        ours = engine(server)
+        ours.on_tokens = lambda tokens: (counts.append(tokens), told.set())
+        [(_, completions)] = ours.sample([CHUNK])
+    assert len(counts) > 1 and sum(counts) == sum(completion.tokens for completion in completions)
 
 
 def test_llama_cpp_gets_none_of_its_own_defaults_one_completion_a_request_and_seeds_it_can_hold(capsys):
