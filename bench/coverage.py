@@ -7,8 +7,8 @@ adaptive plans 16/64/256/1024 stop 2 and stop 4, at 15 to 500 problems. Two ques
 sample, the world's own value; for fresh attempts, that of the very problems drawn. ``offered`` says whether the package
 prints the interval; the others stand beside it (`interval_methods.py`). ``low_miss`` and ``high_miss`` are the shares
 of runs with the truth below and above. ``told`` is the share of runs in which the interval's name carried a remark
-that it holds too seldom (`mathb_kit.statistics.caution`), ``quiet`` the coverage in the others: what a reader takes
-for 95 %. Intervals that fit success rates, or take a ratio, run in fewer runs and sizes.
+that it holds too seldom (`mathb_kit.statistics.caution`), ``unsaid`` that in which it missed the truth without one: what
+a reader takes for 5 %. Intervals that fit success rates, or take a ratio, run in fewer runs and sizes.
 
 Cells are written to ``--parts`` as they are done, so that an interrupted call goes on. One core takes about fifty
 minutes; --quick (two sizes, 40 runs) half a minute. The world "real counts" needs MATHB_DATA_DIR. coverage.csv and
@@ -44,7 +44,6 @@ SIZES = (15, 26, 41, 60, 181, 500)
 SAMPLE, CHANGE, RUNS = "mean pass@k", "paired difference, {}", "difference over runs and problems, {}"
 OURS, PLAIN = "Clopper-Pearson at equal variance, widened by a Beta", "Clopper-Pearson at equal variance, values alone"
 OUR_DIFFERENCE, BOTH = "t with a tenth of a dissenter, or gains and losses apart", "runs and problems"
-ENOUGH = 20  # runs without a remark, to say how often they hold
 COMPARED = {"BCa", "t", "Wilson", "hierarchical Bayes"}
 Block = tuple  # question, interval, ks, low, high, truth, and for what carries remarks, in which runs: (runs, ks)
 
@@ -104,9 +103,8 @@ def summary(block: Block) -> pd.DataFrame:
         rows["low_miss"], rows["high_miss"] = below.sum(axis=0) / given, above.sum(axis=0) / given
         rows["width"] = np.where(bounded, high - low, 0).sum(axis=0) / bounded.sum(axis=0)
         if remarks:
-            quiet = known & ~remarks[0]
-            rows["told"] = 1 - quiet.sum(axis=0) / given
-            rows["quiet"] = 1 - ((below | above) & quiet).sum(axis=0) / quiet.sum(axis=0)
+            rows["told"] = (known & remarks[0]).sum(axis=0) / given
+            rows["unsaid"] = ((below | above) & ~remarks[0]).sum(axis=0) / given
     rows.insert(3, "coverage", 1 - rows["low_miss"] - rows["high_miss"])
     return rows[rows["runs"] >= 20]
 
@@ -131,12 +129,10 @@ def marked(table: pd.DataFrame) -> pd.DataFrame:
     """With ``offered``, and ``mark``: where so few or many hits have a chance of under 1 % at the nominal level."""
     hits = (table["coverage"] * table["runs"]).round()
     low, high = binom.cdf(hits, table["runs"], 0.95) < 0.01, binom.sf(hits - 1, table["runs"], 0.95) < 0.01
-    untold = (table["runs"] * (1 - table["told"])).round()
-    blind = (untold >= ENOUGH) & (binom.cdf((table["quiet"] * untold).round(), untold, 0.95) < 0.01)
+    blind = binom.sf((table["unsaid"] * table["runs"]).round() - 1, table["runs"], 0.05) < 0.01
     return table.assign(
-        mark=np.select([low, high], ["below", "above"], ""), offered=~table["interval"].isin(COMPARED), blind=blind,
-        quiet=table["quiet"].where(untold >= ENOUGH),
-    )  # fmt: skip
+        mark=np.select([low, high], ["below", "above"], ""), offered=~table["interval"].isin(COMPARED), blind=blind
+    )
 
 
 def show(table: pd.DataFrame) -> str:
@@ -148,12 +144,12 @@ def show(table: pd.DataFrame) -> str:
         rows = grouped.agg(
             lowest=("coverage", "min"), mean=("coverage", "mean"), width=("width", "mean"), cells=("coverage", "size"),
             below=("mark", lambda m: (m == "below").sum()), above=("mark", lambda m: (m == "above").sum()),
-            told=("told", "mean"), quiet=("quiet", "min"), blind=("blind", "sum"),
+            told=("told", "mean"), unsaid=("unsaid", "max"), blind=("blind", "sum"),
         )  # fmt: skip
         lines += [
-            f"Over all worlds and plans, by {kind[-1]}; below, above: cells off 95 % beyond chance. told: share of "
-            f"runs with a remark; quiet: lowest coverage of a cell's other runs, if there are {ENOUGH}; blind: cells "
-            "in which those are below 95 % beyond chance"
+            f"Over all worlds and plans, by {kind[-1]}; below, above: cells off 95 % beyond chance; told: share of "
+            "runs with a remark; unsaid: largest share of a cell's runs that miss without one; blind: cells in which "
+            "that is above 5 % beyond chance"
         ]
         lines += [rows.round(3).to_string(), ""]
     worst = table[table["offered"]].sort_values("coverage").head(25)
@@ -166,7 +162,7 @@ def compact(table: pd.DataFrame) -> pd.DataFrame:
     """One row for all plans: what coverage.csv holds."""
     kept = table.rename(columns={"plan": "under"})
     wide = kept.pivot_table(index=["question", "interval", "world", "problems", "k"], columns="under",
-                            values=["coverage", "width", "told", "quiet"], sort=False)  # fmt: skip
+                            values=["coverage", "width", "told", "unsaid"], sort=False)  # fmt: skip
     wide.columns = [f"{value}, {plan}" for value, plan in wide.columns]
     return wide.reset_index()
 

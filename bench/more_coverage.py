@@ -99,7 +99,7 @@ def _beside(base: pd.DataFrame, tuned: pd.DataFrame, run: int) -> Iterator[tuple
     row = expansion_by_half_draws(base, tuned, [HALF], bootstrap=bootstrap).iloc[0]
     for name in ("tuned", "null", "difference"):
         ends = row[f"{name}_low"], row[f"{name}_high"]
-        yield f"Expansion, {name}", "BCa of the ratio", HALF, *ends, name == "difference" and _told(row)
+        yield f"Expansion, {name}", "BCa of the ratio", HALF, *ends, _told(row)
     rows = support_dynamics(base, tuned, [HALF]).set_index("who")
     for name in ("SRR", "NDR", "SDS", "NSCR"):
         row = rows.loc[TUNED_ROW]

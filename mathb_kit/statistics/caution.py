@@ -41,7 +41,7 @@ RULES: dict[Kind, Rule] = {
     "mean": Rule("the mean", 0.90, FEW),
     "values": Rule("the mean", 0.85),
     "difference": Rule("the difference", 0.85, FEW, 5),
-    "expansion": Rule("the difference", 0.50, None, 5),
+    "expansion": Rule("what was reached", 0.45, None, 5),
     "support": Rule("what changed", 0.50, None, 3),
 }
 BAYES_HELD, FORECAST_HELD = 0.0, 0.0
@@ -53,8 +53,8 @@ def caution(kind: Kind, values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
     Args:
         kind: of the interval: "mean" pass@k with what a Beta leaves open (``curve_interval``), a mean of shares by its
-            "values" alone (``mean_interval``), a paired "difference" (``difference_interval``), the difference of two
-            rates of "expansion" (``expansion_by_half_draws``), a rate of "support" (``support_dynamics``).
+            "values" alone (``mean_interval``), a paired "difference" (``difference_interval``), a rate of "expansion"
+            or the difference of two (``expansion_by_half_draws``), a rate of "support" (``support_dynamics``).
         values: distinct rows x columns, one row per problem's value (for rates: what it adds to the difference, or to
             what was gained or lost), and
         counts: the problems with each.

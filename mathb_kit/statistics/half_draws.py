@@ -41,7 +41,7 @@ def expansion_by_half_draws(
         k, problems, missed (expected number of problems that k attempts of the base miss), tuned, null (rates), each
         with ``_low`` and ``_high``, difference (tuned - null) likewise, null_run_low, null_run_high (95 % of single
         runs of "select, then try again" on the frozen base lie between them), interval (with a ``caution`` about the
-        difference). Ends are NaN where less than one problem is missed in expectation.
+        rates and the difference). Ends are NaN where less than one problem is missed in expectation.
 
     Raises:
         MathbError: a k beyond half of the base's plan or beyond the tuned model's, or arms that do not fit together.
@@ -59,12 +59,13 @@ def expansion_by_half_draws(
                 "for a smaller k."
             )
         row = {"k": k, "problems": len(a), "missed": float(a.sum())}
-        for name, top, lowest in (("tuned", a * t, 0.0), ("null", a - b, 0.0), ("difference", a * t - a + b, -1.0)):
+        tops = {"tuned": a * t, "null": a - b, "difference": a * t - a + b}
+        for name, top in tops.items():
             row[name] = float(top.sum() / a.sum()) if a.sum() > 0 else np.nan
-            row[f"{name}_low"], row[f"{name}_high"] = ratio_interval(top, a, bootstrap, lowest)
+            row[f"{name}_low"], row[f"{name}_high"] = ratio_interval(top, a, bootstrap, -float(name == "difference"))
         runs = frozen_null_runs(base, k, runs=RUNS)["rate"].dropna()
         row["null_run_low"], row["null_run_high"] = runs.quantile([0.025, 0.975]) if len(runs) else (np.nan, np.nan)
-        rows.append(row | {"interval": RATIO_BOOTSTRAP + caution_of("expansion", a * t - a + b)})
+        rows.append(row | {"interval": RATIO_BOOTSTRAP + max(caution_of("expansion", top) for top in tops.values())})
     return pd.DataFrame(rows)
 
 

@@ -114,7 +114,8 @@ def _rows(parts: dict[str, Parts], level: float) -> list[dict]:
     if FROZEN in parts:
         changed[LESS] = [parts[TUNED][:, 2] - parts[FROZEN][:, 2]]
     for who, each in changed.items():
-        rows[who]["interval"] = SUPPORT_INTERVAL + max(caution_of("support", values) for values in each)
+        kind = "expansion" if who == LESS else "support"
+        rows[who]["interval"] = SUPPORT_INTERVAL + max(caution_of(kind, values) for values in each)
     return [{"who": who, **row} for who, row in rows.items()]
 
 
