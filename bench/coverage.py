@@ -7,8 +7,8 @@ adaptive plans 16/64/256/1024 stop 2 and stop 4, at 15 to 500 problems. Two ques
 sample, the world's own value; for fresh attempts, that of the very problems drawn. ``offered`` says whether the package
 prints the interval; the others stand beside it (`interval_methods.py`). ``low_miss`` and ``high_miss`` are the shares
 of runs with the truth below and above. ``told`` is the share of runs in which the interval's name carried a remark
-that it holds too seldom (`mathb_kit.statistics.caution`), ``unsaid`` that in which it missed the truth without one: what
-a reader takes for 5 %. Intervals that fit success rates, or take a ratio, run in fewer runs and sizes.
+that it holds too seldom (`mathb_kit.statistics.caution`), ``unsaid`` that in which it missed the truth without one,
+which a reader takes for 5 %. Intervals that fit success rates, or take a ratio, run in fewer runs and sizes.
 
 Cells are written to ``--parts`` as they are done, so that an interrupted call goes on. One core takes about fifty
 minutes; --quick (two sizes, 40 runs) half a minute. The world "real counts" needs MATHB_DATA_DIR. coverage.csv and
