@@ -85,3 +85,15 @@ def figures_root(study: str, *, committed: bool) -> Path:
     """
     root = checkout()
     return root / "figures" / study if committed and root else run_root(study) / "figures"
+
+
+def as_told(path: Path) -> str:
+    """A path as a notebook tells it, the same on every machine.
+
+    ``runs/...`` below `runs_root`, wherever that is; in the checkout as seen from its root; else the path itself.
+    """
+    path = path.resolve()
+    for root, name in ((runs_root().resolve(), "runs"), (checkout(), "")):
+        if root and path.is_relative_to(root):
+            return Path(name, path.relative_to(root)).as_posix()
+    return str(path)

@@ -8,6 +8,7 @@ network. ``MATHB_WIDGETS=off`` leaves the live form out of the output altogether
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -37,13 +38,15 @@ _ALL = "all"
 def show_table(table: pd.DataFrame, digits: int = 3) -> Styler:
     """A table to read: without its index, empty where a value is missing, and its texts as text, to the left.
 
-    A model's texts may stand in it, and pandas by itself would pass them on as markup.
+    A model's texts may stand in it, and pandas by itself would pass them on as markup. The same table gives the same
+    bytes: by itself pandas would draw its cells' ids at random.
 
     Args:
         table: any.
         digits: decimals of its fractions.
     """
-    shown = table.style.hide(axis="index").format(precision=digits, na_rep="", escape="html")
+    digest = hashlib.sha256(table.to_csv(index=False).encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    shown = table.style.set_uuid(digest).hide(axis="index").format(precision=digits, na_rep="", escape="html")
     left = [{"selector": each, "props": "text-align: left"} for each in ("th", "td")]
     texts = table.columns[[kind.kind not in "biufc" for kind in table.dtypes]]
     if table.columns.is_unique:

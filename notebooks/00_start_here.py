@@ -23,6 +23,7 @@ rehearse: bool = False  # tiny models act under the names of the profile's model
 import mathb_kit as mb
 from mathb_kit import sentences
 from mathb_kit.course import check
+from mathb_kit.places import as_told
 from mathb_kit.plots import course
 from mathb_kit.widgets import show_table
 
@@ -144,7 +145,7 @@ sentences.you_should_see(sentences.ends_sentence(curve, "name"))
 
 # %%
 again = mb.evaluate(model, [problem], plan, draw="first-look", engine=study.engine)
-print(f"store: {again.draw.store.root}\nfigures of this profile: {mb.report.figures_folder(study)}")
+print(f"store: {as_told(again.draw.store.root)}\nfigures of this profile: {as_told(mb.report.figures_folder(study))}")
 
 # %% tags=["hide-input"]
 same = again.outcomes["c"].equals(tried.outcomes["c"])

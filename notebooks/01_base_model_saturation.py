@@ -22,12 +22,13 @@ rehearse: bool = False  # tiny models act under the names of the profile's model
 import mathb_kit as mb
 from mathb_kit import sentences
 from mathb_kit.course import check, keep, keep_table
+from mathb_kit.places import as_told
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.report.figures_folder(study)
 # The study's tables, each sampled, graded and computed when it is first asked for.
 results = mb.results.StudyResults(study)
-print(f"{study.note}\nplan: {study.plan}\nfigures: {folder}")
+print(f"{study.note}\nplan: {study.plan}\nfigures: {as_told(folder)}")
 
 # %% [markdown]
 # ## The problems

@@ -25,6 +25,7 @@ import pandas as pd
 import mathb_kit as mb
 from mathb_kit import construction, sentences
 from mathb_kit.course import check, keep, keep_table
+from mathb_kit.places import as_told
 from mathb_kit.widgets import show_table
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
@@ -32,7 +33,7 @@ folder = mb.report.figures_folder(study)
 # The study's tables, each sampled, graded and computed when it is first asked for.
 results = mb.results.StudyResults(study)
 pool = study.problems(study.pool)
-print(f"{study.note}\nfigures: {folder}\n{study.pool}: {len(pool)} candidates")
+print(f"{study.note}\nfigures: {as_told(folder)}\n{study.pool}: {len(pool)} candidates")
 
 # %% [markdown]
 # ## Filters that need no model

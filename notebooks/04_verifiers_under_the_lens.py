@@ -25,13 +25,13 @@ import pandas as pd
 import mathb_kit as mb
 from mathb_kit import sentences, verifiers
 from mathb_kit.course import check, keep, keep_table
-from mathb_kit.places import verifiers_root
+from mathb_kit.places import as_told, verifiers_root
 from mathb_kit.plots.verifiers import plot_agreement, plot_frameworks, style_failures
 from mathb_kit.widgets import show_table
 
 study = mb.load_profile(profile, quick=quick)
 folder = verifiers_root() / "figures"
-print(f"{study.note}\nfigures and tables: {folder}")
+print(f"{study.note}\nfigures and tables: {as_told(folder)}")
 
 # %% [markdown]
 # ## The completions

@@ -27,13 +27,14 @@ from IPython.display import display
 import mathb_kit as mb
 from mathb_kit import statistics as st
 from mathb_kit.course import check, first_principles, keep, keep_table
+from mathb_kit.places import as_told
 from mathb_kit.sentences import intervals_of, percent, you_should_see
 from mathb_kit.widgets import show_table, slide_k
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.report.figures_folder(study)
 ks, k_max = list(study.ks), max(study.ks)
-print(f"{study.note}\nfigures: {folder}")
+print(f"{study.note}\nfigures: {as_told(folder)}")
 
 # %% [markdown]
 # ## 0. pass@k in five lines

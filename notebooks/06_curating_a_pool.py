@@ -29,12 +29,13 @@ import mathb_kit as mb
 from mathb_kit import construction
 from mathb_kit.course import check, keep, keep_table
 from mathb_kit.lab import curation
+from mathb_kit.places import as_told
 from mathb_kit.sentences import funnel_sentence, percent, you_should_see
 from mathb_kit.widgets import show_table
 
 study = mb.load_profile(profile, quick=quick)
 folder = mb.report.figures_folder(study)
-print(f"{study.note}\nfigures: {folder}")
+print(f"{study.note}\nfigures: {as_told(folder)}")
 
 # %% [markdown]
 # ## What is in it?

@@ -31,7 +31,7 @@ from mathb_kit.lab.objectives import get_objective
 from mathb_kit.lab.run import Run
 from mathb_kit.lab.run_folder import read_log
 from mathb_kit.lab.token_credit import learn_credit
-from mathb_kit.places import lab_root
+from mathb_kit.places import as_told, lab_root
 from mathb_kit.plots.scoreboard import plot_token_credit, plot_training
 from mathb_kit.sentences import changes_sentence, modes_sentence, percent, you_should_see
 from mathb_kit.widgets import browse_completions, show_table
@@ -41,7 +41,7 @@ steps, by_hand, k = (20, 10, 16) if quick else (100, 60, 64)
 folder = lab_root() / "notebook-07"
 figures = folder / "figures"
 choices = {"base": "mini-base-1", "prompts": 8, "group": 16, "seed": seed}
-print(f"{objective} from {base.name}, {steps} steps of 8 problems with 16 attempts each; everything in {folder}")
+print(f"{objective} from {base.name}, {steps} steps of 8 problems with 16 attempts each; kept in {as_told(folder)}")
 
 # %% [markdown]
 # ## 1. A group of attempts, and what becomes of it
@@ -290,9 +290,9 @@ you_should_see(
 )
 
 # %% [markdown]
-# Where the time goes:
+# Where the time goes, on this machine:
 
-# %%
+# %% tags=["measured"]
 seconds = log[["sampling", "grading", "update"]].sum()
 (100 * seconds / seconds.sum()).round().astype(int).to_frame("% of the time").T
 

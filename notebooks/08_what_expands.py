@@ -30,6 +30,7 @@ from mathb_kit.lab.composition import composition_table
 from mathb_kit.lab.objectives import Objective
 from mathb_kit.lab.result import finished_or_quick
 from mathb_kit.lab.tuning import at_limit, by_rate
+from mathb_kit.places import as_told
 from mathb_kit.plots.scoreboard import plot_learning_rates, plot_plane, plot_scores
 from mathb_kit.sentences import percent, titles, you_should_see
 from mathb_kit.sentences.scoreboard import (
@@ -51,7 +52,7 @@ folder.mkdir(parents=True, exist_ok=True)
 note = f"{board.base}, {board.tokens:,} sampled tokens a run, {len(board.seeds)} seeds" + (
     "" if result.is_full else "; QUICK: a budget with which nothing is learned"
 )
-print(f"{board.name}: {note}\n{len(board.problems)} held-out problems, plan {board.plan}; figures: {folder}")
+print(f"{board.name}: {note}\n{len(board.problems)} held-out problems, plan {board.plan}; figures: {as_told(folder)}")
 
 # %% [markdown]
 # ## 1. Everything that was tried

@@ -23,6 +23,7 @@ quick: bool = False  # without effect: there is nothing to shorten
 import mathb_kit as mb
 from mathb_kit import released
 from mathb_kit.course import check, keep, keep_table
+from mathb_kit.places import as_told
 from mathb_kit.plots import released as plots
 from mathb_kit.published import compare_with_published, published, published_stages
 from mathb_kit.report.folders import released_figures_folder
@@ -32,7 +33,7 @@ from mathb_kit.widgets import show_table
 
 table = released.read_released_table()
 folder = released_figures_folder(table)
-print(f"{profile}: {table.note}\nread from {table.source}\nfigures: {folder}")
+print(f"{profile}: {table.note}\nread from {table.source}\nfigures: {as_told(folder)}")
 for remark in table.remarks:
     print(f"Odd in the table as released: {remark}")
 

@@ -22,6 +22,7 @@ quick: bool = False  # without effect: there is nothing to shorten
 import mathb_kit as mb
 from mathb_kit import real
 from mathb_kit.course import check, keep, keep_table
+from mathb_kit.places import as_told
 from mathb_kit.plots import plot_differences
 from mathb_kit.plots.pairs import plot_beside_null, plot_forecasts, plot_ranking
 from mathb_kit.report.folders import real_figures_folder
@@ -46,7 +47,7 @@ from mathb_kit.sentences.real import (
 from mathb_kit.widgets import show_table
 
 folder, notes = real_figures_folder(), {name: source.note for name, source in real.real_sources().items()}
-print(f"{profile}: figures go to {folder}")
+print(f"{profile}: figures go to {as_told(folder)}")
 for name in notes:
     print(f"{name}: {real.path_of(name).name}; {notes[name]}")
 

@@ -24,6 +24,7 @@ import mathb_kit as mb
 from mathb_kit import sentences
 from mathb_kit.course import check, keep, keep_table
 from mathb_kit.lab import word_problems
+from mathb_kit.places import as_told
 from mathb_kit.plots.scoreboard import plot_training
 from mathb_kit.widgets import browse_completions, show_table
 
@@ -32,7 +33,7 @@ folder = mb.report.figures_folder(study)
 mb.models.fetch_small(study.bases)
 results = mb.results.StudyResults(study)
 problems = study.problems(study.sets[0])
-print(f"{study.note}\nplan: {study.plan}\n{problems.name}: {problems.note} problems\nfigures: {folder}")
+print(f"{study.note}\nplan: {study.plan}\n{problems.name}: {problems.note} problems\nfigures: {as_told(folder)}")
 
 # %% [markdown]
 # ## What was trained

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -71,41 +73,56 @@ def course_slides(folder: Path) -> list[Path]:
     return [write_slides(last_executed(each) or each, folder) for each in _files("notebooks", "*.ipynb")]
 
 
-def last_executed(source: Path) -> Path | None:
-    """A notebook as a call of ``mathb reproduce`` left it, from the most thorough call that there was.
+def last_executed(source: Path, calls: Sequence[str] = _CALLS) -> Path | None:
+    """A notebook as a call of ``mathb reproduce`` left it, from the first of these calls that did.
 
     None where none ran it to its end, or where its code has changed since.
     """
-    code = _code(source)
-    for call in _CALLS:
-        path = run_root(call) / "notebooks" / source.name
-        if path.is_file() and _code(path) == code:
-            return path
-    return None
+    paths = (run_root(call) / "notebooks" / source.name for call in calls)
+    return next((path for path in paths if ran_as(source, path)), None)
+
+
+def ran_as(source: Path, executed: Path) -> bool:
+    """Whether an executed notebook is there, has the code of its source, and was run to its end."""
+    return executed.is_file() and _code(executed) == _code(source)
 
 
 def _code(notebook: Path) -> list[str] | None:
     """The code of a notebook without the parameters that a run put in; None if a cell failed."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
-    if any(output["output_type"] == "error" for cell in code for output in cell["outputs"]):
+    cells = code_cells(json.loads(notebook.read_text(encoding="utf-8")))
+    if any(output["output_type"] == "error" for cell in cells for output in cell["outputs"]):
         return None
-    given = ["".join(cell["source"]) for cell in code if "injected-parameters" not in cell["metadata"].get("tags", [])]
-    return [text for text in given if text.strip()]
+    return ["".join(cell["source"]) for cell in cells]
+
+
+def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
+    """Its cells that hold code, without the parameters that a run put in."""
+    return [
+        cell for cell in notebook["cells"]
+        if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
+        and "injected-parameters" not in cell["metadata"].get("tags", [])
+    ]  # fmt: skip
 
 
 def _files(folder: str, pattern: str) -> list[Path]:
     return sorted((beside_package() / folder).glob(pattern))
 
 
-def relinked(text: str, source: Path, copies: dict[Path, Path]) -> str:
+def linked_files(text: str, source: Path) -> list[Path]:
+    """Files that a page's text links to."""
+    files = ((source.parent / match[3]).resolve() for match in _LINK.finditer(text))
+    return [file for file in files if file.exists()]
+
+
+def relinked(text: str, source: Path, copies: Mapping[Path, Path]) -> str:
     """The text with its links leading from the copy of ``source`` to copies, and the rest of them as plain text."""
 
     def link(match: re.Match[str]) -> str:
         picture, said, target, anchor = match.groups()
         file = (source.parent / target).resolve()
-        # A link to a notebook's script means the notebook.
-        copy = copies.get(file) or (copies.get(file.with_suffix(".ipynb")) if file.suffix == ".py" else None)
+        # A link to a notebook's script, or to what came out of it, means the notebook.
+        meant = {".py": file.with_suffix(".ipynb"), ".ipynb": file.parent.parent / file.name}.get(file.suffix, file)
+        copy = copies.get(file) or copies.get(meant)
         if copy is None:
             return said
         return f"{picture}[{said}]({Path(os.path.relpath(copy, copies[source].parent)).as_posix()}{anchor or ''})"
