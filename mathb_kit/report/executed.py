@@ -7,7 +7,7 @@ import html
 import io
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,16 @@ from mathb_kit.errors import MathbError
 from mathb_kit.places import beside_package
 from mathb_kit.report.course import code_cells, last_executed, linked_files, ran_as, relinked
 
-# Which notebooks, and the profile that they are run with. 06, 07 and quick_experiment want nothing but time, and can be
-# added. The rest want what a fresh clone lacks: graders in environments of their own (04), an hour's scoreboard (08),
-# or other people's data (09 to 11).
+# Which notebooks, and the profile that they are run with. 06 and 07 want nothing but time, and can be added. The rest
+# want what a fresh clone lacks: graders in environments of their own (04), an hour's scoreboard (08), or other people's
+# data (09 to 11).
 PUBLISHED = {
     "00_start_here": "course",
     "01_base_model_saturation": "mini",
     "02_building_math_b": "mini",
     "03_rl_models_on_math_b": "mini",
     "05_pass_at_k_from_first_principles": "course",
+    "quick_experiment": "course",
 }
 _RICHEST_FIRST = ("text/html", "image/png", "text/markdown", "text/plain")
 _PICTURE = re.compile(r'<img\b([^>]*?)\bsrc="data:image/png;base64,([^"]+)"[^>]*>\s*')
@@ -83,8 +84,19 @@ def with_outputs(source: Path, executed: Path, copies: Mapping[Path, Path]) -> s
         if "measured" in cell["metadata"].get("tags", []):
             cell["outputs"] = [_shown("text/markdown", _MEASURED)]
         else:
-            cell["outputs"] = [kept for output in done["outputs"] for kept in _kept(output)]
+            cell["outputs"] = _joined(kept for output in done["outputs"] for kept in _kept(output))
     return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _joined(outputs: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With texts that follow one another as one: where the kernel parts them is chance."""
+    joined: list[dict[str, Any]] = []
+    for output in outputs:
+        if joined and output["output_type"] == joined[-1]["output_type"] == "stream":
+            joined[-1]["text"] = "".join(joined[-1]["text"] + output["text"]).splitlines(keepends=True)
+        else:
+            joined.append(output)
+    return joined
 
 
 def _kept(output: dict[str, Any]) -> list[dict[str, Any]]:

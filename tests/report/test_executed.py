@@ -84,7 +84,6 @@ def test_what_came_out_can_be_shown_by_a_repositorys_page_and_says_nothing_of_a_
         shown = "".join(kinds[kind])
         if kind != "image/png":
             assert not _OF_A_MACHINE.search(shown), shown[:300]
-            assert not re.search(r"pypi|pythonhosted|conda\.anaconda", shown)
             assert not re.search(r"<script|<iframe|\bon\w+=|src=", shown)
 
 
@@ -115,10 +114,12 @@ def run_of(source: Path, path: Path, *, second: str) -> Path:
     notebook = json.loads(source.read_text(encoding="utf-8"))
     notebook["metadata"]["papermill"] = {"duration": second}
     progress = {"output_type": "stream", "name": "stderr", "text": [f"{second} s\n"]}
-    said = {"output_type": "stream", "name": "stdout", "text": ["7 of 9\n"]}
+    at = int(second) % 5  # where the kernel parts a text is chance
+    parts = "7 of 9\n"[:at], "7 of 9\n"[at:]
+    said, more = ({"output_type": "stream", "name": "stdout", "text": [part]} for part in parts)
     table = output("execute_result", text_plain=f"<object at 0x{second}>", text_html="<b>7</b>")
     outputs = [
-        [said, progress, table],
+        [said, more, progress, table],
         [output("display_data", text_html=f"{PICTURE}\n<p>a</p>")],
         [output("execute_result", text_plain=f"{second} s")],
     ]
