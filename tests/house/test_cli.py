@@ -348,6 +348,12 @@ def test_flags_ask_otherwise_and_a_limit_takes_the_first_problems_and_says_so(ow
     assert cut["model_key"] == mb.get_model("mini-base-1").with_sampling(max_tokens=3).key() != whole["model_key"]
     assert (cut["attempts"], cut["part"], cut["draw"]) == (16, "2 of 3", "short")
     assert "(2 of 3 problems)" in cut["headline"]
+    for words, note, said in [
+        (["--limit", "2-3"], "2 of 3, 2 to 3", "(2 of 3 problems, 2 to 3)"),
+        (["--limit", 1, "--limit-seed", 5], "1 of 3, at random by seed 5", "(1 of 3 problems, at random by seed 5)"),
+    ]:
+        told = as_json("evaluate", "mini-base-1", "--on", own_problems, "--attempts", 8, *words)
+        assert told["part"] == note and said in told["headline"]
     asked = {row["setting"]: (row["value"], row["origin"]) for row in cut["asked"]}
     assert asked["max_tokens"] == (3, "given") and asked["temperature"][1].startswith("registered")
     assert cut["health"]["truncated"] > 0.1 and "end at the token limit" in cut["warnings"][0]
