@@ -27,7 +27,7 @@ from mathb_kit.viewer.numbers import Cell, cells, numbers_of
 from mathb_kit.viewer.pages import Missing, Pages, parted
 from mathb_kit.viewer.reading import Choice, Wanted
 from mathb_kit.viewer.sets import ProblemSets
-from mathb_kit.viewer.snapshot import Snapshot, take_snapshot
+from mathb_kit.viewer.snapshot import Snapshot, store_of, take_snapshot
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -37,25 +37,28 @@ if TYPE_CHECKING:
 _OFTEN = 5.0  # a store that grows is read anew at most this often, and for at most a tenth of the time
 
 
-def serve(*, port: int | None = None, browser: bool = True, problems: Sequence[Path] = ()) -> None:
-    """Serve the common store until Ctrl-C, and say where.
+def serve(
+    of: Path | None = None, *, port: int | None = None, browser: bool = True, problems: Sequence[Path] = ()
+) -> None:
+    """Serve a store until Ctrl-C, and say where.
 
     Args:
+        of: the store or the runs folder around it; the common one by default.
         port: of this machine; a free one by default.
         browser: open it there.
         problems: files of problem sets that have no registered name.
 
     Raises:
-        MathbError: an empty store, a port that is taken, or a file that is no problem set.
+        MathbError: no store or an empty one, a port that is taken, or a file that is no problem set.
     """
     import uvicorn
 
-    sets = ProblemSets(problems)
-    current = Current(Store(), sets)
+    store = store_of(of)
+    current = Current(store, ProblemSets(problems, store.root.parent))
     if current.snapshot().is_empty:
         raise MathbError(
-            f"The store {Store().root} is empty, so there is nothing to view; sample something first (mathb evaluate "
-            "mini-base-1 --on mini-math --attempts 16), or let MATHB_RUNS name the folder of other runs."
+            f"The store {store.root} is empty, so there is nothing to view; sample something first (mathb evaluate "
+            "mini-base-1 --on mini-math --attempts 16), or name the folder of other runs (mathb view FOLDER)."
         )
     with _listening(port) as listener:
         number, token = listener.getsockname()[1], secrets.token_urlsafe(24)
@@ -223,13 +226,13 @@ class _Asked:
     def choice(self, turned: bool = True) -> Choice:
         return Choice(
             self.text("show"), self.text("sort") or "place", bool(self.text("down")), self.text("q"),
-            self.number("page", 1) if turned else 1,
+            self.number("page", 1) if turned else 1, self.text("where"),
         )  # fmt: skip
 
     def wanted(self) -> Wanted:
         return Wanted(
             self.text("verdict"), bool(self.text("truncated")), self.values.get("answer"), self.text("text"),
-            self.number("page", 1),
+            self.number("page", 1), self.text("with"),
         )  # fmt: skip
 
 
