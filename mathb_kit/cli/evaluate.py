@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from typing import Annotated, Any
 
@@ -102,32 +103,36 @@ def evaluate(
     \b
     Example: mathb evaluate mini-base-1 --on mini-aime --attempts 16
     Example: mathb evaluate mini-rl-1 --base mini-base-1 --on mini-math-b
-    Example: mathb evaluate mini-base-1 --on mini-math --attempts 16 --limit 10 --max-tokens 64 --json
-    Example: mathb evaluate mini-base-1 --on mini-math --attempts 16 --limit 10 --limit-seed 7
+    Example: mathb evaluate mini-base-1 --on mini-math --attempts 16 --limit 10 --limit-seed 7 --max-tokens 64 --json
     """
     from mathb_kit.sampling import parse_engine
 
     make = parse_engine(engine, engine_options)
     plan, chosen = mb.problems.plan_on(on, attempts), _chosen(on, limit, limit_seed)
     if base:
-        if shard or dry_run:
+        if shard:
             raise MathbError(
-                "--base compares whole sets; run evaluate by --shard (or --dry-run) for each of the two models alone, "
-                "then judge without it."
+                "--base compares whole sets; run evaluate by --shard for each of the two models alone, then judge "
+                "without it."
             )
-        from mathb_kit.models import Pair, matched
+        from mathb_kit.models import Pair, matched, tuned_model
         from mathb_kit.problems import ordinary_sets
         from mathb_kit.report.card import card_record, card_text, card_warnings, write_card
 
         revision = flags.pop("revision")
-        pair = matched(mb.get_model(base), mb.get_model(model, revision=revision), match)
+        pair = matched(mb.get_model(base), tuned_model(model, base, revision), match)
         pair = Pair(*(asked_as_given(each, **flags) for each in pair[:2]), match)
         arms = mb.judging.elicited_models(pair, elicit)
         names = [] if hard_only else ordinary or ordinary_sets(on)
+        others = [_chosen(each, limit, limit_seed) for each in names]
+        steps = mb.judging.steps_at_most(pair, chosen, plan, ordinary=others, redraws=redraws, arms=list(arms.values()))
+        if dry_run:
+            print(to_json([step._asdict() for step in steps]) if as_json else mb.sentences.cost_sentence(steps))
+            return
+        print(mb.sentences.cost_sentence(steps), file=sys.stderr, flush=True)
         with only_result_on_stdout():
             judged = mb.judging.judge_checkpoint(
-                pair, chosen, plan, ordinary=[_chosen(each, limit, limit_seed) for each in names], engine_for=make,
-                draw=draw, redraws=redraws,
+                pair, chosen, plan, ordinary=others, engine_for=make, draw=draw, redraws=redraws,
             )  # fmt: skip
             judged = mb.judging.elicit(judged, arms, engine_for=make, draw=draw)
         page, data = write_card(judged)

@@ -14,6 +14,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -54,13 +55,12 @@ def serve(
     import uvicorn
 
     store = store_of(of)
-    current = Current(store, ProblemSets(problems, store.root.parent))
-    if current.snapshot().is_empty:
-        raise MathbError(
-            f"The store {store.root} is empty, so there is nothing to view; sample something first (mathb evaluate "
-            "mini-base-1 --on mini-math --attempts 16), or name the folder of other runs (mathb view FOLDER)."
-        )
-    with _listening(port) as listener:
+    with closing(Current(store, ProblemSets(problems, store.root.parent))) as current, _listening(port) as listener:
+        if current.snapshot().is_empty:
+            raise MathbError(
+                f"The store {store.root} is empty, so there is nothing to view; sample something first (mathb evaluate "
+                "mini-base-1 --on mini-math --attempts 16), or name the folder of other runs (mathb view FOLDER)."
+            )
         number, token = listener.getsockname()[1], secrets.token_urlsafe(24)
         address = f"http://{HOST}:{number}/?token={token}"
         config = uvicorn.Config(
@@ -91,6 +91,8 @@ class Current:
         self._snapshot: Snapshot | None = None
         self._files: frozenset[str] = frozenset()
         self._looked, self._cost = 0.0, 0.0
+        self._closed = threading.Event()
+        self._preparing: list[threading.Thread] = []
 
     def snapshot(self) -> Snapshot:
         """See the class."""
@@ -102,17 +104,26 @@ class Current:
                     self._snapshot = take_snapshot(self.store, self.sets)
                     self._files, self._cost = files, time.monotonic() - now
                     # The overview waits for these numbers, and nobody else has to.
-                    threading.Thread(target=_prepare, args=(self._snapshot,), daemon=True).start()
+                    thread = threading.Thread(target=self._prepare, args=(self._snapshot,), daemon=True)
+                    self._preparing = [*(each for each in self._preparing if each.is_alive()), thread]
+                    thread.start()
                 self._looked = time.monotonic()
             return self._snapshot
 
+    def close(self) -> None:
+        """Wait for the numbers at hand: a thread that the end of Python meets in C++ would take it down aloud."""
+        self._closed.set()
+        for thread in self._preparing:
+            thread.join()
+
+    def _prepare(self, snapshot: Snapshot) -> None:
+        for cell in cells(snapshot):
+            if self._closed.is_set():
+                return
+            numbers_of(snapshot, cell)
+
     def _listed(self) -> frozenset[str]:
         return frozenset(str(path) for path in self.store.root.rglob("*") if path.suffix in (".parquet", ".json"))
-
-
-def _prepare(snapshot: Snapshot) -> None:
-    for cell in cells(snapshot):
-        numbers_of(snapshot, cell)
 
 
 def link(page: str, /, **parameters: object) -> str:

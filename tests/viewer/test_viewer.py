@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -445,6 +446,21 @@ def test_what_is_no_condition_is_one_sentence_above_all_problems(tmp_path, where
         assert status == 200 and "is no condition; write e.g. tokens > 500" in text_of(page)
 
 
+def test_one_of_a_kind_is_said_so_and_where_nothing_goes_on_there_is_no_arrow(tmp_path):
+    path = tmp_path / "one.jsonl"
+    path.write_text(json.dumps({"id": 1, "problem": "p", "answer": "4"}) + "\n")
+    evaluate(BASE, load_problems(path), Plan.fixed(1), engine=Written(["\\boxed{4}"]))
+    pages = Pages(take_snapshot(Store(), ProblemSets([path])), link)
+    (cell,) = cells(pages.snapshot)
+    (row,) = reading.problems(pages.snapshot, cell, Choice()).rows
+    shown = [pages.overview(), pages.problems(cell), pages.problem(cell, row["problem"])]
+    shown += [pages.search(cell, Wanted(text="4")), pages.attempt(cell, row["problem"], 0)]
+    for page in shown:
+        above = text_of(page).partition(" Keys j k ")[0]  # of the dialog
+        assert not re.search(r"\b1 (attempts|problems|others)|previous|next (problem|attempt)", above)
+    assert "1 attempt at 1 problem," in text_of(shown[1])
+
+
 def test_a_condition_stays_when_the_list_is_sorted_turned_or_left_for_a_problem(tmp_path):
     now, cell = many(tmp_path)
     status, page = ask(now, link("problems", **cell._asdict(), where="rate < 50%"))
@@ -640,6 +656,23 @@ def test_what_is_sampled_meanwhile_appears_and_nothing_is_read_twice(monkeypatch
     problems = load_problems(runs_root() / "tiny.jsonl")
     evaluate(BASE, problems, Plan.fixed(4), draw="again", engine=Written(*WRITTEN["small"]))
     assert base._replace(draw="again") in cells(current.snapshot())
+
+
+def test_who_ends_it_early_waits_for_the_numbers_at_hand_and_for_no_others(monkeypatch):
+    base, _ = sample_tiny()
+    begun, ended = threading.Event(), []
+
+    def slow(now: Snapshot, cell: Cell) -> None:
+        begun.set()
+        time.sleep(0.2)
+        ended.append(cell)
+
+    monkeypatch.setattr("mathb_kit.viewer.server.numbers_of", slow)
+    current = Current(Store(), ProblemSets())
+    current.snapshot()
+    assert begun.wait(60)
+    current.close()
+    assert ended == [base] and not any(thread.is_alive() for thread in current._preparing)
 
 
 def test_a_store_with_nothing_and_a_port_that_is_taken_are_one_sentence(tmp_path):
