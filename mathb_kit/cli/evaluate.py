@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from typing import Annotated, Any
 
@@ -27,12 +28,20 @@ from mathb_kit.cli.app import (
 from mathb_kit.cli.asking import asked_as_given, asked_model, with_flags
 from mathb_kit.cli.complete import among
 from mathb_kit.errors import MathbError
+from mathb_kit.problems import part_in_words, part_of
 from mathb_kit.report.records import to_json
 
 DrawName = Annotated[
     str, typer.Option("--draw", metavar="NAME", help="Name of the draw; a new name gives fresh attempts.")
 ]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N problems of a set.")]
+Limit = Annotated[
+    str | None,
+    typer.Option("--limit", metavar="N|A-B", help="Only the first N problems of a set, or the A-th to the B-th."),
+]
+LimitSeed = Annotated[
+    int | None,
+    typer.Option("--limit-seed", metavar="SEED", help="Take the N of --limit at random: the same for the same SEED."),
+]
 
 
 @app.command(rich_help_panel=JUDGE)
@@ -42,6 +51,7 @@ def evaluate(
     on: Set,
     attempts: Attempts = 1024,
     limit: Limit = None,
+    limit_seed: LimitSeed = None,
     base: Annotated[
         str | None,
         typer.Option(
@@ -93,31 +103,36 @@ def evaluate(
     \b
     Example: mathb evaluate mini-base-1 --on mini-aime --attempts 16
     Example: mathb evaluate mini-rl-1 --base mini-base-1 --on mini-math-b
-    Example: mathb evaluate mini-base-1 --on mini-math --attempts 16 --limit 10 --max-tokens 64 --json
+    Example: mathb evaluate mini-base-1 --on mini-math --attempts 16 --limit 10 --limit-seed 7 --max-tokens 64 --json
     """
     from mathb_kit.sampling import parse_engine
 
     make = parse_engine(engine, engine_options)
-    plan, chosen = mb.problems.plan_on(on, attempts), _first(on, limit)
+    plan, chosen = mb.problems.plan_on(on, attempts), _chosen(on, limit, limit_seed)
     if base:
-        if shard or dry_run:
+        if shard:
             raise MathbError(
-                "--base compares whole sets; run evaluate by --shard (or --dry-run) for each of the two models alone, "
-                "then judge without it."
+                "--base compares whole sets; run evaluate by --shard for each of the two models alone, then judge "
+                "without it."
             )
-        from mathb_kit.models import Pair, matched
+        from mathb_kit.models import Pair, matched, tuned_model
         from mathb_kit.problems import ordinary_sets
         from mathb_kit.report.card import card_record, card_text, card_warnings, write_card
 
         revision = flags.pop("revision")
-        pair = matched(mb.get_model(base), mb.get_model(model, revision=revision), match)
+        pair = matched(mb.get_model(base), tuned_model(model, base, revision), match)
         pair = Pair(*(asked_as_given(each, **flags) for each in pair[:2]), match)
         arms = mb.judging.elicited_models(pair, elicit)
         names = [] if hard_only else ordinary or ordinary_sets(on)
+        others = [_chosen(each, limit, limit_seed) for each in names]
+        steps = mb.judging.steps_at_most(pair, chosen, plan, ordinary=others, redraws=redraws, arms=list(arms.values()))
+        if dry_run:
+            print(to_json([step._asdict() for step in steps]) if as_json else mb.sentences.cost_sentence(steps))
+            return
+        print(mb.sentences.cost_sentence(steps), file=sys.stderr, flush=True)
         with only_result_on_stdout():
             judged = mb.judging.judge_checkpoint(
-                pair, chosen, plan, ordinary=[_first(each, limit) for each in names], engine_for=make, draw=draw,
-                redraws=redraws,
+                pair, chosen, plan, ordinary=others, engine_for=make, draw=draw, redraws=redraws,
             )  # fmt: skip
             judged = mb.judging.elicit(judged, arms, engine_for=make, draw=draw)
         page, data = write_card(judged)
@@ -142,7 +157,7 @@ def evaluate(
 
     with only_result_on_stdout():
         evaluation = mb.evaluate(tried, problems, plan, engine=make, draw=draw)
-    parts = [*([f"{chosen.note} problems"] if chosen.note else []), *([f"shard {shard}"] if shard else [])]
+    parts = list(filter(None, [part_in_words(chosen), f"shard {shard}" if shard else ""]))
     said = Evaluated(evaluation, f"{on} ({', '.join(parts)})" if parts else on)
     warn(said.warnings)
     record = {"set": on, "part": chosen.note or None, "shard": shard}
@@ -156,6 +171,7 @@ def sample(
     on: Set,
     attempts: Attempts = 64,
     limit: Limit = None,
+    limit_seed: LimitSeed = None,
     draw: DrawName = "main",
     shard: ShardOption = None,
     dry_run: DryRunOption = False,
@@ -180,7 +196,7 @@ def sample(
     from mathb_kit.sampling import parse_engine
 
     make = parse_engine(engine, engine_options)
-    drawn, chosen = mb.Draw(mb.Store(), asked_model(model, **flags), draw), _first(on, limit)
+    drawn, chosen = mb.Draw(mb.Store(), asked_model(model, **flags), draw), _chosen(on, limit, limit_seed)
     if shard:
         chosen = mb.sampling.parse_shard(shard).of(chosen)
     with closing(make(drawn.model)) as sampler:
@@ -203,7 +219,5 @@ def sample(
     )
 
 
-def _first(name: str, limit: int | None) -> mb.ProblemSet:
-    """The set, or its first problems."""
-    problems = mb.load_problems(name)
-    return problems[:limit] if limit and limit < len(problems) else problems
+def _chosen(name: str, limit: str | None, seed: int | None) -> mb.ProblemSet:
+    return part_of(mb.load_problems(name), limit, seed)

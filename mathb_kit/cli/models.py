@@ -53,7 +53,11 @@ def models(
             lines = fetch_models(chosen)
             print(to_json(lines) if as_json else "\n".join(lines))
         case [name]:
-            _show(asked_model(name, **flags), as_json)
+            from mathb_kit.models.showing import shown_anyway
+
+            with shown_anyway():
+                model = asked_model(name, **flags)
+            _show(model, as_json)
         case _:
             raise MathbError("Name one model to look into, or write fetch before several.")
 

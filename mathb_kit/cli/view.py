@@ -12,6 +12,10 @@ from mathb_kit.cli.app import KEPT, app
 
 @app.command("view", rich_help_panel=KEPT)
 def view(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FOLDER]", help="A runs folder, or the store in it; else MATHB_RUNS."),
+    ] = None,
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, metavar="N", help="Port of this machine; else a free one.")
     ] = None,
@@ -34,11 +38,12 @@ def view(
 
     \b
     Example: mathb view
+    Example: mathb view my-runs
     Example: mathb view --bundle my/pages
     """
     from mathb_kit.viewer import serve, write_bundle
 
     if bundle is None:
-        serve(port=port, browser=not no_browser, problems=problems)
+        serve(folder, port=port, browser=not no_browser, problems=problems)
     else:
-        print(write_bundle(bundle, megabytes=most, problems=problems))
+        print(write_bundle(bundle, of=folder, megabytes=most, problems=problems))

@@ -2,6 +2,7 @@
 
 from mathb_kit.judging.checkpoint import CheckpointJudgement, judge_checkpoint
 from mathb_kit.judging.confounds import attempts_of, confounds, confounds_of_attempts, confounds_of_counts
+from mathb_kit.judging.cost import Step, steps_at_most
 from mathb_kit.judging.elicitation import elicit, elicitation_curves, elicitation_table, elicited_models
 from mathb_kit.judging.form import form_of_gain
 from mathb_kit.judging.guessing import PERMUTED, UNIFORM, chance_lines, chance_of

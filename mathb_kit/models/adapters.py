@@ -15,6 +15,10 @@ ADAPTERS = Path(__file__).with_name("shipped")
 them."""
 
 
+class BaseNotHere(MathbError):
+    """The base that an adapter records cannot be had."""
+
+
 def is_adapted(network: Any) -> bool:
     """Whether layers of this network carry an adapter beside their weights."""
     return hasattr(network, "peft_config")  # peft leaves it on every network that it works on

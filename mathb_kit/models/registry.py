@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature import CHECKPOINTS
-from mathb_kit.models.adapters import ADAPTERS, base_of, is_adapter, with_adapter
+from mathb_kit.models.adapters import ADAPTERS, BaseNotHere, base_of, is_adapter, with_adapter
 from mathb_kit.models.defaults import derived_usage
 from mathb_kit.models.entries import Usage, hub_models, registered_tables
 from mathb_kit.models.facts import folder_facts, read_if_there
@@ -98,6 +99,21 @@ def get_model(
     return _derived(model, given)
 
 
+def tuned_model(
+    name_or_path: str | os.PathLike[str], base: str | os.PathLike[str], revision: str | None = None
+) -> Model:
+    """The model that is judged beside a base: an adapter whose own is not here goes on that one, which stderr tells.
+
+    Raises:
+        MathbError: like `get_model`.
+    """
+    try:
+        return get_model(name_or_path, revision=revision)
+    except BaseNotHere as error:
+        print(f"{str(error).partition(';')[0]}, so the adapter goes on {base}.", file=sys.stderr, flush=True)
+        return get_model(name_or_path, base=base)
+
+
 def _commit(source: str, revision: str) -> str:
     """The commit of a branch, tag or commit; as it is where neither hub nor cache can tell."""
     return revision if re.fullmatch("[0-9a-f]{40}", revision) else current_commit(source, revision) or revision
@@ -179,10 +195,10 @@ def _on_its_base(folder: Path, base: str | os.PathLike[str] | None) -> Model:
     except MathbError as error:
         if base is not None or Path(recorded).exists():
             raise
-        raise MathbError(
+        raise BaseNotHere(
             f"The base {recorded!r} that {folder / 'adapter_config.json'} records cannot be had "
             f"({str(error).partition(';')[0].rstrip('.')}); write where it is as "
-            "base_model_name_or_path there, or hand it in: get_model(folder, base=...)."
+            "base_model_name_or_path there, or hand it in: evaluate --base, or get_model(folder, base=...)."
         ) from error
 
 

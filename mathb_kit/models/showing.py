@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +12,7 @@ from mathb_kit.models.defaults import OUR_CHOICE
 from mathb_kit.models.model import Model
 
 _SAID: set[tuple[str | None, ...]] = set()
+_QUIET: list[bool] = []
 _SHOWN_STATEMENT = "What is $2 + 3$?"
 
 
@@ -42,10 +45,20 @@ def given_text(model: Model) -> str:
     return f"{model.name} as given: {', '.join(given)}."
 
 
+@contextmanager
+def shown_anyway() -> Iterator[None]:
+    """Within it `say_once` says nothing: whoever asks shows the same."""
+    _QUIET.append(True)
+    try:
+        yield
+    finally:
+        _QUIET.pop()
+
+
 def say_once(model: Model) -> None:
     """Print on stderr how a model is asked that nobody registered; once per model and process."""
     what = (model.source, model.revision, model.adapter)
-    if what not in _SAID:
+    if what not in _SAID and not _QUIET:
         _SAID.add(what)
         print(
             f"{model.name} is asked like this, as nobody says otherwise:\n{asked_text(model)}",

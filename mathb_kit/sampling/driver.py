@@ -16,7 +16,7 @@ from mathb_kit.plan import Plan
 from mathb_kit.problems.problem import Problem
 from mathb_kit.provenance import provenance
 from mathb_kit.sampling.engine import Chunk, Committed, CommittingEngine, Completion, Engine, chunk_seed
-from mathb_kit.sampling.prompts import template_hash
+from mathb_kit.sampling.prompts import PromptEncoder
 from mathb_kit.sampling.watch import Watch
 from mathb_kit.store.draw import StoredDraw
 
@@ -110,9 +110,7 @@ def watch_over(draw: StoredDraw, most: int) -> Watch:
     return Watch(draw.model.name if draw.name == "main" else f"{draw.model.name} ({draw.name})", most)
 
 
-def commit_chunks(
-    engine: Engine, chunks: Sequence[Chunk], draw: StoredDraw, **record: Any
-) -> Iterator[Committed]:
+def commit_chunks(engine: Engine, chunks: Sequence[Chunk], draw: StoredDraw, **record: Any) -> Iterator[Committed]:
     """Sample chunks and commit them as shards; yield the counts of each chunk as it is handed over.
 
     Close the generator, if it is not run to its end, to commit what it has.
@@ -124,8 +122,12 @@ def commit_chunks(
         record: more to record in every shard.
     """
     about = dict(engine.describe())
-    template = about.pop("template", None) or template_hash(draw.model)
-    source = provenance(engine=about, template=template, run_seed=draw.run_seed, **record)
+    prompts = PromptEncoder(draw.model)
+    if template := about.pop("template", None):  # a server's own: what it puts around a statement is not known here
+        record |= {"template": template}
+    else:
+        record |= {"template": prompts.template_hash, "prompt": prompts.frame}
+    source = provenance(engine=about, run_seed=draw.run_seed, **record)
     _refuse_mixture(draw, about["engine"])
     draw.store.describe_model(draw.model_key, {**asdict(draw.model), "provenance": source})
     writer = _Writer(draw, source)

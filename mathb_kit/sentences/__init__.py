@@ -34,6 +34,7 @@ from mathb_kit.sentences.judging import (
 )
 from mathb_kit.sentences.pairs import crossing_sentence, expansion_sentence, intervals_sentence, pair_sentences
 from mathb_kit.sentences.planning import (
+    cost_sentence,
     gain_power_sentence,
     plan_sentence,
     redraw_plan_sentence,

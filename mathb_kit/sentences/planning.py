@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,9 @@ from mathb_kit.statistics.planning import TIE, PlanChoice
 from mathb_kit.statistics.redraw_plan import RedrawPlan
 from mathb_kit.statistics.redraw_power import RedrawDesign
 
+if TYPE_CHECKING:
+    from mathb_kit.judging import Step
+
 
 def saved_sentence(saved: pd.DataFrame) -> str:
     """Attempts of an adaptive plan beside those of a fixed one (set, name, attempts, fixed_attempts, ratio)."""
@@ -24,6 +29,16 @@ def saved_sentence(saved: pd.DataFrame) -> str:
         f"{used:,} attempts in place of {fixed:,}: {fixed / used:.1f} times fewer. Most is saved by {most['name']} on "
         f"{most['set']} ({most['ratio']:.1f} times), least by {least['name']} on {least['set']} ({least['ratio']:.1f} "
         "times): easy problems stop early, hard ones take all they may."
+    )
+
+
+def cost_sentence(steps: Sequence[Step]) -> str:
+    """What a judgement may sample at most (`steps_at_most`)."""
+    parts = [f"{each.model} {each.what_for} {each.attempts:,}" for each in steps]
+    attempts, tokens = sum(each.attempts for each in steps), sum(each.tokens for each in steps)
+    return (
+        f"At most {attempts:,} attempts ({', '.join(parts)}) of together {tokens:,} tokens; what the store has is not "
+        "sampled again."
     )
 
 

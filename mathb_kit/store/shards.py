@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -44,6 +45,12 @@ def new_shard_name(folder: Path) -> str:
     """
     times = [int(match[1]) for name in shard_names(folder) if (match := _TIME.match(name))]
     return f"{max([time.time_ns(), *(last + 1 for last in times)]):020d}-{uuid.uuid4().hex[:12]}.parquet"
+
+
+def shard_time(name: str) -> datetime | None:
+    """When a shard was written, by its name; None of a name that tells no time."""
+    match = _TIME.match(name)
+    return datetime.fromtimestamp(int(match[1]) / 1e9, UTC) if match else None
 
 
 def shard_names(folder: Path) -> list[str]:

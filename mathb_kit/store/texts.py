@@ -1,10 +1,12 @@
-"""A few texts out of millions: only the files, and of those the parts, that they can lie in are read."""
+"""A few texts out of millions, and where they are from: only the parts of files that they can lie in are read."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from mathb_kit.store.packs import Place, by_file, with_shards
+from mathb_kit.store.packs import Place, by_file, sources, with_shards
 from mathb_kit.store.shards import read_matching
 from mathb_kit.store.store import Store, checked_name
 from mathb_kit.store.tables import ATTEMPTS
@@ -46,3 +48,18 @@ def read_texts(store: Store, model_key: str, draw: str, attempts: Sequence[Attem
     folder = store.root.joinpath("attempts", checked_name(model_key), checked_name(draw))
     texts: Mapping[Attempt, str | None] = with_shards(folder, read)
     return [texts.get(attempt) for attempt in attempts]
+
+
+def read_source(store: Store, model_key: str, draw: str, shard: str) -> Mapping[str, Any]:
+    """What was recorded of a shard of one draw when it was sampled (`mathb_kit.provenance`); empty if nothing was.
+
+    Raises:
+        MathbError: a damaged file.
+    """
+
+    def read(places: dict[str, Place]) -> str | None:
+        listed = sources(places[shard].path) if shard in places else []
+        return next((source for name, _, source in listed if name == shard), None)
+
+    source = with_shards(store.root.joinpath("attempts", checked_name(model_key), checked_name(draw)), read)
+    return json.loads(source) if source else {}

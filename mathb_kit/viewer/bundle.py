@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mathb_kit.errors import MathbError
-from mathb_kit.places import runs_root
 from mathb_kit.progress import progress
-from mathb_kit.store import Store
 from mathb_kit.viewer import reading
 from mathb_kit.viewer.beyond import base_cell
 from mathb_kit.viewer.comparison import chosen, comparison, ks_of, to_csv
@@ -23,7 +21,7 @@ from mathb_kit.viewer.pages import Pages
 from mathb_kit.viewer.runs import find_runs
 from mathb_kit.viewer.server import script, style_sheet
 from mathb_kit.viewer.sets import ProblemSets
-from mathb_kit.viewer.snapshot import Snapshot, take_snapshot
+from mathb_kit.viewer.snapshot import Snapshot, store_of, take_snapshot
 
 ATTEMPTS = 16  # of a problem
 LIST = 2000  # problems in a list
@@ -39,14 +37,15 @@ _IMPLIED = {"compare.csv": {"draw", "k"}}
 Key = tuple[str, ...]
 
 
-def write_bundle(folder: Path, *, megabytes: int = 50, problems: Sequence[Path] = ()) -> str:
-    """Write the common store's pages into a new folder; ``index.html`` is the first.
+def write_bundle(folder: Path, *, of: Path | None = None, megabytes: int = 50, problems: Sequence[Path] = ()) -> str:
+    """Write a store's pages into a new folder; ``index.html`` is the first.
 
     Overview, comparisons, lists and training runs are always there; then problems with their first attempts, of all
     models and sets in turn, and the base beside the tuned model, as far as the size allows.
 
     Args:
         folder: where; it must not exist, or be empty.
+        of: the store or the runs folder around it; the common one by default.
         megabytes: at most.
         problems: files of problem sets that have no registered name.
 
@@ -54,14 +53,15 @@ def write_bundle(folder: Path, *, megabytes: int = 50, problems: Sequence[Path] 
         What was written and what was left out, in a sentence.
 
     Raises:
-        MathbError: an empty store, a folder with something in it, or a place that cannot be written.
+        MathbError: no store or an empty one, a folder with something in it, or a place that cannot be written.
     """
     folder = Path(folder)
     if folder.is_file() or folder.is_dir() and any(folder.iterdir()):
         raise MathbError(f"{folder} has something in it already; name a new folder.")
-    snapshot = take_snapshot(Store(), ProblemSets(problems))
+    store = store_of(of)
+    snapshot = take_snapshot(store, ProblemSets(problems, store.root.parent))
     if snapshot.is_empty:
-        raise MathbError(f"The store {Store().root} is empty, so there is nothing to write; sample something first.")
+        raise MathbError(f"The store {store.root} is empty, so there is nothing to write; sample something first.")
     bundle = _Bundle(snapshot, megabytes * 10**6)
     bundle.make()
     try:
@@ -134,7 +134,7 @@ class _Bundle:
         for name in dict.fromkeys(cell.set for cell in there):
             yield from (("compare", name), ("compare.csv", name))
         yield ("runs",)
-        yield from (("run", run.name) for run in find_runs(runs_root()))
+        yield from (("run", run.name) for run in find_runs(self.snapshot.runs))
         yield from (("problems", *cell) for cell in there)
 
     def _readings(self) -> Iterator[Key]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from markupsafe import Markup, escape
 
 from mathb_kit.errors import MathbError
 from mathb_kit.grading import GRADER_VERSION, explain
-from mathb_kit.places import runs_root
 from mathb_kit.report.html import templates
 from mathb_kit.report.maths import with_maths
-from mathb_kit.viewer import reading
+from mathb_kit.viewer import asked, conditions, reading
 from mathb_kit.viewer.beyond import base_cell
 from mathb_kit.viewer.comparison import chosen, comparison, ks_of
 from mathb_kit.viewer.numbers import Cell, cells, numbers_of
@@ -74,19 +74,21 @@ class Pages:
     def problems(self, cell: Cell, choice: Choice = Choice(), size: int = reading.PROBLEMS_A_PAGE) -> str:
         """Problems of one model's draw on a set."""
         self._there(cell)
-        page = reading.problems(self.snapshot, cell, choice, size)
+        fault = conditions.fault(choice.where, conditions.OF_PROBLEMS)
+        page = reading.problems(self.snapshot, cell, replace(choice, where="") if fault else choice, size)
         return self._page(
             "problems.html", title=f"{self._label(cell)} on {cell.set}", cell=cell, choice=choice, page=page,
             numbers=numbers_of(self.snapshot, cell), shown=reading.SHOWN, here="",
-            asked=self._asked(cell), version=self.snapshot.versions[cell.model, cell.draw], listed=LISTED,
-            up=self.link("overview"), prev=self._turned(page, -1, "problems", cell, choice),
+            asked=asked.settings(self.snapshot, cell), version=self.snapshot.versions[cell.model, cell.draw],
+            listed=LISTED, fault=fault, up=self.link("overview"), prev=self._turned(page, -1, "problems", cell, choice),
             next=self._turned(page, 1, "problems", cell, choice),
         )  # fmt: skip
 
     def problem(self, cell: Cell, key: str, choice: Choice = Choice(), wanted: Wanted = Wanted()) -> str:
         """One problem with a model's attempts at it."""
         row = self._problem(cell, key)
-        page = reading.attempts(self.snapshot, cell, key, wanted, self.attempts)
+        fault = conditions.fault(wanted.where, conditions.OF_ATTEMPTS)
+        page = reading.attempts(self.snapshot, cell, key, replace(wanted, where="") if fault else wanted, self.attempts)
         place, of, before, after = reading.place_among(self.snapshot, cell, choice, key)
         answers, more = reading.answers(self.snapshot, cell, key)
         others = self._others(key)
@@ -99,17 +101,22 @@ class Pages:
             "problem.html", title=f"{row['id']}: {self._label(cell)}", cell=cell, row=row, choice=choice, page=page,
             wanted=wanted, rows=self._attempts(cell, page), place=place, of=of, answers=answers, more_answers=more,
             others=[each for each in others if each != cell], near=near, near_is="its base", given=given, here="",
+            fault=fault,
+            sampled=asked.sampled(self.snapshot, cell, page.rows[0]["shard"], row["statement"]) if page.rows else None,
             up=self.link("problems", **given), **steps,
         )  # fmt: skip
 
     def search(self, cell: Cell, wanted: Wanted) -> str:
         """Attempts of one model's draw on a set, at whatever problem, with a text in them."""
         self._there(cell)
-        page, damaged = search(self.snapshot, cell, wanted) if wanted.text else (None, ())
+        fault = conditions.fault(wanted.where, conditions.OF_ATTEMPTS)
+        read = replace(wanted, where="") if fault else wanted
+        page, damaged = search(self.snapshot, cell, read) if wanted.text else (None, ())
         turned = [self._turned(page, by, "search", cell, wanted) if page else "" for by in (-1, 1)]
         return self._page(
             "search.html", title=f"Search: {self._label(cell)} on {cell.set}", cell=cell, wanted=wanted, page=page,
-            damaged=damaged, here="", up=self.link("problems", **cell._asdict()), prev=turned[0], next=turned[1],
+            damaged=damaged, fault=fault, here="", up=self.link("problems", **cell._asdict()), prev=turned[0],
+            next=turned[1],
         )  # fmt: skip
 
     def attempt(self, cell: Cell, key: str, index: int) -> str:
@@ -131,6 +138,7 @@ class Pages:
             attempt=attempt, why=why, grader=GRADER_VERSION, here="", prev=neighbours[0], next=neighbours[1],
             up=self.link("problem", **cell._asdict(), problem=key),
             version=self.snapshot.versions[cell.model, cell.draw],
+            sampled=asked.sampled(self.snapshot, cell, attempt["shard"], row["statement"]),
         )  # fmt: skip
 
     def beside(self, key: str, left: Cell, right: Cell, page: int = 1, verdict: str = "") -> str:
@@ -179,12 +187,13 @@ class Pages:
 
     def runs(self) -> str:
         """Training runs of the lab."""
-        rows = find_runs(runs_root())
+        rows = find_runs(self.snapshot.runs)
         return self._page("runs.html", title="Training runs", rows=rows, here="runs")
 
     def run(self, name: str) -> str:
         """One training run."""
-        return self._page("run.html", title=name, run=run_named(name), here="runs", up=self.link("runs"))
+        run = run_named(self.snapshot.runs, name)
+        return self._page("run.html", title=name, run=run, here="runs", up=self.link("runs"))
 
     def fault(self, message: str, title: str = "That cannot be shown") -> str:
         """One sentence in place of a page."""
@@ -225,14 +234,6 @@ class Pages:
     def _stop(self, cell: Cell) -> tuple[str, ...]:
         return tuple(self.snapshot.models.get(cell.model, {}).get("sampling", {}).get("stop") or ())
 
-    def _asked(self, cell: Cell) -> list[tuple[str, str]]:
-        """How a model was asked, as the store has it."""
-        about = self.snapshot.models.get(cell.model, {})
-        shown = {"key": cell.model} | {name: about.get(name) for name in ("base", "source", "revision", "dtype")}
-        shown |= {"prompt": about.get("prompt"), "system": about.get("system")} | dict(about.get("sampling") or {})
-        shown |= {"trained on": ", ".join(about.get("trained_on") or ())}
-        return [(name, str(value)) for name, value in shown.items() if value not in (None, "", [], ())]
-
     def _turned(self, page: reading.Page, by: int, name: str, cell: Cell, choice: Choice | Wanted) -> str:
         if not 1 <= page.number + by <= page.last:
             return ""
@@ -256,12 +257,12 @@ class Pages:
         return {**row, "parts": parts, "cut": len(text) - len(shown)}
 
 
-def run_named(name: str) -> LoggedRun:
-    """A training run by its path under the runs folder. Raises Missing."""
-    for run in find_runs(runs_root()):
+def run_named(root: Path, name: str) -> LoggedRun:
+    """A training run by its path under a runs folder. Raises Missing."""
+    for run in find_runs(root):
         if run.name == name:
             return run
-    raise Missing(f"There is no training run {name!r} in {runs_root()}.")
+    raise Missing(f"There is no training run {name!r} in {root}.")
 
 
 def _joined(cell: Cell) -> str:

@@ -10,6 +10,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.grading import extraction
 from mathb_kit.store.texts import read_texts
 from mathb_kit.verdicts import Verdict
+from mathb_kit.viewer.conditions import OF_ATTEMPTS, OF_PROBLEMS, as_sql
 from mathb_kit.viewer.numbers import Cell
 from mathb_kit.viewer.snapshot import Snapshot
 
@@ -44,6 +45,10 @@ class Choice:
         descending: the other way round.
         text: in the statement, the gold or the id.
         page: from 1.
+        where: conditions (`mathb_kit.viewer.conditions`).
+
+    Raises:
+        MathbError: an unknown key.
     """
 
     show: str = ""
@@ -51,6 +56,7 @@ class Choice:
     descending: bool = False
     text: str = ""
     page: int = 1
+    where: str = ""
 
     def __post_init__(self) -> None:
         for value, known, what in ((self.show, SHOWN, "choice"), (self.sort, SORTS, "order")):
@@ -61,7 +67,7 @@ class Choice:
     def parameters(self) -> dict[str, str]:
         """What differs from the default, for links."""
         given = {"show": self.show, "sort": self.sort * (self.sort != "place"), "down": "1" * self.descending,
-                 "q": self.text}  # fmt: skip
+                 "q": self.text, "where": self.where}  # fmt: skip
         return {name: value for name, value in given.items() if value}
 
 
@@ -112,6 +118,8 @@ def _chosen(cell: Cell, choice: Choice) -> tuple[str, list[Any]]:
     if choice.text:
         where += " AND (contains(lower(concat_ws(' ', id, statement, gold)), lower(?)))"
         values.append(choice.text)
+    condition, numbers = as_sql(choice.where, OF_PROBLEMS)
+    where, values = f"{where} AND {condition}", [*values, *numbers]
     return (
         f'SELECT * FROM tried JOIN problems USING (problem, "set") WHERE model = ? AND draw = ? AND "set" = ? '
         f"AND {where} ORDER BY {order}"
@@ -128,6 +136,10 @@ class Wanted:
         answer: only those with this very answer.
         text: in the completion, whatever its case.
         page: from 1.
+        where: conditions (`mathb_kit.viewer.conditions`).
+
+    Raises:
+        MathbError: an unknown verdict.
     """
 
     verdict: str = ""
@@ -135,6 +147,7 @@ class Wanted:
     answer: str | None = None
     text: str = ""
     page: int = 1
+    where: str = ""
 
     def __post_init__(self) -> None:
         if self.verdict not in ("", NOT_GRADED, *Verdict):
@@ -143,7 +156,8 @@ class Wanted:
     @property
     def parameters(self) -> dict[str, str]:
         """What differs from the default, for links."""
-        given = {"verdict": self.verdict, "truncated": "1" * self.truncated, "text": self.text}
+        given = {"verdict": self.verdict, "truncated": "1" * self.truncated, "text": self.text,
+                 "with": self.where}  # fmt: skip
         chosen = {name: value for name, value in given.items() if value}
         return chosen if self.answer is None else chosen | {"answer": self.answer}
 
@@ -161,6 +175,8 @@ class Wanted:
         if self.answer is not None:
             where.append("answer = ?")
             values.append(self.answer)
+        condition, numbers = as_sql(self.where, OF_ATTEMPTS)
+        where, values = [*where, condition], [*values, *numbers]
         return " AND ".join(where), values
 
 

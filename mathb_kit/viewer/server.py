@@ -14,6 +14,7 @@ import threading
 import time
 import webbrowser
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -27,7 +28,7 @@ from mathb_kit.viewer.numbers import Cell, cells, numbers_of
 from mathb_kit.viewer.pages import Missing, Pages, parted
 from mathb_kit.viewer.reading import Choice, Wanted
 from mathb_kit.viewer.sets import ProblemSets
-from mathb_kit.viewer.snapshot import Snapshot, take_snapshot
+from mathb_kit.viewer.snapshot import Snapshot, store_of, take_snapshot
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -37,27 +38,29 @@ if TYPE_CHECKING:
 _OFTEN = 5.0  # a store that grows is read anew at most this often, and for at most a tenth of the time
 
 
-def serve(*, port: int | None = None, browser: bool = True, problems: Sequence[Path] = ()) -> None:
-    """Serve the common store until Ctrl-C, and say where.
+def serve(
+    of: Path | None = None, *, port: int | None = None, browser: bool = True, problems: Sequence[Path] = ()
+) -> None:
+    """Serve a store until Ctrl-C, and say where.
 
     Args:
+        of: the store or the runs folder around it; the common one by default.
         port: of this machine; a free one by default.
         browser: open it there.
         problems: files of problem sets that have no registered name.
 
     Raises:
-        MathbError: an empty store, a port that is taken, or a file that is no problem set.
+        MathbError: no store or an empty one, a port that is taken, or a file that is no problem set.
     """
     import uvicorn
 
-    sets = ProblemSets(problems)
-    current = Current(Store(), sets)
-    if current.snapshot().is_empty:
-        raise MathbError(
-            f"The store {Store().root} is empty, so there is nothing to view; sample something first (mathb evaluate "
-            "mini-base-1 --on mini-math --attempts 16), or let MATHB_RUNS name the folder of other runs."
-        )
-    with _listening(port) as listener:
+    store = store_of(of)
+    with closing(Current(store, ProblemSets(problems, store.root.parent))) as current, _listening(port) as listener:
+        if current.snapshot().is_empty:
+            raise MathbError(
+                f"The store {store.root} is empty, so there is nothing to view; sample something first (mathb evaluate "
+                "mini-base-1 --on mini-math --attempts 16), or name the folder of other runs (mathb view FOLDER)."
+            )
         number, token = listener.getsockname()[1], secrets.token_urlsafe(24)
         address = f"http://{HOST}:{number}/?token={token}"
         config = uvicorn.Config(
@@ -88,6 +91,8 @@ class Current:
         self._snapshot: Snapshot | None = None
         self._files: frozenset[str] = frozenset()
         self._looked, self._cost = 0.0, 0.0
+        self._closed = threading.Event()
+        self._preparing: list[threading.Thread] = []
 
     def snapshot(self) -> Snapshot:
         """See the class."""
@@ -99,17 +104,26 @@ class Current:
                     self._snapshot = take_snapshot(self.store, self.sets)
                     self._files, self._cost = files, time.monotonic() - now
                     # The overview waits for these numbers, and nobody else has to.
-                    threading.Thread(target=_prepare, args=(self._snapshot,), daemon=True).start()
+                    thread = threading.Thread(target=self._prepare, args=(self._snapshot,), daemon=True)
+                    self._preparing = [*(each for each in self._preparing if each.is_alive()), thread]
+                    thread.start()
                 self._looked = time.monotonic()
             return self._snapshot
 
+    def close(self) -> None:
+        """Wait for the numbers at hand: a thread that the end of Python meets in C++ would take it down aloud."""
+        self._closed.set()
+        for thread in self._preparing:
+            thread.join()
+
+    def _prepare(self, snapshot: Snapshot) -> None:
+        for cell in cells(snapshot):
+            if self._closed.is_set():
+                return
+            numbers_of(snapshot, cell)
+
     def _listed(self) -> frozenset[str]:
         return frozenset(str(path) for path in self.store.root.rglob("*") if path.suffix in (".parquet", ".json"))
-
-
-def _prepare(snapshot: Snapshot) -> None:
-    for cell in cells(snapshot):
-        numbers_of(snapshot, cell)
 
 
 def link(page: str, /, **parameters: object) -> str:
@@ -223,13 +237,13 @@ class _Asked:
     def choice(self, turned: bool = True) -> Choice:
         return Choice(
             self.text("show"), self.text("sort") or "place", bool(self.text("down")), self.text("q"),
-            self.number("page", 1) if turned else 1,
+            self.number("page", 1) if turned else 1, self.text("where"),
         )  # fmt: skip
 
     def wanted(self) -> Wanted:
         return Wanted(
             self.text("verdict"), bool(self.text("truncated")), self.values.get("answer"), self.text("text"),
-            self.number("page", 1),
+            self.number("page", 1), self.text("with"),
         )  # fmt: skip
 
 

@@ -22,12 +22,14 @@ class ProblemSets:
 
     Args:
         files: sets of one's own, by path. Files ``<set>.jsonl`` in the runs folder are known anyway.
+        runs: the runs folder; the common one by default.
 
     Attributes:
         notes: by name of a set whose problems are not to be had, a sentence about it.
     """
 
     files: Sequence[Path] = ()
+    runs: Path = field(default_factory=runs_root)
     notes: dict[str, str] = field(default_factory=dict)
     _loaded: dict[str, ProblemSet] = field(default_factory=dict)
     _own: dict[str, ProblemSet] = field(default_factory=dict)
@@ -57,7 +59,7 @@ class ProblemSets:
             return self._own[name]
         if name in registry():
             return load_problems(name)
-        if path := next(find_files(runs_root(), {f"{name}.jsonl"}), None):
+        if path := next(find_files(self.runs, {f"{name}.jsonl"}), None):
             return load_problems(path)
         raise MathbError(
             f"The statements and golds of {name} are in no set that has a name here, so its completions are shown "

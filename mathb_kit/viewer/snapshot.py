@@ -101,6 +101,11 @@ class Snapshot:
     def is_empty(self) -> bool:
         return not self.versions
 
+    @property
+    def runs(self) -> Path:
+        """The runs folder, in which the store lies beside training runs and problem sets."""
+        return self.store.root.parent
+
     def ask(self, query: str, *values: Any, **tables: pa.Table) -> pd.DataFrame:
         """The rows of an SQL query; ``?`` stand for the values, names for further tables. Any thread may ask."""
         with self._asking(query, values, tables) as answer:
@@ -141,6 +146,20 @@ class Snapshot:
         return name if names.count(name) < 2 else f"{name} ({model[:6]})"
 
 
+def store_of(folder: Path | None) -> Store:
+    """The store that a folder is, or that lies in a runs folder; the common one where None. Raises MathbError: none."""
+    if folder is None:
+        return Store()
+    for place in (folder / "store", folder):
+        if (place / "attempts").is_dir():
+            return Store(place.resolve())
+    if not folder.is_dir():
+        raise MathbError(f"There is no folder {folder}; name a runs folder, or the store in it.")
+    raise MathbError(
+        f"{folder} holds no store (neither store/attempts nor attempts); name a runs folder, or the store in it."
+    )
+
+
 def take_snapshot(store: Store, sets: ProblemSets) -> Snapshot:
     """Read all of a store but its texts.
 
@@ -164,7 +183,7 @@ def take_snapshot(store: Store, sets: ProblemSets) -> Snapshot:
     rows, versions = run_on_views(store, read, texts=False, damaged=damaged)
     tables = duckdb.connect()
     tables.register("rows", rows)
-    tables.execute('CREATE TABLE attempts AS SELECT *, finish <> \'stop\' AS truncated FROM rows')
+    tables.execute("CREATE TABLE attempts AS SELECT *, finish <> 'stop' AS truncated FROM rows")
     tables.unregister("rows")
     tables.execute(_PROBLEMS)
     keys = {key for (key,) in tables.execute("SELECT DISTINCT problem FROM tried").fetchall()}

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ import mathb_kit as mb
 from mathb_kit.cli import app
 from mathb_kit.cli.complete import calls, engine_names
 from mathb_kit.errors import MathbError
+from mathb_kit.models.registry import checkpoints_root
 from mathb_kit.plan import Plan
 from mathb_kit.profiles import load_profile
 from mathb_kit.report import reproduce as study
@@ -53,6 +55,7 @@ STORED = {
 }
 NOT_RUN = {
     "mathb view": "serves until somebody ends it",
+    "mathb view my-runs": "serves until somebody ends it",
     "mathb site --to my-site": "takes MkDocs Material, which .ci/site installs for itself",
     "mathb problems fetch math-500 aime-2024 --to my/data": "fetches from the hub",
     "MATHB_DATA_DIR=my/data mathb problems math-500": "reads what the line above fetched",
@@ -348,6 +351,12 @@ def test_flags_ask_otherwise_and_a_limit_takes_the_first_problems_and_says_so(ow
     assert cut["model_key"] == mb.get_model("mini-base-1").with_sampling(max_tokens=3).key() != whole["model_key"]
     assert (cut["attempts"], cut["part"], cut["draw"]) == (16, "2 of 3", "short")
     assert "(2 of 3 problems)" in cut["headline"]
+    for words, note, said in [
+        (["--limit", "2-3"], "2 of 3, 2 to 3", "(2 of 3 problems, 2 to 3)"),
+        (["--limit", 1, "--limit-seed", 5], "1 of 3, at random by seed 5", "(1 of 3 problems, at random by seed 5)"),
+    ]:
+        told = as_json("evaluate", "mini-base-1", "--on", own_problems, "--attempts", 8, *words)
+        assert told["part"] == note and said in told["headline"]
     asked = {row["setting"]: (row["value"], row["origin"]) for row in cut["asked"]}
     assert asked["max_tokens"] == (3, "given") and asked["temperature"][1].startswith("registered")
     assert cut["health"]["truncated"] > 0.1 and "end at the token limit" in cut["warnings"][0]
@@ -355,6 +364,20 @@ def test_flags_ask_otherwise_and_a_limit_takes_the_first_problems_and_says_so(ow
     fresh = as_json("sample", *part[:-1], "fresh")
     assert fresh["new_attempts"] == 16 and fresh["truncated"] > 1 and fresh["cut"] == 0
     assert "of the new attempts end at the token limit" in fresh["warnings"][0]
+
+
+def test_with_a_base_the_cost_is_said_before_and_a_dry_run_stops_there(own_problems):
+    asked = ["evaluate", "mini-base-2", "--base", "mini-base-1", "--on", own_problems, "--attempts", 2, "--hard-only"]
+    steps = as_json(*asked, "--dry-run")
+    assert [step["attempts"] for step in steps] == [6, 6, 6] and mb.Store().totals() == (0, 0)
+    done = CliRunner().invoke(app, [*map(str, asked), "--dry-run"])
+    assert done.stdout.startswith("At most 18 attempts (mini-base-1 to choose the problems 6, ")
+
+
+def test_how_a_model_is_asked_is_shown_once(tmp_path):
+    shutil.copytree(checkpoints_root() / "mini-base-1", tmp_path / "mine", ignore=lambda *_: ["recipe.json"])
+    done = CliRunner().invoke(app, ["models", str(tmp_path / "mine")])
+    assert done.exit_code == 0 and (done.stdout + done.stderr).count("max_tokens ") == 1
 
 
 def test_with_a_base_flags_are_for_both_and_the_same_model_is_refused(own_problems):

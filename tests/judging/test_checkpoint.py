@@ -9,13 +9,13 @@ import pytest
 from engines import CoinEngine
 
 from mathb_kit.errors import MathbError
-from mathb_kit.judging import judge_checkpoint, seen_in_training
+from mathb_kit.judging import elicit, judge_checkpoint, seen_in_training, steps_at_most
 from mathb_kit.models import Model, matched
 from mathb_kit.plan import Plan
 from mathb_kit.problems import ProblemSet
 from mathb_kit.problems.problem import Problem
 from mathb_kit.report.card import card_record, write_card
-from mathb_kit.sentences import judgement_sentence
+from mathb_kit.sentences import cost_sentence, judgement_sentence
 from mathb_kit.store import Store
 
 PLAN = Plan(rounds=(8, 32), stop=2, chunk=8)
@@ -76,6 +76,18 @@ def test_a_column_from_fewer_attempts_or_by_a_base_under_other_settings_selects_
     right = set(table.loc[table["text"].str.contains("boxed{1}", regex=False), "problem"])
     assert {p.key for p in other.problems} == {p.key for p in HARD} - right != {p.key for p in by_column}
     assert matched(BASE, TUNED, "base").own_base  # the base's own settings are no others
+
+
+@pytest.mark.parametrize("on", [HARD, ProblemSet("hard", tuple(replace(p, meta={}) for p in HARD))])
+def test_what_it_costs_at_most_is_what_it_costs_where_nothing_is_solved(tmp_path, on):
+    pair, arm = matched(BASE, TUNED), BASE.with_sampling(temperature=0.3, max_tokens=7)
+    store = {"store": Store(tmp_path / "store"), "engine_for": lambda model: CoinEngine(0.0)}
+    steps = steps_at_most(pair, on, PLAN, ordinary=[EASY], redraws=2, arms=[arm])
+    elicit(judge_checkpoint(pair, on, PLAN, ordinary=[EASY], redraws=2, **store), {"arm": arm}, **store)
+    attempts, _ = store["store"].totals()
+    assert sum(step.attempts for step in steps) == attempts
+    assert sum(step.tokens for step in steps) == (attempts - steps[-1].attempts) * 1024 + steps[-1].attempts * 7
+    assert cost_sentence(steps).startswith(f"At most {attempts:,} attempts (base ")
 
 
 def test_parts_add_up_and_hold_the_counts_of_the_verdicts(tmp_path):

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from mathb_kit.cli import app
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature.tokenizer import build_tokenizer
-from mathb_kit.models import Sampling, asked, get_model, registry
+from mathb_kit.models import Sampling, asked, get_model, registry, tuned_model
 from mathb_kit.models.chat import prompt_ids
 from mathb_kit.models.defaults import style
 from mathb_kit.models.entries import Package
@@ -264,7 +264,7 @@ def test_an_adapter_is_its_base_with_its_weights_added(tmp_path):
         torch.testing.assert_close(tensor, expected)
 
 
-def test_the_key_of_an_adapter_is_of_base_and_adapter_never_of_a_path(tmp_path):
+def test_the_key_of_an_adapter_is_of_base_and_adapter_never_of_a_path(tmp_path, capsys):
     base, folder = write_folder(tmp_path / "base", CHAT), tmp_path / "lora"
     write_adapter(folder, "/nowhere/base")
     with pytest.raises(
@@ -272,8 +272,9 @@ def test_the_key_of_an_adapter_is_of_base_and_adapter_never_of_a_path(tmp_path):
     ):
         get_model(folder)
     key = get_model(folder, base=base).key()
+    assert tuned_model(folder, base).key() == key and f"so the adapter goes on {base}." in capsys.readouterr().err
     edit(folder / "adapter_config.json", base_model_name_or_path=str(base))
-    assert get_model(folder).key() == key
+    assert get_model(folder).key() == tuned_model(folder, "mini-base-1").key() == key  # its own is here, and goes first
     write_adapter(folder, str(base), seed=2)
     assert get_model(folder).key() != key
     (folder / "chat_template.jinja").write_text("{{ messages[0].content }}!")

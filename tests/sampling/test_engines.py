@@ -32,7 +32,7 @@ from mathb_kit.sampling import (
     parse_shard,
 )
 from mathb_kit.sampling.engines import LazyEngine
-from mathb_kit.sampling.prompts import template_hash
+from mathb_kit.sampling.prompts import PromptEncoder
 from mathb_kit.store import Store
 from mathb_kit.store.compaction import compact
 
@@ -177,7 +177,27 @@ def test_every_shard_says_where_its_attempts_are_from(tmp_path):
     assert {"torch", "transformers"} <= told["packages"].keys() and told["run_seed"] == 7
     engine = told["engine"]
     assert (engine["engine"], engine["dtype"], engine["strict"]) == ("transformers", "float32", True)
-    assert "device" in engine and told["template"] == template_hash(MINI)
+    assert "device" in engine and told["template"] == PromptEncoder(MINI).template_hash
+    assert told["prompt"].replace("{problem}", "1 + 1?") == MINI.render("1 + 1?")
+
+
+def test_the_prompt_that_is_kept_decodes_from_the_ids_that_are_sent(tmp_path):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.BPE(dict(zip(sorted(pre_tokenizers.ByteLevel.alphabet()), range(256))), []))
+    words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="</s>")
+    tokenizer.chat_template = (
+        "{% for turn in messages %}[{{ turn.role }}] {{ turn.content }}{{ eos_token }}{% endfor %}"
+        "{% if enable_thinking %}<think>{% endif %}"
+    )
+    tokenizer.save_pretrained(tmp_path)
+    chat = Model("chat", str(tmp_path), prompt="chat", user="Solve: {problem}", system="Be brief.", thinking=True)
+    prompts = PromptEncoder(chat)
+    assert prompts.frame == "[system] Be brief.</s>[user] Solve: {problem}</s><think>"
+    sent = prompts.encode(chat.render("$x^2$ and é?"))
+    assert sent == tokenizer(prompts.frame.replace("{problem}", "$x^2$ and é?"))["input_ids"]
 
 
 def test_the_template_hash_changes_with_all_that_surrounds_a_statement_and_with_nothing_else(tmp_path):
@@ -195,6 +215,10 @@ def test_the_template_hash_changes_with_all_that_surrounds_a_statement_and_with_
         MODEL, replace(MODEL, prompt="{problem}"), *chats, replace(chat, system="Be brief."),
         replace(chat, thinking=False), replace(chat, user="{problem} Box the answer."),
     ]  # fmt: skip
+
+    def template_hash(model: Model) -> str:
+        return PromptEncoder(model).template_hash
+
     assert len({template_hash(model) for model in others}) == len(others)
     assert template_hash(replace(chat, template=str(tmp_path / "two"))) == template_hash(chats[1])
     assert template_hash(MODEL.with_sampling(temperature=0.1)) == template_hash(MODEL)

@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -379,6 +380,97 @@ def test_a_few_texts_are_those_that_reading_everything_gives(tmp_path, packed):
     assert read_texts(Store(), cell.model, "main", chosen) == wanted
 
 
+# -- how it was asked --------------------------------------------------------------------------------------------------
+
+
+def test_a_completion_shows_the_prompt_as_it_was_sent_and_when_and_by_what():
+    base, _ = sample_tiny()
+    pages = Pages(snapshot(), link)
+    key = reading.problems(pages.snapshot, base, Choice()).rows[0]["problem"]
+    query = "SELECT DISTINCT shard FROM attempts WHERE model = ? AND problem = ?"
+    ((shard,),) = [row.values() for row in pages.snapshot.rows(query, base.model, key)]
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(int(shard[:20]) / 1e9))
+    for page in (pages.problem(base, key), pages.attempt(base, key, 2)):
+        assert "The prompt as it was sent, 9 characters Find $1x$ " in text_of(page)
+        assert re.search(rf"{when}:\d\d \w+ ?, by written", text_of(page)), text_of(page)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_prompt_of_a_chat_is_the_recorded_one_else_its_turns(packed):
+    sample_tiny()
+    store, chat = Store(), {"name": "chat", "prompt": "chat", "user": "Solve {problem}!", "system": "Be brief."}
+    rows = Store().read_attempts(BASE.key(), "main")
+    key = rows["problem"][0]
+    recorded = {"prompt": "[s]Be brief.[u]{problem}[a]", "engine": {"engine": "e"}}
+    for name, source in (("whole", recorded), ("turns", {})):
+        store.describe_model(name, chat)
+        store.commit_attempts(name, "main", rows[rows["problem"] == key].drop(columns=["model", "draw"]), source)
+    if packed:
+        compact(store)
+    pages = Pages(snapshot(), link)
+    whole, turns = (text_of(pages.attempt(Cell(name, "main", "tiny"), key, 0)) for name in ("whole", "turns"))
+    assert "The prompt as it was sent, 27 characters [s]Be brief.[u]Find $1x$[a]" in whole and ", by e " in whole
+    assert "what the template put around them is not on record system: Be brief. user: Solve Find $1x$!" in turns
+    assert ", by " not in turns.partition("extractor, grader")[0]
+
+
+# -- conditions --------------------------------------------------------------------------------------------------------
+
+
+def test_conditions_choose_problems_and_attempts_as_counted_by_hand(tmp_path):
+    now, cell = many(tmp_path)  # problem i + 1 has i right of 16
+
+    def ids(where: str) -> list[int]:
+        return [int(row["id"]) for row in reading.problems(now, cell, Choice(where=where)).rows]
+
+    assert ids("rate < 0.1") == [1, 2] and ids("rate<10%") == [1, 2] and ids("rate <= 6.25 %") == [1, 2]
+    assert ids("correct >= 3 and wrong > 11") == [4, 5] and ids("truncated=2") == [4] and ids("truncated != 0") == [4]
+    assert ids("tokens > 10") == [] and ids("tokens ≥ 10, attempts = 16") == [*range(1, 13)] and ids(" , ") == ids("")
+    key = reading.problems(now, cell, Choice(where="correct = 3")).rows[0]["problem"]
+    shown = reading.attempts(now, cell, key, Wanted(where="attempt <= 5, tokens = 10", verdict="wrong")).rows
+    assert [row["index"] for row in shown] == [3, 4]
+    found = search(now, cell, Wanted(text="text 1", where="attempt > 15")).page
+    assert found.of == 12 and {row["index"] for row in found.rows} == {15}
+
+
+@pytest.mark.parametrize("where", ["rate", "rate < x", "c = 1; DROP TABLE tried", "gold = 1", "1 < rate", "rate < -1"])
+def test_what_is_no_condition_is_one_sentence_above_all_problems(tmp_path, where):
+    now, cell = many(tmp_path)
+    status, page = ask(now, link("problems", **cell._asdict(), where=where))
+    assert status == 200 and "is no condition; write e.g. rate < 10%, tokens > 500" in text_of(page)
+    assert "12 problems." in text_of(page) and "Traceback" not in page
+    key = reading.problems(now, cell, Choice()).rows[0]["problem"]
+    for address in (link("problem", **cell._asdict(), problem=key, **{"with": where}),
+                    link("search", **cell._asdict(), text="text 3", **{"with": where})):  # fmt: skip
+        status, page = ask(now, address)
+        assert status == 200 and "is no condition; write e.g. tokens > 500" in text_of(page)
+
+
+def test_one_of_a_kind_is_said_so_and_where_nothing_goes_on_there_is_no_arrow(tmp_path):
+    path = tmp_path / "one.jsonl"
+    path.write_text(json.dumps({"id": 1, "problem": "p", "answer": "4"}) + "\n")
+    evaluate(BASE, load_problems(path), Plan.fixed(1), engine=Written(["\\boxed{4}"]))
+    pages = Pages(take_snapshot(Store(), ProblemSets([path])), link)
+    (cell,) = cells(pages.snapshot)
+    (row,) = reading.problems(pages.snapshot, cell, Choice()).rows
+    shown = [pages.overview(), pages.problems(cell), pages.problem(cell, row["problem"])]
+    shown += [pages.search(cell, Wanted(text="4")), pages.attempt(cell, row["problem"], 0)]
+    for page in shown:
+        above = text_of(page).partition(" Keys j k ")[0]  # of the dialog
+        assert not re.search(r"\b1 (attempts|problems|others)|previous|next (problem|attempt)", above)
+    assert "1 attempt at 1 problem," in text_of(shown[1])
+
+
+def test_a_condition_stays_when_the_list_is_sorted_turned_or_left_for_a_problem(tmp_path):
+    now, cell = many(tmp_path)
+    status, page = ask(now, link("problems", **cell._asdict(), where="rate < 50%"))
+    assert status == 200 and "8 problems where rate < 50%." in text_of(page)
+    leads = [each.replace("&amp;", "&") for each in re.findall(r'href="((?:problems|problem)[?][^"]*)"', page)]
+    assert len(leads) > 8 and all("where=rate+%3C+50%25" in each for each in leads)
+    _, one = ask(now, leads[-1])
+    assert "8 of 8" in text_of(one)
+
+
 # -- faults ------------------------------------------------------------------------------------------------------------
 
 
@@ -566,6 +658,23 @@ def test_what_is_sampled_meanwhile_appears_and_nothing_is_read_twice(monkeypatch
     assert base._replace(draw="again") in cells(current.snapshot())
 
 
+def test_who_ends_it_early_waits_for_the_numbers_at_hand_and_for_no_others(monkeypatch):
+    base, _ = sample_tiny()
+    begun, ended = threading.Event(), []
+
+    def slow(now: Snapshot, cell: Cell) -> None:
+        begun.set()
+        time.sleep(0.2)
+        ended.append(cell)
+
+    monkeypatch.setattr("mathb_kit.viewer.server.numbers_of", slow)
+    current = Current(Store(), ProblemSets())
+    current.snapshot()
+    assert begun.wait(60)
+    current.close()
+    assert ended == [base] and not any(thread.is_alive() for thread in current._preparing)
+
+
 def test_a_store_with_nothing_and_a_port_that_is_taken_are_one_sentence(tmp_path):
     def run(*words: str) -> str:
         done = CliRunner().invoke(app, ["view", *words])
@@ -584,6 +693,23 @@ def test_a_store_with_nothing_and_a_port_that_is_taken_are_one_sentence(tmp_path
     (tmp_path / "full" / "x").touch()
     assert "has something in it already; name a new folder" in run("--bundle", str(tmp_path / "full"))
     assert not (tmp_path / "x").exists()
+
+
+def test_another_folder_of_runs_is_viewed_by_its_name_or_its_stores(tmp_path, monkeypatch):
+    base, _ = sample_tiny()
+    write_run("lab/done", [step(1, reward=0.5)], {"objective": "grpo"})
+    runs = runs_root()
+    monkeypatch.setenv("MATHB_RUNS", str(tmp_path / "elsewhere"))
+    for number, folder in enumerate((runs, runs / "store")):
+        done = CliRunner().invoke(app, ["view", str(folder), "--bundle", str(tmp_path / f"pages-{number}")])
+        assert done.exit_code == 0, done.output
+        files = {path.name: path.read_text() for path in (tmp_path / f"pages-{number}").iterdir()}
+        assert "37.5" in text_of(files["index.html"]) and "lab/done" in text_of(files["runs.html"])
+        assert any("Find" in page for page in files.values())  # tiny.jsonl lies in that folder, too
+    for name, said in (("nowhere", "There is no folder"), ("odd", "holds no store")):
+        (tmp_path / "odd").mkdir(exist_ok=True)
+        done = CliRunner().invoke(app, ["view", str(tmp_path / name), "--no-browser"])
+        assert done.exit_code == 2 and said in done.stderr
 
 
 def test_no_server_library_is_loaded_before_somebody_views():
