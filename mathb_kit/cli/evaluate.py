@@ -28,7 +28,6 @@ from mathb_kit.cli.app import (
 from mathb_kit.cli.asking import asked_as_given, asked_model, with_flags
 from mathb_kit.cli.complete import among
 from mathb_kit.errors import MathbError
-from mathb_kit.problems import part_in_words, part_of
 from mathb_kit.report.records import to_json
 
 DrawName = Annotated[
@@ -157,7 +156,7 @@ def evaluate(
 
     with only_result_on_stdout():
         evaluation = mb.evaluate(tried, problems, plan, engine=make, draw=draw)
-    parts = list(filter(None, [part_in_words(chosen), f"shard {shard}" if shard else ""]))
+    parts = list(filter(None, [mb.problems.part_in_words(chosen), f"shard {shard}" if shard else ""]))
     said = Evaluated(evaluation, f"{on} ({', '.join(parts)})" if parts else on)
     warn(said.warnings)
     record = {"set": on, "part": chosen.note or None, "shard": shard}
@@ -220,4 +219,4 @@ def sample(
 
 
 def _chosen(name: str, limit: str | None, seed: int | None) -> mb.ProblemSet:
-    return part_of(mb.load_problems(name), limit, seed)
+    return mb.problems.part_of(mb.load_problems(name), limit, seed)
