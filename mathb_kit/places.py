@@ -19,6 +19,11 @@ def beside_package() -> Path:
     return checkout() or Path(__file__).parent
 
 
+def called(folder: Path) -> str:
+    """What the user calls a folder: a link by its own name, and ``.`` by that of the folder it stands for."""
+    return Path(os.path.abspath(folder)).name
+
+
 def runs_root() -> Path:
     """Folder of everything that runs leave behind: ``MATHB_RUNS``, else ``runs`` in the checkout (or here).
 

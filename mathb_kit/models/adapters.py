@@ -9,6 +9,7 @@ from typing import Any
 from mathb_kit.errors import MathbError
 from mathb_kit.models.facts import folder_facts, read_if_there
 from mathb_kit.models.model import Model, no_safe_weights
+from mathb_kit.places import called
 
 ADAPTERS = Path(__file__).with_name("shipped")
 """Adapters that ship, each on a registered model, under the names of their folders; `mathb_kit.lab.word_problems` makes
@@ -52,7 +53,7 @@ def with_adapter(base: Model, folder: Path) -> Model:
     """
     if not any(folder.glob("adapter_model*.safetensors")):
         raise no_safe_weights(folder)
-    changes: dict[str, object] = {"name": folder.resolve().name, "base": base.name, "adapter": str(folder)}
+    changes: dict[str, object] = {"name": called(folder), "base": base.name, "adapter": str(folder)}
     origins = {**base.origins, "adapter": "given", "base": "derived (adapter_config.json)"}
     facts = folder_facts(folder)
     if facts.template and base.prompt == "chat":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mathb_kit.errors import MathbError
+from mathb_kit.places import called
 from mathb_kit.settings import read_json
 
 # All that is read of a checkpoint of the hub before its weights are.
@@ -76,7 +77,7 @@ def folder_facts(folder: Path, name: str | None = None) -> Facts:
         ends.pop("config.json")
     files["ends"] = ", ".join(file for file, ids in ends.items() if ids)
     return Facts(
-        name or folder.resolve().name,
+        name or called(folder),
         context=context,
         dtype=str(dtype).removeprefix("torch.") if dtype else None,
         generation=settings,

@@ -19,7 +19,7 @@ from mathb_kit.models.gguf import gguf_facts
 from mathb_kit.models.hub import current_commit, is_here, small_files
 from mathb_kit.models.model import Model, Sampling
 from mathb_kit.models.showing import say_once
-from mathb_kit.places import models_root
+from mathb_kit.places import called, models_root
 from mathb_kit.settings import did_you_mean
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _by_path(path: Path) -> tuple[Model, dict[str, Any]]:
     section = read_if_there(recipe).get("mathb", {})
     usage = Usage.parse(section, f"{recipe}, section mathb")
     origins = dict.fromkeys(_settings_of(section), f"registered ({recipe.name})")
-    return replace(_model(path.resolve().name, str(path), usage), origins=origins), section
+    return replace(_model(called(path), str(path), usage), origins=origins), section
 
 
 def _on_its_base(folder: Path, base: str | os.PathLike[str] | None) -> Model:

@@ -370,3 +370,11 @@ def test_settings_stand_side_by_side_with_each_arms_truncated_share():
     alike = settings_table(matched(BASE, TUNED, "tuned"), *arms).set_index("setting")
     assert alike[""].drop("truncated").eq("").all()
     assert alike.loc["truncated"].tolist() == ["2.5%", "50.0%", "differs"]
+
+
+def test_a_folder_is_called_what_its_user_calls_it(tmp_path, monkeypatch):
+    (tmp_path / "mine").symlink_to(CHECKPOINTS / "mini-base-2")
+    assert get_model(str(tmp_path / "mine")).name == get_model(f"{tmp_path}/mine/").name == "mine"
+    monkeypatch.chdir(CHECKPOINTS / "mini-base-2")
+    assert get_model(".").name == "mini-base-2"
+    assert get_model(".").key() == get_model(str(tmp_path / "mine")).key()
