@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from mathb_kit.errors import MathbError
@@ -13,6 +14,7 @@ from mathb_kit.plan import Plan
 from mathb_kit.profiles import load_profile, profile_names
 from mathb_kit.sentences import intervals_of
 from mathb_kit.statistics import pass_at_k_curve
+from mathb_kit.store.texts import read_source
 from mathb_kit.viewer.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -126,7 +128,10 @@ def _outcomes(snapshot: Snapshot, cell: Cell) -> pd.DataFrame | None:
     if rows.empty or rows["verdict"].isna().any():
         return None
     grader = snapshot.versions[cell.model, cell.draw].grader or ""
-    for plan in plans_of(rows, snapshot.models.get(cell.model, {}).get("name"), cell.set):
+    plans, asked = plans_of(rows, snapshot.models.get(cell.model, {}).get("name"), cell.set), _asked(snapshot, cell)
+    if asked:  # nothing is known of attempts that nobody asked for
+        plans = chain([asked], (plan for plan in plans if plan.n_max <= asked.n_max))
+    for plan in plans:
         outcomes = outcomes_from_verdicts(rows, plan, grader)
         if outcomes["complete"].all():
             outcomes.insert(0, "name", snapshot.label(cell.model))
@@ -135,11 +140,20 @@ def _outcomes(snapshot: Snapshot, cell: Cell) -> pd.DataFrame | None:
     return None
 
 
+def _asked(snapshot: Snapshot, cell: Cell) -> Plan | None:
+    """The plan that asked for the last attempts, as their shard has it; None of attempts without a record."""
+    last = snapshot.ask(
+        'SELECT shard FROM attempts WHERE model = ? AND draw = ? AND "set" = ? ORDER BY "index" DESC LIMIT 1', *cell
+    )
+    text = read_source(snapshot.store, cell.model, cell.draw, last["shard"].iloc[0]).get("plan")
+    return Plan.parse(text) if text else None
+
+
 def plans_of(rows: pd.DataFrame, model: str | None, name: str) -> Iterator[Plan]:
     """Plans under which these attempts may have been made, those that keep most of them first.
 
-    The store does not hold the plan. A plan that would have gone on where a problem ends is none of them, and the last
-    one, as many attempts at every problem as the least tried one has, always is one.
+    Which plan a problem's attempts ended under the store does not hold. A plan that would have gone on where a problem
+    ends is none of them, and the last one, as many attempts at every problem as the least tried one has, always is one.
 
     Args:
         rows: problem and index of the graded attempts, sorted by both.

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from mathb_kit.models import get_model
 from mathb_kit.models.model import Model
 from mathb_kit.places import runs_root
 from mathb_kit.plan import Plan
-from mathb_kit.problems import load_problems
+from mathb_kit.problems import Problem, load_problems
 from mathb_kit.profiles import Profile, load_profile
 from mathb_kit.results import StudyResults
 from mathb_kit.sampling import Completion
@@ -169,6 +169,26 @@ def test_the_numbers_are_those_of_the_results_of_a_study(tmp_path, monkeypatch):
     got = rows.loc[tuned, ["beyond_reached", "beyond_missed", "beyond", "beyond_low", "beyond_high"]].astype(float)
     assert got.tolist() == [float(wanted[name]) for name in ("count", "of", "rate", "low", "high")]
     assert rows.loc[tuned, "null"] == null["rate"] and 0 < wanted["count"] < 12
+
+
+class Right(CoinEngine):
+    """Solves every problem at every attempt."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.golds = {problem.key: problem.gold for problem in problems}
+
+    def sample(self, chunks: Any) -> Iterator[tuple[Any, list[Completion]]]:
+        for chunk in chunks:
+            yield chunk, [Completion(rf"\boxed{{{self.golds[chunk.problem_key]}}}", 3, "stop")] * chunk.size
+
+
+def test_nothing_is_told_of_more_attempts_than_were_asked_for_though_a_study_would_have_stopped_as_soon():
+    problems = load_problems("mini-aime")[:2]
+    evaluate(get_model("mini-base-1"), problems, Plan((16, 32), 2), engine=Right(problems))
+    (cell,) = cells(now := snapshot())
+    numbers = numbers_of(now, cell)
+    assert (numbers.attempts, numbers.solved) == (32, 2)
+    assert numbers.plan == Plan((16, 32), 2) and numbers.most.k == 32
 
 
 def test_a_plan_is_only_taken_if_no_problem_would_have_gone_on_under_it():
