@@ -38,7 +38,6 @@ def view(
 
     \b
     Example: mathb view
-    Example: mathb view my-runs
     Example: mathb view --bundle my/pages
     """
     from mathb_kit.viewer import serve, write_bundle

@@ -55,7 +55,6 @@ STORED = {
 }
 NOT_RUN = {
     "mathb view": "serves until somebody ends it",
-    "mathb view my-runs": "serves until somebody ends it",
     "mathb site --to my-site": "takes MkDocs Material, which .ci/site installs for itself",
     "mathb problems fetch math-500 aime-2024 --to my/data": "fetches from the hub",
     "MATHB_DATA_DIR=my/data mathb problems math-500": "reads what the line above fetched",
