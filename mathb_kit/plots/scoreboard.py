@@ -182,7 +182,7 @@ def plot_learning_rates(tried: pd.DataFrame, *, title: str = "") -> Figure:
     with figure_style():
         figure, axis = plt.subplots(figsize=(WIDTH, 0.34 * len(values) + 1.5), layout="constrained")
         draw_cells(axis, values, texts, low=0.0, high=float(values.max().max()))
-        for row, column in zip(*(chosen == True).to_numpy().nonzero()):  # noqa: E712 (NaN: not tried)
+        for row, column in zip(*chosen.eq(True).to_numpy().nonzero()):  # NaN: not tried
             axis.add_patch(
                 plt.Rectangle((column - 0.47, row - 0.42), 0.94, 0.84, fill=False, edgecolor="black", linewidth=2)
             )

@@ -62,7 +62,8 @@ def expansion_by_half_draws(
         tops = {"tuned": a * t, "null": a - b, "difference": a * t - a + b}
         for name, top in tops.items():
             row[name] = float(top.sum() / a.sum()) if a.sum() > 0 else np.nan
-            row[f"{name}_low"], row[f"{name}_high"] = ratio_interval(top, a, bootstrap, -float(name == "difference"))
+            lowest = -1.0 if name == "difference" else 0.0
+            row[f"{name}_low"], row[f"{name}_high"] = ratio_interval(top, a, bootstrap, lowest)
         runs = frozen_null_runs(base, k, runs=RUNS)["rate"].dropna()
         row["null_run_low"], row["null_run_high"] = runs.quantile([0.025, 0.975]) if len(runs) else (np.nan, np.nan)
         rows.append(row | {"interval": RATIO_BOOTSTRAP + max(caution_of("expansion", top) for top in tops.values())})
