@@ -80,8 +80,8 @@ class Evaluated:
         first = f"First {self.evaluation.plan.rounds[0]} attempts at every problem"
         notes = [
             f"{problems}; {plan}; draw: {self.evaluation.draw.name}.",
-            f"Intervals: {intervals_of(curve)}.",
-            f"Of the first attempts: {intervals_of(others)}.",
+            f"Intervals of pass@k: {intervals_of(curve)}.",
+            *(f"Of {'; '.join(alike['metric'])}: {kind}." for kind, alike in others.groupby("interval", sort=False)),
             health_sentence(self.health),
             f"{self._total('n'):,} attempts, {self._total('tokens'):,} tokens, {self.evaluation.new_tokens:,} of them "
             f"sampled now; kept in {self.evaluation.draw.store.root}, to be read with mathb view.",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def separation_record(apart: Separation) -> dict[str, Any]:
     """Everything as JSON-ready values; a k below 1 is 0, one beyond the attempts "beyond"."""
-    equivalents = apart.equivalents.astype(object).replace(float("inf"), "beyond")
+    equivalents = apart.equivalents.astype(object).mask(apart.equivalents == float("inf"), "beyond")
     null = apart.sharpening
     return {
         "sharpening": None if null is None else {"explains": null.explains, **json_ready(null)},

@@ -1,4 +1,4 @@
-// Keys, and curves that go on while a run does. Without this every page can be read all the same.
+// Keys, columns to choose, and curves that go on while a run does. Without this every page can be read all the same.
 "use strict";
 
 const items = () => [...document.querySelectorAll("table.list tbody tr:not([hidden]), article.attempt[id]")]
@@ -57,6 +57,68 @@ document.querySelectorAll("form.choose").forEach(form => form.addEventListener("
 addEventListener("pageshow", () =>
   document.querySelectorAll("form.choose :disabled").forEach(each => { each.disabled = false; }));
 
+// Columns that a reader leaves out, by the words at their head, in every list that has them.
+const LEFT_OUT = "mathb view: columns left out";
+
+function leftOut() {
+  try {
+    return new Set(JSON.parse(localStorage.getItem(LEFT_OUT) ?? "[]"));
+  } catch {  // no storage for files, in some browsers
+    return new Set();
+  }
+}
+
+/* Each head's column: an interval belongs to the number before it, and what names the row stays. */
+function columnsOf(table) {
+  const names = [];
+  for (const head of table.tHead.rows[0].cells) {
+    names.push(head.classList.contains("interval") ? names.at(-1) : head.textContent.trim());
+  }
+  return names;
+}
+
+function leaveOut(table, out) {
+  const names = columnsOf(table);
+  for (const row of table.rows) {
+    let place = 0;
+    for (const cell of row.cells) {
+      const over = names.slice(place, place += cell.colSpan);
+      cell.hidden = over.every(name => out.has(name) && name !== names[0]);
+    }
+  }
+}
+
+function offerColumns(table) {
+  const choice = document.createElement("details"), summary = document.createElement("summary");
+  choice.className = "columns note";
+  summary.textContent = "Columns";
+  choice.append(summary);
+  for (const name of new Set(columnsOf(table).slice(1))) {
+    const label = document.createElement("label"), box = document.createElement("input");
+    box.type = "checkbox";
+    box.checked = !leftOut().has(name);
+    box.addEventListener("change", () => {
+      const out = leftOut();
+      box.checked ? out.delete(name) : out.add(name);
+      try { localStorage.setItem(LEFT_OUT, JSON.stringify([...out])); } catch { /* for this page only */ }
+      document.querySelectorAll("table.list").forEach(each => leaveOut(each, out));
+      document.querySelectorAll(".columns input").forEach(each => {
+        each.checked = !out.has(each.parentElement.textContent.trim());
+      });
+    });
+    label.append(box, ` ${name}`);
+    choice.append(label);
+  }
+  (table.closest(".scroll") ?? table).before(choice);
+}
+
+function arrange() {
+  const lists = [...document.querySelectorAll("table.list")].filter(each => each.tHead?.rows[0].cells.length > 3);
+  if (lists.length && !document.querySelector(".columns")) offerColumns(lists[0]);
+  lists.forEach(each => leaveOut(each, leftOut()));
+}
+arrange();
+
 async function renew() {
   try {
     if (document.hidden) return;
@@ -65,6 +127,7 @@ async function renew() {
       const page = new DOMParser().parseFromString(await reply.text(), "text/html");
       const [now, before] = [page, document].map(each => each.querySelector("[data-live]"));
       if (now && before) before.replaceWith(now);
+      arrange();
     }
   } finally {
     if (document.querySelector("[data-live]")) setTimeout(renew, 3000);

@@ -154,6 +154,40 @@ def test_a_run_that_goes_on_is_seen_to_without_loading_the_page_again(address, s
 
 
 @pytest.mark.parametrize("served", [True, False])
+def test_a_column_that_is_left_out_is_so_in_every_list_and_after_a_reload_until_it_is_chosen_again(
+    address, screen, served, tmp_path
+):
+    if not served:
+        write_bundle(tmp_path / "pages")
+        address = (tmp_path / "pages" / "index.html").as_uri()
+    shown = ("[...document.querySelectorAll('table.list')].map(table => [...table.rows].map(row => [...row.cells]"
+             ".filter(cell => cell.getClientRects().length).map(cell => cell.textContent.trim())))")  # fmt: skip
+
+    def choose(name: str) -> None:
+        label = f"[...document.querySelectorAll('.columns label')].find(each => each.innerText.trim() === '{name}')"
+        screen.run(f"document.querySelector('.columns').open = true; {label}.firstChild.click(); true")
+
+    def widths() -> list[list[int]]:
+        return [[len(row) for row in table] for table in screen.run(shown)]
+
+    screen.open(address)
+    heading(screen, "What is in the store")
+    whole = widths()
+    choose("pass@1")  # with its interval
+    choose("attempts")
+    assert widths() == [[columns - 3 for columns in table] for table in whole]
+    assert all("attempts" not in table[0] and "pass@k" in table[0] for table in screen.run(shown))
+    screen.open(screen.run("location.href"))
+    assert widths() == [[columns - 3 for columns in table] for table in whole]
+    screen.open(screen.run("[...document.querySelectorAll('a')].find(each => each.textContent === 'Compare').href"))
+    (compared,) = screen.run(shown)
+    assert "pass@1" not in compared[0] and "model" in compared[0]
+    choose("pass@1")
+    assert "pass@1" in screen.run(shown)[0][0]
+    assert screen.complaints == []
+
+
+@pytest.mark.parametrize("served", [True, False])
 def test_no_page_is_wider_than_a_telephone_in_light_or_dark(address, screen, served, tmp_path):
     if served:
         screen.open(address)
