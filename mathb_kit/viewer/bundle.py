@@ -116,7 +116,7 @@ class _Bundle:
                 read += key[0] == "problem"
                 bar.update(1)
         of = sum(key[0] == "problem" for key in wanted)
-        there = f"all {of:,}" if read == of else f"{read:,} of {of:,}"
+        there = f"All {of:,}" if read == of else f"{read:,} of {of:,}"
         self.note = (
             f"{there} pages of a model's attempts at a problem are in these files, with at most {ATTEMPTS} attempts "
             f"each{'' if read == of else f'; the rest would be more than {self.size // 10**6} MB'}. mathb view shows "

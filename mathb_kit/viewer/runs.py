@@ -7,6 +7,7 @@ import math
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ CURVES = {
 }  # fmt: skip
 _RECENT = 120.0  # seconds without a step after which a run is no longer called running
 _LAST = 20  # steps whose mean reward is shown
+_AVERAGED = 10  # values, for a curve through the noise
 
 
 @dataclass(frozen=True)
@@ -147,9 +149,26 @@ class Curve:
     @property
     def points(self) -> str:
         """``x,y`` pairs of an SVG polyline; at most one per pixel, the mean of the steps there."""
+        return self._points(self.ys)
+
+    @property
+    def trend(self) -> str:
+        """Likewise the mean of each value with `averaged` - 1 before it; empty where these would be too few."""
+        if self.averaged < 2:
+            return ""
+        sums = list(accumulate(self.ys, initial=0.0))
+        firsts = [max(0, end - self.averaged) for end in range(1, len(sums))]
+        return self._points([(sums[end] - sums[first]) / (end - first) for end, first in enumerate(firsts, 1)])
+
+    @property
+    def averaged(self) -> int:
+        """Values that `trend` takes together."""
+        return min(_AVERAGED, len(self.ys) // 4)
+
+    def _points(self, ys: list[float]) -> str:
         left, right, low, high = self._ends
         columns: dict[int, list[float]] = {}
-        for x, y in zip(self.xs, self.ys):
+        for x, y in zip(self.xs, ys):
             at = 0 if right == left else round((x - left) / (right - left) * self.WIDTH)
             columns.setdefault(at, []).append(y)
         means = {at: sum(ys) / len(ys) for at, ys in columns.items()}
@@ -157,6 +176,7 @@ class Curve:
 
 
 def _short(value: float) -> str:
+    value += 0.0  # of a negative zero a plain one
     if value and abs(value) < 0.001:
         return f"{value:.1e}"
     return f"{value:.3f}" if abs(value) < 10 and not math.isclose(value, round(value)) else f"{value:,.0f}"

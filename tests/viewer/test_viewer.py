@@ -772,6 +772,10 @@ def test_training_runs_and_their_curves_also_while_a_line_is_being_written():
     assert (reward.name, reward.labels["last"], kl.xs[0]) == ("reward", "0.800", 3)
     points = np.array([[float(x) for x in point.split(",")] for point in reward.points.split()])
     assert points[0].tolist() == [0, pytest.approx(120 * (1 - 0.02 / 0.8), abs=0.1)] and points[-1].tolist() == [360, 0]
+    # The mean of 0.62 to 0.80 is 0.71, and the first value stands alone.
+    trend = [point.split(",")[1] for point in reward.trend.split()]
+    assert (reward.averaged, trend[0], float(trend[-1])) == (10, f"{points[0][1]:.1f}", pytest.approx(13.5))
+    assert runs["lab/going"].curves[0].trend == "" and runs["lab/going"].curves[0].averaged == 0
     assert runs["lab/going"].summary["steps"] == 2 and runs["lab/going"].state == "running"
     old = time.time() - 3600
     __import__("os").utime(going / "log.jsonl", (old, old))
@@ -790,7 +794,7 @@ def test_a_bundle_is_whole_by_itself(tmp_path):
     base, tuned = sample_tiny()
     write_run("lab/done", [step(1, reward=0.5)], {"objective": "grpo"})
     said = write_bundle(tmp_path / "pages")
-    assert "all 4 pages" in said and "at most 16 attempts each" in said
+    assert "All 4 pages" in said and "at most 16 attempts each" in said
     files = {path.name: path.read_text() for path in (tmp_path / "pages").iterdir()}
     kinds = {name.partition("-")[0].partition(".")[0] for name in files}
     assert kinds == {"index", "list", "problem", "beside", "compare", "runs", "run", "view"}
@@ -800,7 +804,7 @@ def test_a_bundle_is_whole_by_itself(tmp_path):
         for address in re.findall(r'(?:href|src)="([^"#]+)"', page):
             assert address.startswith("data:") or unquote(address) in files, (name, address)
         assert "<form" not in page and "default-src 'none'" in page
-    assert "37.5" in text_of(files["index.html"]) and "all 4 pages" in text_of(files["index.html"])
+    assert "37.5" in text_of(files["index.html"]) and "All 4 pages" in text_of(files["index.html"])
     with pytest.raises(MathbError, match="has something in it already"):
         write_bundle(tmp_path / "pages")
 
