@@ -225,12 +225,12 @@ you_should_see(
 )  # fmt: skip
 
 # %% [markdown]
-# Every row as the mean of its runs: to the right is sharper, upwards is wider. A base drawn again and again (grey)
-# shows how much of the height is luck.
+# Every row in a cell of its own, with its runs and their mean: to the right is sharper, upwards is wider. A base drawn
+# again and again (grey) shows how much of the height is luck.
 
 # %% [markdown] tags=["prediction"]
-# **Before you look.** Each row a point, to the right the sharper ones. Will they lie above the frozen base's draws,
-# level with them, or below?
+# **Before you look.** To the right the runs are sharper. Will they lie above the frozen base's draws, level with them,
+# or below?
 
 # %%
 runs = scores.by_run(result)
@@ -238,7 +238,7 @@ figure = plot_plane(runs, k=k, title=titles.plane_title(runs, note))
 
 # %% tags=["hide-input"]
 caption = (
-    f"Means over the runs of each row ({note}); lines: lowest to highest run; grey: the range of the base's draws. "
+    f"Runs of each row and their mean ({note}); grey: the range of the base's draws, and the other rows' means. "
     "Hollow: stopped at matched pass@1."
 )
 keep(figure, runs, folder, "08_plane", caption)

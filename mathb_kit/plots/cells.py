@@ -24,8 +24,7 @@ def draw_cells(axis: Axes, values: pd.DataFrame, texts: pd.DataFrame, *, low: fl
     import numpy as np
     import seaborn
 
-    palette = seaborn.light_palette(INK, as_cmap=True)
-    palette.set_bad("0.95")
+    palette = seaborn.light_palette(INK, as_cmap=True).with_extremes(bad="0.95")
     shown = np.ma.masked_invalid(values.to_numpy(dtype=float))
     axis.imshow(shown, cmap=palette, vmin=low, vmax=low + 1.5 * (high - low), aspect="auto")
     for row, column in np.ndindex(values.shape):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from mathb_kit.lab.board import load_scoreboard
@@ -15,12 +16,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
 _PANELS = {
     "pass_1": "pass@1: gain", "reach": "reach: gain", "expansion": "Expansion", "shrinkage": "Shrinkage",
 }  # fmt: skip
 _HOLLOW = "stopped at matched pass@1"
+_CELLS = 6  # of the plane, side by side
+_FAINT = {"linestyle": "", "marker": "o", "markersize": 3, "color": "0.72", "zorder": 1}
 
 
 def _looks(rows: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -88,10 +90,11 @@ def _score(
 
 
 def plot_plane(runs: pd.DataFrame, *, k: int, title: str = "") -> Figure:
-    """Every row as the mean of its runs: pass@1 across, reach upwards; hollow where stopped at matched pass@1.
+    """A cell for every row, with its runs and their mean: pass@1 across, reach upwards; hollow where stopped at matched
+    pass@1.
 
-    Lines reach from the lowest to the highest run, the grey field from the lowest to the highest draw of the base. What
-    only stands beside the objectives has axes of its own at the right.
+    The grey field reaches from the lowest to the highest draw of the base, faint marks are the other rows' means. What
+    only stands beside the objectives lies beyond these axes and is named below them.
 
     Args:
         runs: of `mathb_kit.lab.scores.by_run`.
@@ -101,44 +104,64 @@ def plot_plane(runs: pd.DataFrame, *, k: int, title: str = "") -> Figure:
     import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
 
-    beside = runs[runs["stage"] == "beside"]
     base, trained = runs[runs["stage"] == "base"], runs[runs["stage"].isin(["final", "matched"])]
+    declared = {row: place for place, row in enumerate(load_scoreboard().rows)}
+    looks = _looks(sorted(trained["row"].unique(), key=lambda row: declared.get(row, len(declared))))
+    means = trained[trained["stage"] == "final"].groupby("row", sort=False)[["pass_1", "reach"]].mean()
+    columns = min(_CELLS, len(looks))
+    lines = -(-len(looks) // columns)
     with figure_style():
         figure, axes = plt.subplots(
-            1, 2 if len(beside) else 1, figsize=(WIDTH, 5.2), squeeze=False, layout="constrained",
-            width_ratios=(5, 1) if len(beside) else (1,),
+            lines, columns, figsize=(WIDTH, 1.5 * lines + 1.6), sharex=True, sharey=True, squeeze=False,
+            layout="constrained",
         )  # fmt: skip
-        main, keys = axes[0][0], []
-        if len(base):
-            low, high = base[["pass_1", "reach"]].min(), base[["pass_1", "reach"]].max()
-            main.axhspan(low["reach"], high["reach"], color=NEUTRAL, alpha=0.12, linewidth=0, zorder=0)
-            main.axvspan(low["pass_1"], high["pass_1"], color=NEUTRAL, alpha=0.12, linewidth=0, zorder=0)
-            _mean_of_runs(main, base, _look_of_null(base))
-            keys.append(_key(f"{base['row'].iloc[0]}, re-drawn", _look_of_null(base)))
-        looks = _looks(trained["row"]) | look_of(list(dict.fromkeys(beside["row"])))
-        for row, here in trained.groupby("row", sort=False):
+        for axis, (row, look) in zip(axes.flat, looks.items()):
+            axis.set_title(fill(row, 18), fontsize=9.5, loc="left")
+            if len(base):
+                low, high = base[["pass_1", "reach"]].min(), base[["pass_1", "reach"]].max()
+                axis.axhspan(low["reach"], high["reach"], color=NEUTRAL, alpha=0.16, linewidth=0, zorder=0)
+                axis.axvspan(low["pass_1"], high["pass_1"], color=NEUTRAL, alpha=0.16, linewidth=0, zorder=0)
+                _marks(axis, base[["pass_1", "reach"]].mean().to_frame().T, _look_of_null(base), markersize=6)
+            others = means.drop(index=row, errors="ignore")
+            axis.plot(others["pass_1"], others["reach"], **_FAINT)
+            here = trained[trained["row"] == row]
+            _marks(axis, here[here["stage"] == "final"], {**look, "marker": "o"}, markersize=3.5, alpha=0.7)
             for stage, points in here.groupby("stage", sort=False):
-                _mean_of_runs(main, points, looks[str(row)], hollow=stage == "matched")
-            keys.append(_key(str(row), looks[str(row)]))
-        for row, points in beside.groupby("row", sort=False):
-            _mean_of_runs(axes[0][1], points, looks[str(row)])
-            keys.append(_key(str(row), looks[str(row)]))
-        if (runs["stage"] == "matched").any():
-            keys.append(Line2D([], [], linestyle="", marker="o", color="0.35", markerfacecolor="none",
-                               label=f"hollow: {_HOLLOW.replace(' at ', chr(10) + 'at ')}"))  # fmt: skip
-        for axis, most in zip(axes[0], (6, 2)):
-            axis.xaxis.set_major_locator(round_ticks(most))
-            axis.yaxis.set_major_locator(round_ticks(6))
+                mean = points[["pass_1", "reach"]].mean().to_frame().T
+                _marks(axis, mean, look, markersize=9, hollow=stage == "matched")
+            axis.xaxis.set_major_locator(round_ticks(3))
+            axis.yaxis.set_major_locator(round_ticks(4))
             axis.grid()
-        if len(beside):
-            axes[0][1].set_title("on scales of its own", fontsize=10)
-            x, y = beside["pass_1"].mean(), beside["reach"].mean()
-            axes[0][1].set(xlim=(x - 0.08, x + 0.08), ylim=(y - 0.12, y + 0.06))
-        main.set_xlabel("pass@1 on the held-out problems (to the right: sharper)")
-        main.set_ylabel(f"reach: share solved in {k:,} attempts (up: wider)")
-        figure.legend(handles=keys, loc="outside right center")
+        for axis in axes.flat[len(looks) :]:
+            axis.set_visible(False)
+        for axis in axes.flat[max(0, len(looks) - columns) : len(looks)]:
+            axis.xaxis.set_tick_params(labelbottom=True)
+        figure.supylabel(f"reach: share solved in {k:,} attempts (up: wider)")
+        keys = [Line2D([], [], linestyle="", marker="o", markersize=3.5, color="0.2", label="a run")]
+        keys += [Line2D([], [], linestyle="", marker="o", markersize=9, color="0.2", label="mean of its runs")]
+        if (runs["stage"] == "matched").any():
+            keys.append(Line2D([], [], linestyle="", marker="o", markersize=9, color="0.2", markerfacecolor="white",
+                               label=f"mean, {_HOLLOW}"))  # fmt: skip
+        if len(base):
+            look = _look_of_null(base)
+            keys.append(Line2D([], [], linestyle="", marker=look["marker"], color=look["color"], markersize=6,
+                               label=f"{base['row'].iloc[0]}, re-drawn"))  # fmt: skip
+        if len(means) > 1:
+            keys.append(Line2D([], [], **_FAINT, label="the other rows"))
+        # As the legend's title: it would lie upon a label of the whole figure.
+        label = "\n".join(["pass@1 on the held-out problems (to the right: sharper)", *_beyond(runs)])
+        figure.legend(handles=keys, loc="outside lower center", ncols=3, title=label)
         title_of(figure, title)
     return figure
+
+
+def _beyond(runs: pd.DataFrame) -> list[str]:
+    """What lies beyond the axes, with its place, as a line of text."""
+    beside = runs[runs["stage"] == "beside"].groupby("row", sort=False)[["pass_1", "reach"]].mean()
+    if not len(beside):
+        return []
+    places = [f"{row} ({mean.pass_1:.2f}, {mean.reach:.2f})" for row, mean in zip(beside.index, beside.itertuples())]
+    return [f"beyond these axes: {', '.join(places)}"]
 
 
 def _look_of_null(base: pd.DataFrame) -> dict[str, Any]:
@@ -146,21 +169,14 @@ def _look_of_null(base: pd.DataFrame) -> dict[str, Any]:
     return look_of([name])[name]
 
 
-def _key(label: str, look: dict[str, Any]) -> Line2D:
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], linestyle="", marker=look["marker"], color=look["color"], markersize=8, label=label)
-
-
-def _mean_of_runs(axis: Axes, points: pd.DataFrame, look: dict[str, Any], hollow: bool = False) -> None:
-    """One mark with a line each way, from the lowest run to the highest."""
-    x, y = points["pass_1"].mean(), points["reach"].mean()
-    thin = {"color": look["color"], "linewidth": 1.0 if hollow else 1.6, "alpha": 0.75, "zorder": 2}
-    axis.hlines(y, points["pass_1"].min(), points["pass_1"].max(), **thin)
-    axis.vlines(x, points["reach"].min(), points["reach"].max(), **thin)
+def _marks(
+    axis: Axes, points: pd.DataFrame, look: dict[str, Any], *, markersize: float, hollow: bool = False,
+    alpha: float = 1.0,
+) -> None:
     axis.plot(
-        x, y, marker=look["marker"], markersize=9, color=look["color"], linestyle="", zorder=3,
-        markerfacecolor="white" if hollow else look["color"], markeredgecolor=look["color"] if hollow else "white",
+        points["pass_1"], points["reach"], marker=look["marker"], markersize=markersize, color=look["color"],
+        linestyle="", zorder=3, alpha=alpha, markerfacecolor="white" if hollow else look["color"],
+        markeredgecolor=look["color"] if hollow else "white", markeredgewidth=1.2 if hollow else 0.5,
     )  # fmt: skip
 
 

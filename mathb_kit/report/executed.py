@@ -15,15 +15,16 @@ from mathb_kit.errors import MathbError
 from mathb_kit.places import beside_package
 from mathb_kit.report.course import code_cells, last_executed, linked_files, ran_as, relinked
 
-# Which notebooks, and the profile that they are run with. 06 and 07 want nothing but time, and can be added. The rest
-# want what a fresh clone lacks: graders in environments of their own (04), an hour's scoreboard (08), or other people's
-# data (09 to 11).
+# Which notebooks, and the profile that they are run with. The rest want what a fresh clone lacks: graders in
+# environments of their own (04), an hour's scoreboard (08), or other people's data (09 to 11).
 PUBLISHED = {
     "00_start_here": "course",
     "01_base_model_saturation": "mini",
     "02_building_math_b": "mini",
     "03_rl_models_on_math_b": "mini",
     "05_pass_at_k_from_first_principles": "course",
+    "06_curating_a_pool": "course",
+    "07_rl_lab": "course",
     "quick_experiment": "course",
 }
 _RICHEST_FIRST = ("text/html", "image/png", "text/markdown", "text/plain")

@@ -176,7 +176,7 @@ def plane_title(runs: pd.DataFrame, note: str) -> str:
     wider = (ends["reach"] > draws["reach"].max()).sum()
     return with_subtitle(
         f"Of {len(ends)} finished runs {sharper} are sharper than any draw of their base, {wider} wider",
-        "marks: means over runs; lines: lowest to highest run; grey: draws of the frozen base",
+        "large marks: means over runs; small: runs; grey: draws of the frozen base",
         note,
     )
 

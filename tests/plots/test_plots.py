@@ -99,10 +99,13 @@ def test_a_model_keeps_its_look_where_rows_are_not_lines():
         [("mini-base-1", "base", 0, 0.3, 0.5), ("grpo", "final", 1, 0.4, 0.5)],
         columns=["row", "stage", "seed", "pass_1", "reach"],
     )
-    legend = scoreboard.plot_plane(runs, k=16).legends[0]
+    plane = scoreboard.plot_plane(runs, k=16)
+    legend = plane.legends[0]
     colours = {text.get_text(): handle.get_color() for text, handle in zip(legend.get_texts(), legend.legend_handles)}
-    assert colours["mini-base-1, re-drawn"] == look_of(["mini-base-1, re-drawn"])["mini-base-1, re-drawn"]["color"]
-    assert colours["grpo"] != colours["mini-base-1, re-drawn"]
+    null = look_of(["mini-base-1, re-drawn"])["mini-base-1, re-drawn"]
+    assert colours["mini-base-1, re-drawn"] == null["color"] and drawn_with(plane, null["color"]) == {null["marker"]}
+    (cell,) = [axis for axis in plane.axes if axis.get_title("left") == "grpo"]
+    assert len({to_hex(line.get_color()) for line in cell.get_lines()} - {to_hex(null["color"])}) == 2  # itself, others
 
 
 def training_log(last: int) -> pd.DataFrame:
