@@ -67,6 +67,14 @@ def say_once(model: Model) -> None:
         )
 
 
+def say_given_once(model: Model) -> None:
+    """Print on stderr what of a model is asked as given; once per process."""
+    text = given_text(model)
+    if (text,) not in _SAID and not _QUIET:
+        _SAID.add((text,))
+        print(text, file=sys.stderr, flush=True)
+
+
 def shown_prompt(model: Model, statement: str = _SHOWN_STATEMENT) -> dict[str, Any]:
     """The whole prompt of one statement, special tokens visible, as its token ids decode: ``prompt`` and ``tokens``.
 

@@ -11,6 +11,7 @@ from mathb_kit.errors import MathbError
 from mathb_kit.models import Model, asked, get_model
 from mathb_kit.models.entries import hub_models
 from mathb_kit.models.model import check_ranges
+from mathb_kit.models.showing import say_given_once
 from mathb_kit.plan import Plan
 from mathb_kit.problems import ProblemSet, load_problems
 from mathb_kit.profiles.rehearsal import Rehearsal
@@ -152,7 +153,11 @@ class Profile(Settings):
         if self.rehearsal:
             return self.rehearsal.model(name)
         own = [self.asked[each].model_dump(exclude_none=True) for each in ("all", name) if each in self.asked]
-        return asked(get_model(name), **{key: value for settings in own for key, value in settings.items()})
+        model = get_model(name)
+        changed = asked(model, **{key: value for settings in own for key, value in settings.items()})
+        if changed != model:
+            say_given_once(changed)  # after what the checkpoint itself says
+        return changed
 
     def problems(self, name: str) -> ProblemSet:
         """The set of that name, or in a rehearsal a few of its problems or of a miniature set in its place."""

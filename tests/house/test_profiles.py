@@ -249,7 +249,7 @@ def test_every_profile_has_a_price_on_the_command_line():
     assert "20,000 A100 hours; 21 models x 184 problems x 1,024 = 3,956,736 attempts" in price(load_profile("paper"))
 
 
-def test_a_study_takes_the_first_problems_of_a_set_and_asks_a_model_by_its_own_settings(tmp_path):
+def test_a_study_takes_the_first_problems_of_a_set_and_asks_a_model_by_its_own_settings(tmp_path, capsys):
     own = tmp_path / "own.toml"
     own.write_text(
         'extends = "mini"\nlimit = { mini-math = 5, mini-aime = 1000 }\n'
@@ -262,6 +262,10 @@ def test_a_study_takes_the_first_problems_of_a_set_and_asks_a_model_by_its_own_s
     one, two = (study.model(name).sampling for name in ("mini-base-1", "mini-base-2"))
     assert (one.temperature, one.max_tokens, two.temperature, two.max_tokens) == (0.5, 40, 0.25, 40)
     assert study.model("mini-base-1").key() != mb.get_model("mini-base-1").key()
+    # Said once, whoever asks how often: otherwise only what the checkpoint says would be seen.
+    said = capsys.readouterr().err
+    assert said.count("mini-base-1 as given: temperature 0.5, max_tokens 40.") == 1
+    assert said.count("mini-base-2 as given: temperature 0.25, max_tokens 40.") == 1
     priced = price_table(study).set_index("model")["problems"]["mini-rl-1"]
     assert priced == price_table(load_profile("mini")).set_index("model")["problems"]["mini-rl-1"] - (len(whole) - 5)
     own.write_text('extends = "mini"\n[asked.all]\ntemprature = 0.5\n')
