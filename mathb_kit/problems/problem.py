@@ -108,7 +108,8 @@ class ProblemSet(Sequence[Problem]):
         column = unsolved_column(model)
         if not self.is_sieved_with(model):
             raise MathbError(
-                f"{self.name} has no column {column!r}, so it was not sieved with {model}; judge on a set that was."
+                f"{self.name} has no column {column!r}, so it was not sieved with {model}; judge on a set that was, or "
+                "make one with mathb construct."
             )
         return self.where(lambda problem: problem.meta[column])
 

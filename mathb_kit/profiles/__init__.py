@@ -173,6 +173,17 @@ class Profile(Settings):
         return problems.unsolved_by(self.tuned[model]) if is_part else problems
 
 
+    def check_hard_set(self) -> None:
+        """Whether the hard set says of every base that something was tuned from what it left unsolved.
+
+        Raises:
+            MathbError: it does not, so that hours of sampling would end without a judgement.
+        """
+        for base in dict.fromkeys(self.tuned.values()):
+            if self.hard_set:
+                self.problems(self.hard_set).unsolved_by(base)
+
+
 def profile_names() -> list[str]:
     """Names of the profiles that exist."""
     return sorted(path.stem for path in Path(__file__).parent.glob("*.toml"))

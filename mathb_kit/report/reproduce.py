@@ -36,8 +36,8 @@ def reproduce(
         The executed notebooks.
 
     Raises:
-        MathbError: a call that does not exist, a notebook that failed, or a rehearsal with a
-            figure that does not say that it is one.
+        MathbError: a call that does not exist, a hard set that was not sieved with a base, a notebook that failed, or
+            a rehearsal with a figure that does not say that it is one.
     """
     profile = load_profile(call, quick, rehearse)
     scripts = [find_notebook(name) for name in profile.notebooks]
@@ -46,6 +46,7 @@ def reproduce(
         fetch_small([*profile.bases, *profile.tuned])
     if from_scratch:
         _train_miniature(run_root(profile.name) / "checkpoints")
+    profile.check_hard_set()  # before anything is sampled
     started = time.monotonic()
     executed, lines = [], []
     for script in scripts:

@@ -249,6 +249,14 @@ def test_every_profile_has_a_price_on_the_command_line():
     assert "20,000 A100 hours; 21 models x 184 problems x 1,024 = 3,956,736 attempts" in price(load_profile("paper"))
 
 
+def test_a_hard_set_that_says_nothing_of_a_base_is_refused_before_anything_is_sampled(tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text('extends = "mini"\nhard_set = "mini-aime"\n')
+    with pytest.raises(MathbError, match="mini-aime has no column 'mini-base-1_unsolved', so it was not sieved with"):
+        study_runner.reproduce(str(own))
+    assert mb.Store().totals() == (0, 0)
+
+
 def test_a_study_takes_the_first_problems_of_a_set_and_asks_a_model_by_its_own_settings(tmp_path, capsys):
     own = tmp_path / "own.toml"
     own.write_text(
