@@ -248,12 +248,8 @@ def _selection_outcomes(chosen: ProblemSet, redrawn: Evaluation, k: int) -> pd.D
     """The outcomes of selection: nothing correct in the attempts that were made then, not in those made now."""
     if redrawn.draw.name == SELECTION:
         raise MathbError(f"The draw {SELECTION!r} chose the problems; judge by a fresh draw.")
-    base, n = redrawn.model.name, chosen.selected_in
-    if n is None:
-        raise MathbError(
-            f"{chosen.name} does not say in how many attempts {base} left its problems unsolved; write the number into "
-            "a column selected_in."
-        )
+    base = redrawn.model.name
+    n = chosen.attempts_at_selection(base)
     if k > n:
         raise MathbError(
             f"{base} left these problems of {chosen.name} unsolved in {n:,} attempts, and what it would not reach in "

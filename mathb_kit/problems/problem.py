@@ -113,6 +113,19 @@ class ProblemSet(Sequence[Problem]):
             )
         return self.where(lambda problem: problem.meta[column])
 
+    def attempts_at_selection(self, model: str) -> int:
+        """In how many attempts a model had left unsolved what its column says.
+
+        Raises:
+            MathbError: the set does not say.
+        """
+        if self.selected_in is None:
+            raise MathbError(
+                f"{self.name} does not say in how many attempts {model} left its problems unsolved; write the number "
+                "into a column selected_in."
+            )
+        return self.selected_in
+
     def _part(self, problems: tuple[Problem, ...]) -> ProblemSet:
         return replace(self, problems=problems, note=f"{len(problems):,} of {len(self):,}")
 

@@ -174,14 +174,15 @@ class Profile(Settings):
 
 
     def check_hard_set(self) -> None:
-        """Whether the hard set says of every base that something was tuned from what it left unsolved.
+        """Whether the hard set says of every base that something was tuned from what it left unsolved, and in how many
+        attempts.
 
         Raises:
             MathbError: it does not, so that hours of sampling would end without a judgement.
         """
         for base in dict.fromkeys(self.tuned.values()):
             if self.hard_set:
-                self.problems(self.hard_set).unsolved_by(base)
+                self.problems(self.hard_set).unsolved_by(base).attempts_at_selection(base)
 
 
 def profile_names() -> list[str]:

@@ -81,7 +81,7 @@ def run_notebook(name_or_path: str | os.PathLike[str], parameters: Mapping[str, 
     except PapermillExecutionError as error:
         raise MathbError(
             f"{source.name} stopped at code cell {error.exec_count} of {progress.total}{_failing_line(error)}: "
-            f"{error.ename}: {error.evalue}. What ran until then is in {executed}."
+            f"{error.ename}: {error.evalue.rstrip('.')}. What ran until then is in {executed}."
         ) from error
     except DeadKernelError as error:
         raise MathbError(

@@ -254,6 +254,11 @@ def test_a_hard_set_that_says_nothing_of_a_base_is_refused_before_anything_is_sa
     own.write_text('extends = "mini"\nhard_set = "mini-aime"\n')
     with pytest.raises(MathbError, match="mini-aime has no column 'mini-base-1_unsolved', so it was not sieved with"):
         study_runner.reproduce(str(own))
+    row = {"id": "a", "problem": "1+1?", "answer": "2", "mini-base-1_unsolved": True, "mini-base-2_unsolved": True}
+    (tmp_path / "hard.jsonl").write_text(json.dumps(row))
+    own.write_text(f'extends = "mini"\nhard_set = "{tmp_path}/hard.jsonl"\n')
+    with pytest.raises(MathbError, match="hard does not say in how many attempts mini-base-1 left its problems"):
+        study_runner.reproduce(str(own))
     assert mb.Store().totals() == (0, 0)
 
 
