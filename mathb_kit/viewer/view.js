@@ -82,8 +82,10 @@ function leaveOut(table, out) {
   for (const row of table.rows) {
     let place = 0;
     for (const cell of row.cells) {
-      const over = names.slice(place, place += cell.colSpan);
-      cell.hidden = over.every(name => out.has(name) && name !== names[0]);
+      const whole = Number(cell.dataset.columns ??= cell.colSpan);  // as it was before any column went
+      const shown = names.slice(place, place += whole).filter(name => !out.has(name) || name === names[0]).length;
+      cell.hidden = shown === 0;
+      cell.colSpan = shown || whole;
     }
   }
 }

@@ -182,6 +182,11 @@ def test_a_column_that_is_left_out_is_so_in_every_list_and_after_a_reload_until_
     screen.open(screen.run("[...document.querySelectorAll('a')].find(each => each.textContent === 'Compare').href"))
     (compared,) = screen.run(shown)
     assert "pass@1" not in compared[0] and "model" in compared[0]
+    # The base has no base of its own, which a cell over several columns says: rows stay as wide as the head.
+    choose("null")
+    spans = ("[...document.querySelectorAll('table.list tr')].map(row => [...row.cells].filter(cell => "
+             "cell.getClientRects().length).reduce((sum, cell) => sum + cell.colSpan, 0))")  # fmt: skip
+    assert len(set(screen.run(spans))) == 1 and screen.run("Boolean(document.querySelector('td.why'))")
     choose("pass@1")
     assert "pass@1" in screen.run(shown)[0][0]
     assert screen.complaints == []
