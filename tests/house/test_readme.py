@@ -283,6 +283,17 @@ def test_what_the_readme_says_of_the_laptop_s_models_is_what_the_committed_table
     assert f"({percent(ends['estimate'])} % is {percent(ends['low'])} to {percent(ends['high'])})" in text
 
 
+def test_what_is_said_of_the_board_s_budget_is_what_its_table_says():
+    budget = pd.read_csv(ROOT / "bench" / "budget.csv")
+    million, reward = (budget["sampled_tokens"] / 1e6).round(2), budget["validation"]
+    last = load_scoreboard().tokens / 1e6
+    flat = " ".join(RESULTS.split())
+    at = {text: reward[million == float(text)].item() for text in ("0.56", "1.25", "1.60", "2.34")}
+    assert million[million < last].max() == 0.56
+    assert "is {:.2f} at 0.56 million tokens, where the board stops, and still rises: {:.2f} at 1.25 million, {:.2f} " \
+        "at 1.60, {:.2f} at 2.34".format(*at.values()) in flat
+
+
 def test_what_is_said_of_oreals_gradients_and_of_the_board_s_power_is_what_their_tables_say():
     probe = pd.read_csv(ROOT / "bench" / "oreal.csv").set_index(["objective", "warm_up"])
     for name in probe.index.get_level_values(0).unique().drop("rloo"):
