@@ -57,21 +57,21 @@ def shown_anyway() -> Iterator[None]:
 
 def say_once(model: Model) -> None:
     """Print on stderr how a model is asked that nobody registered; once per model and process."""
-    what = (model.source, model.revision, model.adapter)
-    if what not in _SAID and not _QUIET:
-        _SAID.add(what)
-        print(
-            f"{model.name} is asked like this, as nobody says otherwise:\n{asked_text(model)}",
-            file=sys.stderr,
-            flush=True,
-        )
+    _say_once(
+        (model.source, model.revision, model.adapter),
+        f"{model.name} is asked like this, as nobody says otherwise:\n{asked_text(model)}",
+    )
 
 
 def say_given_once(model: Model) -> None:
     """Print on stderr what of a model is asked as given; once per process."""
     text = given_text(model)
-    if (text,) not in _SAID and not _QUIET:
-        _SAID.add((text,))
+    _say_once((text,), text)
+
+
+def _say_once(what: tuple[str | None, ...], text: str) -> None:
+    if what not in _SAID and not _QUIET:
+        _SAID.add(what)
         print(text, file=sys.stderr, flush=True)
 
 

@@ -104,9 +104,6 @@ function offerColumns(table) {
       box.checked ? out.delete(name) : out.add(name);
       try { localStorage.setItem(LEFT_OUT, JSON.stringify([...out])); } catch { /* for this page only */ }
       document.querySelectorAll("table.list").forEach(each => leaveOut(each, out));
-      document.querySelectorAll(".columns input").forEach(each => {
-        each.checked = !out.has(each.parentElement.textContent.trim());
-      });
     });
     label.append(box, ` ${name}`);
     choice.append(label);
