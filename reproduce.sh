@@ -25,6 +25,7 @@ Usage: ./reproduce.sh [CALL] [OPTIONS]        times are for two CPU cores, set-u
   course        every notebook on the miniature, drawn into runs/ only; 20 minutes
   scoreboard    RL objectives compared by what they expand, eight seeds; an hour, rates frozen. --quick 3 minutes;
                 --only NAME or all
+  scoreboard-long   a board of six rows, with a budget at which GRPO has learnt what it can; an hour
   verifiers     other graders on the same completions, each in an environment of its own; 3 GB, 15 minutes the
                 first time; --only NAME (repeatable) runs fewer, --only main needs no download
 

@@ -12,13 +12,15 @@
 # **Time** Minutes, most of it for the objective of your own at the end. The board itself is made by `./reproduce.sh
 # scoreboard`, in an hour (`--plan` prints it); without it this notebook makes the quick board, minutes, once.
 #
-# **Profile** `mini`, always: the tiny models. `quick` reads (or makes) the quick board even where the full one is
-# there: a budget too small to learn anything, so it shows how the reading works, and its numbers mean nothing. Words
+# **Profile** `mini`, always: the tiny models. `size = "long"` reads a second board: few rows, and a budget at which GRPO
+# has learnt what it can (`./reproduce.sh scoreboard-long`). `quick` reads (or makes) the quick board even where another
+# is there: a budget too small to learn anything, so it shows how the reading works, and its numbers mean nothing. Words
 # are in the [glossary](../docs/glossary.md#a-tuned-model-beside-its-base).
 
 # %% tags=["parameters"]
 profile: str = "mini"  # the call that this notebook belongs to; it always uses the tiny models
-quick: bool = False  # read (or make) the quick scoreboard even where the full one is finished
+quick: bool = False  # read (or make) the quick scoreboard even where a larger one is finished
+size: str = "full"  # the scoreboard to read: full or long
 
 # %%
 from IPython.display import display
@@ -45,12 +47,12 @@ from mathb_kit.sentences.scoreboard import (
 )
 from mathb_kit.widgets import show_table
 
-result = finished_or_quick(quick)
+result = finished_or_quick("quick" if quick else size)
 board, k = result.board, result.board.plan.n_max
 folder = result.figures
 folder.mkdir(parents=True, exist_ok=True)
 note = f"{board.base}, {board.tokens:,} sampled tokens a run, {len(board.seeds)} seeds" + (
-    "" if result.is_full else "; QUICK: a budget with which nothing is learned"
+    "" if board.counts else "; QUICK: a budget with which nothing is learned"
 )
 print(f"{board.name}: {note}\n{len(board.problems)} held-out problems, plan {board.plan}; figures: {as_told(folder)}")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from mathb_kit.errors import MathbError
 
-OTHER_CALLS = ("real", "released", "scoreboard", "verifiers")
+OTHER_CALLS = ("real", "released", "scoreboard", "scoreboard-long", "verifiers")
 
 
 def calls() -> list[str]:

@@ -29,7 +29,7 @@ def reproduce(
     from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Train the tiny models again first.")] = False,
     rehearse: Annotated[bool, typer.Option("--rehearse", help="Act the call out with tiny models.")] = False,
     only: Annotated[
-        list[str], typer.Option(metavar="NAME", help="Of verifiers or scoreboard only this row; may be repeated.")
+        list[str], typer.Option(metavar="NAME", help="Of verifiers or a scoreboard only this row; may be repeated.")
     ] = [],
     as_json: Json = False,
 ) -> None:
@@ -66,8 +66,13 @@ def reproduce(
         if profile == "verifiers":
             print(other.price_of_verifiers(only)) if plan else other.compare_verifiers(only, quick=quick)
         else:
-            price = other.price_of_scoreboard
-            print(price(only, quick=quick)) if plan else other.compare_objectives(only, quick=quick)
+            size = "quick" if quick else "full"
+            print(other.price_of_scoreboard(only, size=size)) if plan else other.compare_objectives(only, size=size)
+        return
+    if profile == "scoreboard-long":
+        if quick or calibrate or from_scratch or rehearse:
+            raise MathbError("scoreboard-long takes --only and --plan; leave the other options out.")
+        print(other.price_of_scoreboard(only, size="long")) if plan else other.compare_objectives(only, size="long")
         return
     if profile == "real":
         from mathb_kit.report import real
@@ -82,7 +87,7 @@ def reproduce(
         print(other.price_of_released()) if plan else other.redraw_released()
         return
     if only:
-        raise MathbError("--only chooses among the rows of verifiers or scoreboard; leave it out.")
+        raise MathbError("--only chooses among the rows of verifiers or a scoreboard; leave it out.")
     if not plan:
         if calibrate:
             raise MathbError("--calibrate measures for --plan; give both.")

@@ -6,7 +6,7 @@ import random
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from mathb_kit.errors import MathbError
 from mathb_kit.miniature.generator import FAMILIES, draw_exercise
@@ -17,6 +17,7 @@ from mathb_kit.problems import Problem, load_problems
 from mathb_kit.settings import Name, Settings, did_you_mean, only_fields_of, read_toml
 
 FILE = Path(__file__).with_name("scoreboard.toml")
+Size = Literal["full", "quick", "long"]
 
 
 class BoardRow(Settings):
@@ -111,8 +112,13 @@ class Scoreboard(Settings):
 
     @property
     def folder(self) -> Path:
-        """Where training runs and the result go: ``runs/scoreboard`` or ``runs/scoreboard-quick``."""
+        """Where training runs and the result go: ``runs/scoreboard``, ``runs/scoreboard-long`` and so on."""
         return run_root(self.name)
+
+    @property
+    def counts(self) -> bool:
+        """Whether its numbers mean something; the quick one's do not."""
+        return self.name != "scoreboard-quick"
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
@@ -156,12 +162,12 @@ def draw_problems(name: str, wanted: HeldOut, taken: Collection[str]) -> tuple[P
     return tuple(drawn.values())
 
 
-def load_scoreboard(quick: bool = False) -> Scoreboard:
-    """The declared scoreboard; ``quick`` is the small one whose numbers mean nothing."""
+def load_scoreboard(size: Size = "full") -> Scoreboard:
+    """A declared scoreboard: the full one, ``long`` (few rows, a budget to the end of the yardstick's learning), or
+    ``quick``, the small one whose numbers mean nothing."""
     table = read_toml(FILE)
-    small = table.pop("quick")
-    if quick:
-        merged = {name: {**table[name], **small[name]} for name in ("composition", "cost")}
-        table |= {**small, **merged}
+    others = {name: table.pop(name) for name in get_args(Size) if name != "full"}
+    changed = others.get(size, {})
+    table |= {name: {**table[name], **new} if name in ("composition", "cost") else new for name, new in changed.items()}
     table.setdefault("default_rows", [name for name, row in table["rows"].items() if not row.get("opt_in")])
-    return Scoreboard.parse({"name": "scoreboard-quick" if quick else "scoreboard", **table}, FILE.name)
+    return Scoreboard.parse({"name": "scoreboard" if size == "full" else f"scoreboard-{size}", **table}, FILE.name)

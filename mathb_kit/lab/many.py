@@ -72,7 +72,7 @@ def train_all(runs: Sequence[Run], processes: int | None = None, failures: dict[
                 if error:
                     failures[folder] = str(error)
                 bar.update(1)
-                bar.note(f"{'failed' if error else 'trained'}: {folder}")
+                bar.note(str(error) if error else f"trained: {folder}")
         except BaseException as error:
             pool.shutdown(wait=False, cancel_futures=True)
             if isinstance(error, KeyboardInterrupt):  # it went to this process alone

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mathb_kit.csv_files import as_written, write_csv
 from mathb_kit.evaluation import Evaluation
-from mathb_kit.lab.board import Scoreboard, load_scoreboard
+from mathb_kit.lab.board import Scoreboard, Size, load_scoreboard
 from mathb_kit.lab.composition import run_composition
 from mathb_kit.lab.run_folder import read_log, read_recipe
 from mathb_kit.lab.scoreboard import Bench, evaluate_held_out, final_validation
@@ -54,14 +54,9 @@ class Result:
 
     @property
     def figures(self) -> Path:
-        """Where its figures go: ``figures/scoreboard/`` of the checkout for the default rows of the full board."""
+        """Where its figures go: ``figures/<board>/`` of the checkout for the default rows of a board that counts."""
         declared = set(self.tried["row"]) == set(self.board.default_rows)
-        return figures_root(self.board.name, committed=declared and self.is_full)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether this is the full board, not the quick one whose numbers mean nothing."""
-        return self.board.name == "scoreboard"
+        return figures_root(self.board.name, committed=declared and self.board.counts)
 
     def save(self) -> Path:
         """Write every table as CSV, and the settings with provenance; returns the folder."""
@@ -124,11 +119,11 @@ def run_scoreboard(board: Scoreboard, only: Collection[str] = ()) -> Result:
     return result
 
 
-def finished_or_quick(quick: bool = False, only: Collection[str] = ()) -> Result:
-    """The full scoreboard where one was finished, else the quick one, run now if need be (some minutes)."""
-    if not quick and (result := read_result(load_scoreboard())):
+def finished_or_quick(size: Size = "full", only: Collection[str] = ()) -> Result:
+    """The scoreboard of that size where one was finished, else the quick one, run now if need be (some minutes)."""
+    if size != "quick" and (result := read_result(load_scoreboard(size))):
         return result
-    board = load_scoreboard(quick=True)
+    board = load_scoreboard("quick")
     return read_result(board) or run_scoreboard(board, only)
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from mathb_kit.lab.board import Scoreboard, load_scoreboard
+from mathb_kit.lab.board import Scoreboard, Size, load_scoreboard
 from mathb_kit.lab.result import run_scoreboard
 from mathb_kit.lab.scoreboard import Bench
 from mathb_kit.lab.tuning import FROZEN, at_limit, not_frozen
@@ -70,14 +70,14 @@ def price_of_verifiers(only: Collection[str] = ()) -> str:
     return "\n".join(lines)
 
 
-def compare_objectives(only: Collection[str] = (), *, quick: bool = False) -> Path:
-    """Tune, train and judge the rows, and draw the comparison into ``runs/scoreboard/``.
+def compare_objectives(only: Collection[str] = (), *, size: Size = "full") -> Path:
+    """Tune, train and judge the rows, and draw the comparison into the board's folder in ``runs``.
 
     What is done already is not done again: training runs, attempts. Rows of earlier calls stay on the board.
 
     Args:
         only: names of rows, or ``all``; the default ones if empty. The yardstick always runs.
-        quick: one seed and a budget with which nothing is learned: to see that everything runs.
+        size: which board: ``quick`` is one seed and a budget with which nothing is learned, to see that it runs.
 
     Returns:
         The executed notebook.
@@ -85,27 +85,27 @@ def compare_objectives(only: Collection[str] = (), *, quick: bool = False) -> Pa
     Raises:
         MathbError: no row of that name, or a notebook that failed.
     """
-    board = load_scoreboard(quick)
-    print(price_of_scoreboard(only, quick=quick), flush=True)
+    board = load_scoreboard(size)
+    print(price_of_scoreboard(only, size=size), flush=True)
     started = time.monotonic()
     result = run_scoreboard(board, only)
     for run, reason in result.failures.itertuples(index=False):
         print(f"left out: {run}: {reason}")
     for sentence in at_limit(result.tried, board):
         print(sentence)
-    if not quick and not_frozen(Bench(board, board.rows_of(only), {})):
+    if board.counts and not_frozen(Bench(board, board.rows_of(only), {})):
         tuned = board.folder / "result" / FROZEN.name
         print(f"Rates with what they come from: {tuned}; copied to {FROZEN} they are frozen and not tuned again.")
-    executed = run_notebook("08_what_expands", {"profile": "mini", "quick": quick}, board.folder / "notebooks")
+    executed = run_notebook("08_what_expands", {"profile": "mini", "quick": size == "quick", "size": size}, board.folder / "notebooks")
     page = write_pictures(f"{board.name}: what expands", result.figures, [executed],
                           board.folder / "index.html")  # fmt: skip
     return _done(started, executed, f"Tables: {board.folder / 'result'}", page)
 
 
-def price_of_scoreboard(only: Collection[str] = (), *, quick: bool = False) -> str:
+def price_of_scoreboard(only: Collection[str] = (), *, size: Size = "full") -> str:
     """What the call costs and what it cannot see, in words. Runs that are there already are not subtracted, rates that
     are frozen are."""
-    board = load_scoreboard(quick)
+    board = load_scoreboard(size)
     rows = board.rows_of(only)
     bench = Bench(board, rows, {})
     untuned = not_frozen(bench)

@@ -62,7 +62,7 @@ def test_the_board_holds_what_was_asked_for_and_keeps_its_problems_out_of_traini
     assert not {p.statement for p in BOARD.problems} & elsewhere
     for problem in BOARD.problems:
         assert evaluate_statement(problem.statement) == int(problem.gold) >= 100_000
-    assert {problem.statement for problem in load_scoreboard(quick=True).problems} != set()
+    assert {problem.statement for problem in load_scoreboard("quick").problems} != set()
 
 
 def test_a_misspelt_row_is_refused_and_the_yardstick_always_runs():
@@ -334,8 +334,8 @@ def test_a_run_that_fails_is_noted_and_the_others_go_on(tmp_path):
 
 @pytest.mark.slow
 def test_the_quick_scoreboard_runs_to_its_page_and_a_second_call_trains_nothing(monkeypatch):
-    board, some = load_scoreboard(quick=True), ("grpo", "oreal", "distillation")  # the course runs all
-    assert compare_objectives(some, quick=True).with_suffix(".html").is_file()
+    board, some = load_scoreboard("quick"), ("grpo", "oreal", "distillation")  # the course runs all
+    assert compare_objectives(some, size="quick").with_suffix(".html").is_file()
     result = read_result(board)
     finals = result.outcomes[result.outcomes["stage"] == "final"]
     assert set(finals["row"]) == set(board.rows_of(some))

@@ -353,7 +353,7 @@ def test_filtered_queries_are_those_the_initial_policy_fails_paid_for_and_valida
         return replace(found, outcomes=outcomes)
 
     monkeypatch.setattr(scoreboard, "evaluate", spy)
-    board = load_scoreboard(quick=True)
+    board = load_scoreboard("quick")
     bench = scoreboard.Bench(board, board.rows_of([row]), {})
     run, plain = bench.run(row, 1e-3, 1, board.tokens), bench.run("oreal", 1e-3, 1, board.tokens)
     ((model, plan, tried, outcomes),) = tries
