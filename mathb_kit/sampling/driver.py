@@ -107,7 +107,7 @@ def sample(
 
 def watch_over(draw: StoredDraw, most: int) -> Watch:
     """A bar for a draw that may get this many attempts."""
-    return Watch(draw.model.name if draw.name == "main" else f"{draw.model.name} ({draw.name})", most)
+    return Watch(draw.model.name if draw.name == "main" else f"{draw.model.name}, draw {draw.name}", most)
 
 
 def commit_chunks(engine: Engine, chunks: Sequence[Chunk], draw: StoredDraw, **record: Any) -> Iterator[Committed]:
