@@ -23,6 +23,7 @@ from mathb_kit.plots.style import WIDTH, figure_style, look_of, title_of
 from mathb_kit.problems import set_and_id
 from mathb_kit.report.html import render
 from mathb_kit.sentences import intervals_of
+from mathb_kit.settings import did_you_mean
 from mathb_kit.verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -95,23 +96,31 @@ def slide_k(curves: pd.DataFrame, *, by: str = "name", title: str = "") -> None:
     _show(drawn(*few), "\n".join(_sentence(curves, by, k) for k in few), live)
 
 
-def browse_completions(evaluation: Evaluation, *, attempts: int = 64, static: int = 3) -> None:
+def browse_completions(
+    evaluation: Evaluation, *, problem: str | None = None, attempts: int = 64, static: int = 3
+) -> None:
     """What a model wrote: a problem, its gold, and its attempts one by one, all or those with one verdict.
 
-    The static form is a table of the first attempts at the first problem that has both correct and wrong ones.
+    The static form is a table of the first attempts at one problem.
 
     Args:
         evaluation: the evaluation to read; its attempts come from its store.
+        problem: key of the problem to begin with; by default the first that has both correct and wrong attempts.
         attempts: how many of each problem's attempts can be browsed, the first ones.
         static: how many the static form shows.
 
     Raises:
-        MathbError: ``attempts`` or ``static`` is not positive.
+        MathbError: ``attempts`` or ``static`` is not positive, or no problem has that key.
     """
     for name, value in (("attempts", attempts), ("static", static)):
         if value < 1:
             raise MathbError(f"{name} is {value}; at least one attempt must be shown.")
     problems = _problems(evaluation)
+    if problem is not None and problem not in problems:
+        raise MathbError(
+            f"{evaluation.model.name} was not asked problem {problem!r}{did_you_mean(problem, problems)}; its problems "
+            "are in evaluation.outcomes."
+        )
 
     @lru_cache(maxsize=64)
     def read(key: str, count: int = attempts) -> list[dict[str, Any]]:
@@ -121,22 +130,22 @@ def browse_completions(evaluation: Evaluation, *, attempts: int = 64, static: in
     verdicts = evaluation.verdicts
     has = {verdict: set(verdicts.loc[verdicts["verdict"] == verdict, "problem"]) for verdict in Verdict}
     mixed = has[Verdict.CORRECT] & has[Verdict.WRONG]
-    key = next((key for key in problems if key in mixed), next(iter(problems)))
+    key = problem or next((key for key in problems if key in mixed), next(iter(problems)))
     rows = read(key, static)
     label = f"{evaluation.model.name} on {problems[key]['label']}"
     lines = [f"attempt {row['index'] + 1}: {row['verdict']}, answer {row['answer']!r}" for row in rows]
     static_form = render("attempts.html", label=label, problem=problems[key], rows=rows)
     stop = evaluation.model.sampling.stop
-    _show(static_form, "\n".join([label, *lines]), lambda: _browser(problems, read, stop))
+    _show(static_form, "\n".join([label, *lines]), lambda: _browser(problems, key, read, stop))
 
 
 def _browser(
-    problems: Mapping[str, dict[str, Any]], read: Callable[[str], list[dict[str, Any]]], stop: Sequence[str]
+    problems: Mapping[str, dict[str, Any]], first: str, read: Callable[[str], list[dict[str, Any]]], stop: Sequence[str]
 ) -> Widget:
     from ipywidgets import Button, Dropdown, HBox, HTMLMath, IntSlider, Layout, VBox
 
     problem = Dropdown(
-        options=[(each["label"], key) for key, each in problems.items()], description="problem",
+        options=[(each["label"], key) for key, each in problems.items()], value=first, description="problem",
         layout=Layout(width="28rem"),
     )  # fmt: skip
     verdict = Dropdown(options=[_ALL, *Verdict], description="verdict", layout=Layout(width="16rem"))

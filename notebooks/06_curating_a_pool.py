@@ -81,7 +81,8 @@ you_should_see(funnel_sentence(counts))
 
 # %%
 examples = funnel.dropped.assign(category=funnel.dropped["reason"].str.split(":").str[0]).groupby("category").head(1)
-examples.merge(raw.to_frame()[["problem", "statement", "gold"]], on="problem")[["reason", "statement", "gold"]]
+examples = examples.merge(raw.to_frame()[["problem", "statement", "gold"]], on="problem")
+show_table(examples[["reason", "statement", "gold"]])
 
 # %% tags=["hide-input"]
 reasons = funnel.dropped["reason"].str.split(":").str[0].value_counts()
@@ -98,7 +99,7 @@ kinds = raw.to_frame().set_index("problem")["kind"]
 kept = pd.Series({problem.key: True for problem in funnel.kept}).reindex(kinds.index, fill_value=False)
 found = pd.crosstab(kinds, kept.map({True: "kept", False: "dropped"}))
 mb.plots.write_csv(found, folder / "06_dirt_found.csv", index=True)
-found
+show_table(found.rename_axis(columns=None).reset_index())
 
 # %% tags=["hide-input"]
 dirty = found.drop(index="clean")
@@ -166,7 +167,7 @@ figure = mb.plots.plot_differences(
 # %% tags=["hide-input"]
 caption = (
     f"Mean pass@k less that of the base ({study.note}), GRPO with {budget:,} sampled tokens on each pool, "
-    f"{len(seeds)} seed(s). Bars: 95 %, {bought['interval'].iloc[0]}. Synthetic pools."
+    f"{len(seeds)} {'seed' if quick else 'seeds'} each. Bars: 95 %, {bought['interval'].iloc[0]}. Synthetic pools."
 )
 keep(figure, bought, folder, "06_what_curation_buys", caption)
 
@@ -175,15 +176,17 @@ keep(figure, bought, folder, "06_what_curation_buys", caption)
 # runs of the same recipe.
 
 # %%
-show_table(bought)
+show_table(bought.drop(columns=["against", "interval"]))
 
 # %% tags=["hide-input"]
 you_should_see(
     *(
-        f"{row.arm} on {row.set} at k = {row.k}: {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]."
-        for row in bought[bought["arm"] != "base"].itertuples()
+        f"k = {k}: {(rows['low'] > 0).sum()} of {len(rows)} differences from the base are gains whose interval leaves "
+        f"out 0, {(rows['high'] < 0).sum()} are losses; they go from {rows['difference'].min():+.3f} to "
+        f"{rows['difference'].max():+.3f}."
+        for k, rows in bought[bought["arm"] != "base"].groupby("k")
     ),
-    f"That is {len(seeds)} run(s) an arm: intervals made from so few seeds are rather too narrow than too wide.",
+    f"Runs of each arm: {len(seeds)}. Intervals made from so few seeds are rather too narrow than too wide.",
 )
 
 # %% [markdown]
@@ -192,7 +195,7 @@ you_should_see(
 # %%
 beside_raw = curation.what_curation_buys(tried, ks, against="raw")
 beside_raw = beside_raw[~beside_raw["arm"].isin(["raw", "base"])]
-keep_table(beside_raw, folder, "06_beside_raw")
+keep_table(beside_raw, folder, "06_beside_raw").hide(["against", "interval"], axis="columns")
 
 # %% tags=["hide-input"]
 clear = beside_raw[beside_raw["low"] * beside_raw["high"] > 0]

@@ -371,13 +371,13 @@ you_should_see(
 )
 
 # %% [markdown]
-# Read what became of the solutions. First the base, then the trained model: choose the same problem in both.
+# Read what became of the solutions, of one problem first: those of the base, then those of the trained model.
 
 # %%
-browse_completions(evaluations[0], attempts=16)
+browse_completions(evaluations[0], problem=ordinary[1].key, attempts=16)
 
 # %%
-browse_completions(evaluations[steps], attempts=16)
+browse_completions(evaluations[steps], problem=ordinary[1].key, attempts=16)
 
 # %% tags=["hide-input"]
 texts = {step: evaluations[step].first_attempts(16).groupby("problem")["text"].nunique().mean() for step in (0, steps)}

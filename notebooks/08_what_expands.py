@@ -12,10 +12,10 @@
 # **Time** Minutes, most of it for the objective of your own at the end. The board itself is made by `./reproduce.sh
 # scoreboard`, in an hour (`--plan` prints it); without it this notebook makes the quick board, minutes, once.
 #
-# **Profile** `mini`, always: the tiny models. `size = "long"` reads a second board: few rows, and a budget at which GRPO
-# has learnt what it can (`./reproduce.sh scoreboard-long`). `quick` reads (or makes) the quick board even where another
-# is there: a budget too small to learn anything, so it shows how the reading works, and its numbers mean nothing. Words
-# are in the [glossary](../docs/glossary.md#a-tuned-model-beside-its-base).
+# **Profile** `mini`, always: the tiny models. `size = "long"` reads a second board: few rows, and a budget at which
+# GRPO has learnt what it can (`./reproduce.sh scoreboard-long`). `quick` reads (or makes) the quick board even where
+# another is there: a budget too small to learn anything, so it shows how the reading works, and its numbers mean
+# nothing. Words are in the [glossary](../docs/glossary.md#a-tuned-model-beside-its-base).
 
 # %% tags=["parameters"]
 profile: str = "mini"  # the call that this notebook belongs to; it always uses the tiny models

@@ -96,7 +96,8 @@ def compare_objectives(only: Collection[str] = (), *, size: Size = "full") -> Pa
     if board.counts and not_frozen(Bench(board, board.rows_of(only), {})):
         tuned = board.folder / "result" / FROZEN.name
         print(f"Rates with what they come from: {tuned}; copied to {FROZEN} they are frozen and not tuned again.")
-    executed = run_notebook("08_what_expands", {"profile": "mini", "quick": size == "quick", "size": size}, board.folder / "notebooks")
+    parameters = {"profile": "mini", "quick": size == "quick", "size": size}
+    executed = run_notebook("08_what_expands", parameters, board.folder / "notebooks")
     page = write_pictures(f"{board.name}: what expands", result.figures, [executed],
                           board.folder / "index.html")  # fmt: skip
     return _done(started, executed, f"Tables: {board.folder / 'result'}", page)

@@ -212,6 +212,16 @@ def test_the_static_browser_shows_the_first_problem_with_right_and_wrong_attempt
         browse_completions(evaluation, static=0)
 
 
+def test_the_browser_begins_with_the_problem_that_is_named(evaluation):
+    data = shown(lambda: browse_completions(evaluation, problem=PROBLEMS[1].key, static=2))
+    assert Page(data["text/html"]).pre == [text(1, 0), text(1, 1)]
+    live = widgets(data)
+    assert live[Dropdown][0].value == PROBLEMS[1].key
+    assert PROBLEMS[1].statement in Page(live[HTMLMath][0].value).text
+    with pytest.raises(MathbError, match="was not asked problem 'my-own/none'"):
+        browse_completions(evaluation, problem="my-own/none")
+
+
 def test_without_live_widgets_only_the_static_form_is_shown(evaluation, monkeypatch, capsys):
     calls = [lambda: slide_k(CURVES), lambda: browse_completions(evaluation)]
     live = [shown(call) for call in calls]
