@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterable
 
 from mathb_kit.errors import MathbError
 
-OTHER_CALLS = ("real", "released", "scoreboard", "scoreboard-long", "verifiers")
+# Calls that are no profile, and the options that they take.
+OTHER_CALLS = {
+    "real": ["--plan"], "released": ["--plan"], "scoreboard": ["--only", "--quick", "--plan"],
+    "scoreboard-long": ["--only", "--plan"], "verifiers": ["--only", "--quick", "--plan"],
+}  # fmt: skip
 
 
 def calls() -> list[str]:

@@ -50,53 +50,60 @@ def reproduce(
         )
     if as_json and (not plan or profile in OTHER_CALLS):
         raise MathbError("--json goes with --plan of a profile; for the rest see the .csv files beside the figures.")
-    from mathb_kit.profiles import load_profile
-    from mathb_kit.report import calibration
-    from mathb_kit.report import calls as other
-    from mathb_kit.report import reproduce as study
-    from mathb_kit.report.notebooks import need_notebooks
-    from mathb_kit.report.price import price_record
-
     if not plan:
+        from mathb_kit.report.notebooks import need_notebooks
+
         need_notebooks()  # before anything is fetched, trained or sampled
-
-    if profile in ("verifiers", "scoreboard"):
-        if calibrate or from_scratch or rehearse:
-            raise MathbError(f"{profile} takes --only, --quick and --plan; leave the other options out.")
-        if profile == "verifiers":
-            print(other.price_of_verifiers(only)) if plan else other.compare_verifiers(only, quick=quick)
-        else:
-            size = "quick" if quick else "full"
-            print(other.price_of_scoreboard(only, size=size)) if plan else other.compare_objectives(only, size=size)
-        return
-    if profile == "scoreboard-long":
-        if quick or calibrate or from_scratch or rehearse:
-            raise MathbError("scoreboard-long takes --only and --plan; leave the other options out.")
-        print(other.price_of_scoreboard(only, size="long")) if plan else other.compare_objectives(only, size="long")
-        return
-    if profile == "real":
-        from mathb_kit.report import real
-
-        if quick or calibrate or from_scratch or rehearse or only:
-            raise MathbError("real takes --plan only; leave the other options out.")
-        print(real.price_of_real()) if plan else real.redraw_real()
-        return
-    if profile == "released":
-        if quick or calibrate or from_scratch or rehearse or only:
-            raise MathbError("released takes --plan only; leave the other options out.")
-        print(other.price_of_released()) if plan else other.redraw_released()
+    if profile in OTHER_CALLS:
+        given = {"--only": only, "--quick": quick, "--calibrate": calibrate, "--from-scratch": from_scratch,
+                 "--rehearse": rehearse}  # fmt: skip
+        _refuse_others(profile, {option for option, value in given.items() if value})
+        _other_call(profile, only, quick, plan)
         return
     if only:
         raise MathbError("--only chooses among the rows of verifiers or a scoreboard; leave it out.")
     if not plan:
+        from mathb_kit.report import reproduce as study
+
         if calibrate:
             raise MathbError("--calibrate measures for --plan; give both.")
         study.reproduce(profile, quick=quick, from_scratch=from_scratch, rehearse=rehearse)
         return
+    from mathb_kit.profiles import load_profile
+    from mathb_kit.report.price import price, price_record
+
     chosen = load_profile(profile, quick, rehearse)
     if calibrate:
+        from mathb_kit.report import calibration
+
         chosen = calibration.calibrated(chosen, calibration.calibrate(chosen))
-    print(to_json(price_record(chosen)) if as_json else study.price(chosen))
+    print(to_json(price_record(chosen)) if as_json else price(chosen))
+
+
+def _refuse_others(call: str, given: set[str]) -> None:
+    """MathbError for an option that a call which is no profile does not take."""
+    if given - set(OTHER_CALLS[call]):
+        *others, last = OTHER_CALLS[call]
+        takes = f"{', '.join(others)} and {last}" if others else f"{last} only"
+        raise MathbError(f"{call} takes {takes}; leave the other options out.")
+
+
+def _other_call(call: str, only: list[str], quick: bool, plan: bool) -> None:
+    """A call that is no profile: its price, or the call itself."""
+    if call == "real":
+        from mathb_kit.report import real
+
+        print(real.price_of_real()) if plan else real.redraw_real()
+        return
+    from mathb_kit.report import calls as other
+
+    if call == "released":
+        print(other.price_of_released()) if plan else other.redraw_released()
+    elif call == "verifiers":
+        print(other.price_of_verifiers(only)) if plan else other.compare_verifiers(only, quick=quick)
+    else:
+        size = "long" if call == "scoreboard-long" else "quick" if quick else "full"
+        print(other.price_of_scoreboard(only, size=size)) if plan else other.compare_objectives(only, size=size)
 
 
 @app.command(rich_help_panel=REPRODUCE)

@@ -34,7 +34,8 @@ def view(
 
     Models by set, problems that sort and filter, completions with their verdicts and a search in all of them, two
     models side by side, checkpoints compared, training runs. Only this machine can ask, with the secret in the address
-    that is printed; nothing is written, and no page loads anything from the network. Files (--bundle) have no search.
+    that is printed; nothing is written, and no page loads anything from the network. Statements come from
+    MATHB_DATA_DIR and what the hub's client has kept; HF_HUB_OFFLINE=0 fetches others. Files (--bundle) have no search.
 
     \b
     Example: mathb view

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 from mathb_kit.errors import MathbError
 from mathb_kit.problems.files import Rows
@@ -23,6 +26,8 @@ class HubRows:
         name: of the set, for error messages.
         entry: where on the hub it lies.
         revision: another commit than the registry's.
+        ask: whether the hub may be asked; else only what its client has kept counts. Its tries would take half a minute
+            where it is out of reach. Who set HF_HUB_OFFLINE, to 0 or 1, is obeyed.
 
     Attributes:
         revision: the commit that is read, resolved by the hub.
@@ -31,14 +36,16 @@ class HubRows:
         MathbError: the set is not to be had, at once or while reading; names both remedies.
     """
 
-    def __init__(self, name: str, entry: SetEntry, revision: str | None = None) -> None:
+    def __init__(self, name: str, entry: SetEntry, revision: str | None = None, *, ask: bool = True) -> None:
         self.name, self.entry, self.hub = name, entry, entry.hub
+        self._asking = nullcontext if ask or "HF_HUB_OFFLINE" in os.environ else _asking_nobody
         try:
             import datasets
 
-            self._builder = datasets.load_dataset_builder(
-                self.hub.path, self.hub.config, revision=revision or self.hub.revision
-            )
+            with self._asking():
+                self._builder = datasets.load_dataset_builder(
+                    self.hub.path, self.hub.config, revision=revision or self.hub.revision
+                )
         except Exception as error:  # the hub client raises a dozen unrelated types; all mean "not to be had"
             raise self._not_to_be_had(error) from error
         self.revision = self._builder.hash
@@ -60,7 +67,8 @@ class HubRows:
             raise self._not_to_be_had(error) from error
 
     def _table(self) -> Iterator[pa.Table]:
-        self._builder.download_and_prepare()
+        with self._asking():
+            self._builder.download_and_prepare()
         # In Arrow's format pictures stay undecoded.
         rows = self._builder.as_dataset(split=self.hub.split).with_format("arrow")
         yield from rows.iter(batch_size=_ROWS_AT_A_TIME)
@@ -89,6 +97,18 @@ class HubRows:
             f"online, or run `mathb problems fetch {self.name} --to FOLDER` where there is a network and let "
             f"MATHB_DATA_DIR name that folder (your own copy goes there as {self.entry.files[0]}.jsonl)."
         )
+
+
+@contextmanager
+def _asking_nobody() -> Iterator[None]:
+    import datasets
+    import huggingface_hub
+
+    with (
+        mock.patch.object(datasets.config, "HF_HUB_OFFLINE", True),
+        mock.patch.object(huggingface_hub.constants, "HF_HUB_OFFLINE", True),
+    ):
+        yield
 
 
 def _renamed(located: Rows, hub: Fields, local: Fields) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -27,7 +27,9 @@ _STATEMENT_NAMES = ("problem", "statement", "question")
 _GOLD_NAMES = ("answer", "gold")
 
 
-def load_problems(name: str | os.PathLike[str], *, allow_empty_gold: bool = False) -> ProblemSet:
+def load_problems(
+    name: str | os.PathLike[str], *, allow_empty_gold: bool = False, ask_hub: bool = True
+) -> ProblemSet:
     """A problem set by its registered name, or from a file of your own.
 
     A registered set is read from ``$MATHB_DATA_DIR`` where a copy lies there, else from the Hugging Face hub, else
@@ -37,6 +39,7 @@ def load_problems(name: str | os.PathLike[str], *, allow_empty_gold: bool = Fals
     Args:
         name: e.g. ``math-500``, ``mini-math``, or a path.
         allow_empty_gold: rows of a file may lack a gold, as posts do that are yet to be rewritten.
+        ask_hub: whether rows that are not here may be fetched; else those count that the hub's client has kept.
 
     Returns:
         The problems in the source's order. ``note`` says what is missing, "11,658 of 40,315", and what a quirk of the
@@ -48,7 +51,7 @@ def load_problems(name: str | os.PathLike[str], *, allow_empty_gold: bool = Fals
     text = os.fspath(name)
     if text.endswith(SUFFIXES):
         return _load_file(Path(text), allow_empty_gold)
-    return _load_registered(text, entry_of(text))
+    return _load_registered(text, entry_of(text), ask_hub)
 
 
 def problem_sets() -> pd.DataFrame:
@@ -88,7 +91,7 @@ def write_problems(problems: Sequence[Problem], path: Path) -> Path:
     return path
 
 
-def _load_registered(name: str, entry: SetEntry) -> ProblemSet:
+def _load_registered(name: str, entry: SetEntry, ask_hub: bool) -> ProblemSet:
     folder, remarks = data_folder(), []
     if entry.builtin:
         rows, fields, source = problem_rows(name), Fields(id="id", statement="statement", gold="gold"), "built in"
@@ -96,7 +99,7 @@ def _load_registered(name: str, entry: SetEntry) -> ProblemSet:
     elif folder and (path := find_copy(folder, entry.files)):
         located, fields, source = read_rows(path), entry.fields, str(path)
     elif entry.hub:
-        located, fields, source = HubRows(name, entry), entry.fields, f"hub:{entry.hub.path}"
+        located, fields, source = HubRows(name, entry, ask=ask_hub), entry.fields, f"hub:{entry.hub.path}"
     else:
         raise MathbError(
             f"{name} is on no hub that is known here; put {entry.files[0]}.jsonl (from {entry.origin}) into a folder "

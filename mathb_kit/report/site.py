@@ -27,10 +27,13 @@ from mathb_kit.report.maths import with_maths
 
 _FIGURES = {
     "real": "Real models, sampled elsewhere", "powered": "The miniature with power", "mini": "The miniature",
-    "scoreboard": "RL objectives compared", "laptop": "A real language model on two cores",
-    "real_rl": "RL on a real language model", "released": "The paper's released table",
+    "scoreboard": "RL objectives compared", "scoreboard-long": "RL objectives compared, with a longer budget",
+    "laptop": "A real language model on two cores", "laptop-math": "A real language model, by level",
+    "real-rl": "RL on a real language model", "released": "The paper's released table",
 }  # fmt: skip
 _CODE = re.compile(r"(```.*?```|`[^`\n]+`|^(?: {4}|\t).*$)", re.S | re.M)
+# A cell that keeps a figure names its file.
+_KEPT = re.compile(r'\bkeep\(figure, .*?"(\d\d_\w+)"', re.S)
 _MATHS = re.compile(r"\$\$[^$]+\$\$|(?<![\\$])\$(?!\s)[^$\n]+(?:\n[^$\n]+)?(?<![\\\s])\$")
 
 
@@ -118,7 +121,7 @@ def _write_notebook(source: Path, copy: Path, copies: dict[Path, Path]) -> None:
     """A notebook as a page, with what came out of it where it was executed; its pictures lie beside it."""
     executed = last_executed(source)
     cells = json.loads((executed or source).read_text(encoding="utf-8"))["cells"]
-    parts, pictures = [], 0
+    parts, pictures, drawing = [], 0, 0
     for cell in cells:
         text, tags = "".join(cell["source"]), cell["metadata"].get("tags", [])
         if cell["cell_type"] == "markdown":
@@ -127,6 +130,10 @@ def _write_notebook(source: Path, copy: Path, copies: dict[Path, Path]) -> None:
         elif cell["cell_type"] == "code" and text and "remove-cell" not in tags:
             code = f"```python\n{text}\n```"
             hidden = f'<details class="source" markdown="1"><summary>code</summary>\n\n{code}\n\n</details>'
+            if "hide-input" not in tags:  # the cell that draws stands before the hidden one that keeps
+                drawing = len(parts)
+            if kept := _KEPT.search(text):
+                parts.insert(drawing, f'<span id="{kept[1]}"></span>')
             parts.append(hidden if "hide-input" in tags else code)
             for output in cell["outputs"]:
                 data = output.get("data", {})
@@ -165,9 +172,12 @@ def _output(output: dict[str, Any], data: dict[str, Any]) -> str:
 
 def _gallery(figures: Path, notebooks: Path) -> str:
     """All committed figures: small ones to choose from, then each with its caption, data and notebook."""
-    drawn_in = {each.stem.split("_")[0]: f"notebooks/{each.name}" for each in notebooks.glob("[0-9]*.md")}
+    drawn_in = {
+        name: f"notebooks/{each.name}#{name}" for each in sorted(notebooks.glob("[0-9]*.md"))
+        for name in re.findall(r'<span id="(\d\d_\w+)">', each.read_text(encoding="utf-8"))
+    }  # fmt: skip
     parts = ["# Gallery", "Every figure that the repository holds. A click leads to its caption, to the data behind it "
-             "and to the notebook whose code draws it."]  # fmt: skip
+             "and to the code that draws it."]  # fmt: skip
     for study in [*_FIGURES, *sorted(each.name for each in figures.glob("*") if each.name not in _FIGURES)]:
         pictures = sorted((figures / study).glob("*.png"))
         if pictures:
@@ -183,7 +193,7 @@ def _gallery(figures: Path, notebooks: Path) -> str:
             caption = note.read_text(encoding="utf-8").strip() if note.is_file() else picture.stem
             place = f"figures/{study}/{picture.name}"
             data = f" [Data]({place[:-4]}.csv)." if picture.with_suffix(".csv").is_file() else ""
-            page = drawn_in.get(picture.name.split("_")[0])
+            page = drawn_in.get(picture.stem)
             code = f" [Code]({page})." if page else ""
             parts.append(f"### {_name(picture)} {{#{study}-{picture.stem}}}")
             parts.append(f"![{html.escape(caption.split('. ')[0])}]({place})\n\n{html.escape(caption)}{data}{code}")

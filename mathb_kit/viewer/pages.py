@@ -203,10 +203,12 @@ class Pages:
 
     def _page(self, template: str, **values: Any) -> str:
         values = {"prev": "", "next": "", "up": "", **values}
-        notes = dict.fromkeys([*self.snapshot.damaged, *values.get("damaged", ()), *self.snapshot.sets.notes.values()])
+        damaged = dict.fromkeys([*self.snapshot.damaged, *values.get("damaged", ())])
+        here = values["cell"].set if values.get("cell") else None
+        absent = {name: why for name, why in self.snapshot.sets.notes.items() if here in (None, name)}
         return _templates().get_template(template).render(
-            to=self.link, label=self.snapshot.label, served=self.served, taken=self.snapshot.taken, faults=list(notes),
-            note=self.note, store=self.snapshot.store.root, **values,
+            to=self.link, label=self.snapshot.label, served=self.served, taken=self.snapshot.taken,
+            faults=list(damaged), absent=absent, note=self.note, store=self.snapshot.store.root, **values,
         )  # fmt: skip
 
     def _label(self, cell: Cell) -> str:

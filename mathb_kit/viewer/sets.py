@@ -58,7 +58,7 @@ class ProblemSets:
         if name in self._own:
             return self._own[name]
         if name in registry():
-            return load_problems(name)
+            return load_problems(name, ask_hub=False)  # who reads what is here need not wait for what may be far
         if path := next(find_files(self.runs, {f"{name}.jsonl"}), None):
             return load_problems(path)
         raise MathbError(

@@ -71,7 +71,7 @@ class Version(NamedTuple):
 
     @property
     def is_current(self) -> bool:
-        return self in ((CURRENT, GRADER_VERSION), (None, None))
+        return self.extractor in (CURRENT, None) and self.grader in (GRADER_VERSION, None)  # None: nothing to grade
 
 
 @dataclass

@@ -424,7 +424,7 @@ print(sorted({"torch", "pandas", "numpy"} & set(sys.modules)), file=sys.stderr)
         ("mathb evaluate mini-rl-1 --on mini-m", ["mini-math", "mini-math-b", "mini-math-b-large"]),
         ("mathb evaluate mini-rl-1 --mat", ["--match"]),
         ("mathb lab train --objective oreal-n", ["oreal-not-reshaped"]),
-        ("mathb reproduce sco", ["scoreboard"]),
+        ("mathb reproduce sco", ["scoreboard", "scoreboard-long"]),
         ("mathb evaluate ./own", []),  # then the shell goes on with files
     ],
 )

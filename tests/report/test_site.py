@@ -41,11 +41,14 @@ def test_every_notebook_page_figure_and_room_is_there(sources):
     gallery = (sources / "gallery.md").read_text(encoding="utf-8")
     pictures = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("figures/*/*.png")]
     assert len(pictures) > 20 and all(f"]({picture})" in gallery for picture in pictures)
-    # A small picture leads to the figure, and the figure to the notebook with the same number.
+    # A small picture leads to the figure, and the figure to the cell that draws it.
     leads = re.findall(r'<a href="#([^"]+)"', gallery)
     assert len(leads) == len(pictures) and sorted(leads) == sorted(re.findall(r"^### .* \{#(.+)\}$", gallery, re.M))
     tuned = gallery.split("{#real-10_pair_beside_null}")[1].split("###")[0]
-    assert "[Code](notebooks/10_real_models.md)" in tuned
+    assert "[Code](notebooks/10_real_models.md#10_pair_beside_null)" in tuned
+    assert gallery.count("[Code](notebooks/") == len(pictures)
+    drawn = (sources / "notebooks" / "08_what_expands.md").read_text(encoding="utf-8").split('<span id="08_plane">')[1]
+    assert drawn.split("```")[1].strip().splitlines()[-1].startswith("figure = plot_plane(")
     assert "![A real RL-tuned model" in (sources / "index.md").read_text(encoding="utf-8")
 
 

@@ -576,6 +576,41 @@ def test_statements_that_are_not_to_be_had_are_said_and_the_texts_are_there(tmp_
     assert "The statement is not to be had here" in page and "Attempt 1" in page and "not graded" in page
 
 
+def test_sets_are_taken_from_what_is_kept_and_no_hub_is_asked(monkeypatch):
+    import datasets
+    import huggingface_hub
+
+    asked = []
+
+    def builder(path: str, *_: object, **__: object) -> None:
+        asked.append((path, datasets.config.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_OFFLINE))
+        raise ConnectionError("not kept")
+
+    monkeypatch.delenv("MATHB_DATA_DIR", raising=False)
+    monkeypatch.setattr(datasets, "load_dataset_builder", builder)
+    for setting, offline in ((None, True), ("0", datasets.config.HF_HUB_OFFLINE)):
+        if setting:
+            monkeypatch.setenv("HF_HUB_OFFLINE", setting)
+        else:
+            monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+        sets = ProblemSets()
+        assert sets.get("math-500") is None and "mathb problems fetch math-500" in sets.notes["math-500"]
+        assert asked.pop() == ("HuggingFaceH4/MATH-500", offline, offline)
+    assert not asked
+
+
+def test_what_is_said_of_an_absent_set_stands_on_its_own_pages_alone(tmp_path):
+    base, _ = sample_tiny()
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"id": 1, "problem": "Find $y$", "answer": "1"}\n')
+    evaluate(BASE, load_problems(other), Plan.fixed(4), engine=Written(*WRITTEN[BASE.name]))
+    (runs_root() / "tiny.jsonl").unlink()
+    pages = Pages(snapshot(), link)
+    assert "that are not here: other, tiny" in text_of(pages.overview())
+    of_tiny = text_of(pages.problems(base))
+    assert "--problems tiny.jsonl" in of_tiny and "other.jsonl" not in of_tiny
+
+
 # -- the server --------------------------------------------------------------------------------------------------------
 
 TOKEN = "secret-of-the-test"
