@@ -204,7 +204,7 @@ class Pages:
     def _page(self, template: str, **values: Any) -> str:
         values = {"prev": "", "next": "", "up": "", **values}
         damaged = dict.fromkeys([*self.snapshot.damaged, *values.get("damaged", ())])
-        here = values["cell"].set if values.get("cell") else None
+        here = cell.set if isinstance(cell := values.get("cell"), Cell) else None
         absent = {name: why for name, why in self.snapshot.sets.notes.items() if here in (None, name)}
         return _templates().get_template(template).render(
             to=self.link, label=self.snapshot.label, served=self.served, taken=self.snapshot.taken,
