@@ -83,10 +83,12 @@ function stack(table) {
   table.role = "table";
   for (const row of table.tBodies[0].rows) {
     row.role = "row";
-    [...row.cells].forEach((cell, column) => {
+    let column = 0;
+    for (const cell of row.cells) {
       cell.role = cell.scope === "row" ? "rowheader" : "cell";
       cell.dataset.label = names[column];
-    });
+      column += Number(cell.dataset.columns ?? cell.colSpan);  // what it spans, those left out included
+    }
   }
 }
 

@@ -214,6 +214,19 @@ def test_no_page_is_wider_than_a_telephone_in_light_or_dark(address, screen, ser
                 continue
             seen.add(kind)
             assert screen.run("document.documentElement.scrollWidth <= innerWidth"), at
+            # A cell over several columns moves the names of those after it along: counted from the row's end.
+            assert screen.run("""[...document.querySelectorAll('table.stacked')].every(table =>
+                [...table.tBodies[0].rows].every(row => {
+                    const last = [...row.cells].at(-1), heads = [...table.tHead.rows[0].cells];
+                    return last.dataset.label === heads.at(-last.colSpan).textContent;
+                }))"""), at
+            # However long a problem's name is, its share stands beside it.
+            assert screen.run("""[...document.querySelectorAll('.problems tbody tr')].every(row => {
+                row.cells[0].querySelector('a').textContent = 'test/intermediate_algebra/' + '1'.repeat(30);
+                const range = document.createRange(), share = row.cells[3].getBoundingClientRect();
+                range.selectNodeContents(row.cells[0]);
+                return range.getBoundingClientRect().right <= share.left + 1;
+            })"""), at
             dark = screen.run("getComputedStyle(document.body).backgroundColor") != "rgba(0, 0, 0, 0)"
             assert dark == (scheme == "dark"), at
             screen.screenshot(f"{'served' if served else 'file'}_{kind or 'overview'}_{scheme}")
