@@ -23,6 +23,7 @@ import mathb_kit as mb
 from mathb_kit import sentences
 from mathb_kit.course import check, keep, keep_table
 from mathb_kit.places import as_told
+from mathb_kit.widgets import browse_completions, show_table, slide_k
 
 study = mb.load_profile(profile, quick=quick, rehearse=rehearse)
 folder = mb.report.figures_folder(study)
@@ -65,7 +66,7 @@ outcomes = pd.concat([e.outcomes for e in evaluations.values()])
 
 # %%
 counts = ["n", "c", "no_answer", "grader_failed", "truncated", "tokens"]
-outcomes.groupby(["set", "name"], sort=False)[counts].sum()
+show_table(outcomes.groupby(["set", "name"], sort=False)[counts].sum().reset_index())
 
 # %% tags=["hide-input"]
 sentences.you_should_see(sentences.counts_sentence(outcomes))
@@ -76,8 +77,6 @@ sentences.you_should_see(sentences.counts_sentence(outcomes))
 # work, choose a problem and read on; elsewhere the first few are shown.
 
 # %%
-from mathb_kit.widgets import browse_completions, slide_k
-
 first = evaluations[study.bases[0], study.sets[-1]]
 browse_completions(first)
 

@@ -181,9 +181,9 @@ you_should_see(
 )
 
 # %% [markdown]
-# The *unbiased* estimate is that of [Chen et al. 2021](https://arxiv.org/abs/2107.03374), $1 - \binom{n-c}{k} /
-# \binom{n}{k}$: the share of all ways of choosing k of the n attempts that hold a correct one. It is right on average
-# for every k up to n.
+# The *unbiased* estimate is that of [Chen et al. 2021](https://arxiv.org/abs/2107.03374):
+# $1 - \binom{n-c}{k} / \binom{n}{k}$, the share of all ways of choosing k of the n attempts that hold a correct one. It
+# is right on average for every k up to n.
 #
 # **Exercise.** Is the plug-in too low or too high, and why always that way?
 #

@@ -35,7 +35,7 @@ print(f"{chosen.name} on {chosen_problems.name} ({chosen_problems.note})")
 plan = mb.Plan.up_to(attempts)
 result = mb.evaluate(chosen, chosen_problems, plan, engine=mb.sampling.get_engine(chosen, engine))
 sentences.you_should_see(sentences.counts_sentence(result.outcomes))
-result.outcomes[["n", "c", "no_answer", "grader_failed", "truncated", "tokens"]].sum().to_frame("in all")
+show_table(result.outcomes[["n", "c", "no_answer", "grader_failed", "truncated", "tokens"]].sum().to_frame().T)
 
 # %% [markdown]
 # **pass@k** is the chance that at least one of k attempts is correct, averaged over the problems

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 from mathb_kit.errors import MathbError
+from mathb_kit.report.notebook_page import notebook_html
 from mathb_kit.report.notebooks import find_notebook, parameter_names, run_notebook
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -68,6 +69,16 @@ def demo(tmp_path: Path) -> Path:
 def test_every_notebook_is_paired_free_of_outputs_and_has_the_common_parameters(script):
     check_paired(script)
     assert {"profile", "quick"} <= set(parameter_names(script))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_every_formula_of_a_notebook_is_drawn_on_its_page(script, tmp_path):
+    notebook = jupytext.read(script)
+    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    nbformat.write(notebook, tmp_path / "texts.ipynb")
+    page = notebook_html(tmp_path / "texts.ipynb")
+    text = re.sub(r"<(pre|code|style|annotation)\b.*?</\1>", "", page, flags=re.DOTALL)
+    assert "$" not in text
 
 
 def test_a_run_uses_this_interpreter_and_nothing_of_the_users_home(demo, tmp_path, monkeypatch, capfd):
