@@ -84,7 +84,8 @@ make_environment() {
 }
 
 install() {
-  .venv/bin/python -m pip install --quiet -c constraints.txt "$@" ||
+  # Modules are compiled when they are first imported, which few are: all of them would take most of a minute.
+  .venv/bin/python -m pip install --quiet --no-compile -c constraints.txt "$@" ||
     fail "pip could not install ${*: -1} (its reason is above: network, disk space or a missing package); mend it and call again"
 }
 
