@@ -108,7 +108,7 @@ def plot_plane(runs: pd.DataFrame, *, k: int, title: str = "") -> Figure:
     declared = {row: place for place, row in enumerate(load_scoreboard().rows)}
     looks = _looks(sorted(trained["row"].unique(), key=lambda row: declared.get(row, len(declared))))
     means = trained[trained["stage"] == "final"].groupby("row", sort=False)[["pass_1", "reach"]].mean()
-    columns = min(_CELLS, len(looks))
+    columns = max(1, min(_CELLS, -(-len(looks) // 2)))  # two lines of cells: the words beside them need the room
     lines = -(-len(looks) // columns)
     with figure_style():
         figure, axes = plt.subplots(
@@ -136,7 +136,8 @@ def plot_plane(runs: pd.DataFrame, *, k: int, title: str = "") -> Figure:
             axis.set_visible(False)
         for axis in axes.flat[max(0, len(looks) - columns) : len(looks)]:
             axis.xaxis.set_tick_params(labelbottom=True)
-        figure.supylabel(f"reach: share solved in {k:,} attempts (up: wider)")
+        words = f"reach: share solved in {k:,} attempts (up: wider)"
+        figure.supylabel(words if lines > 2 else fill(words, 28))
         keys = [Line2D([], [], linestyle="", marker="o", markersize=3.5, color="0.2", label="a run")]
         keys += [Line2D([], [], linestyle="", marker="o", markersize=9, color="0.2", label="mean of its runs")]
         if (runs["stage"] == "matched").any():

@@ -246,6 +246,41 @@ def test_the_scoreboard_on_the_page_of_results_is_the_committed_one():
         assert f"| {world} | {' | '.join(reached)} |" in RESULTS, world
 
 
+def test_the_long_scoreboard_on_the_page_of_results_is_the_committed_one():
+    folder, board = ROOT / "figures" / "scoreboard-long", load_scoreboard("long")
+    table = pd.read_csv(folder / "08_scoreboard.csv")
+    for line in board_lines(table):
+        assert line in RESULTS, line
+    flat, rl = " ".join(RESULTS.split()), table[table["row"].isin(board.default_rows)].set_index("row")
+    short = pd.read_csv(ROOT / "figures" / "scoreboard" / "08_scoreboard.csv").set_index("row").loc[rl.index]
+    # "All six gain, each more than with the short budget; none reaches more, none loses more."
+    assert len(rl) == 6 and (rl["pass_1_low"] > 0).all() and (rl["pass_1"] > short["pass_1"]).all()
+    assert (rl["expansion_p"] > 0.05).all() and (rl["shrinkage_p"] > 0.05).all()
+    assert not (rl["expansion_beyond_low"] > 0).any() and not (rl["shrinkage_beyond_low"] > 0).any()
+    for row, words in (("grpo", "GRPO {} instead of {}"), ("nurl", "`nurl` {} instead of {}"),
+                       ("oreal", "`oreal` {} instead of {}")):  # fmt: skip
+        assert words.format(*(f"{each.loc[row, 'pass_1']:.3f}" for each in (rl, short))) in flat
+    assert f"(smallest p = {rl['expansion_p'].min():.3f}, `{rl['expansion_p'].idxmin()}`)" in flat
+    beside = pd.read_csv(folder / "08_beside_frozen_base.csv").query("question == 'Expansion'")
+    half, mostly = (len(board.problems) * beside[["shows_half", "shows_mostly"]].median()).round(1)
+    assert f"an effect of {half} of {len(board.problems)} problems would have shown in one such board of two, one of " \
+        f"{mostly} in four of five" in flat
+    losing = ["oreal-released-every-token", "nurl", "prorl"]
+    lost, now = ([f"{len(board.problems) * each.loc[row, 'shrinkage']:.1f}" for row in losing] for each in (short, rl))
+    assert "lost {}, {} and {} problems above, and lose {}, {} and {} here".format(*lost, *now) in flat
+    assert (short.loc[losing, "shrinkage_beyond_low"] > 0).all()
+    rates = pd.read_csv(folder / "08_learning_rates.csv").query("chosen").set_index("row")
+    assert not rates["edge"].any()
+    assert rates["learning_rate"].to_dict() == {row: 9e-5 if row == "oreal" else 3e-4 for row in rl.index}
+    early = pd.read_csv(ROOT / "figures" / "scoreboard" / "08_learning_rates.csv").query("chosen and row in @rl.index")
+    assert (early["learning_rate"] == 1e-3).sum() == 3
+    validation = pd.read_csv(ROOT / "bench" / "budget.csv").set_index("sampled_tokens")["validation"]
+    ends = (validation.iloc[0], validation[validation.index >= board.tokens].iloc[0])
+    assert "validation goes from {:.2f} to {:.2f}".format(*ends) in flat and ends[1] - ends[0] > 0.2
+    assert f"with {board.tokens:,} sampled tokens a run and six rows" in flat
+    assert "six of six gain more, and none reaches or loses more than the frozen base" in " ".join(README.split())
+
+
 def test_the_construction_from_real_pools_in_the_documentation_is_one_that_can_be_read(tmp_path):
     page = (ROOT / "docs" / "how-do-i.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```toml my-real-set.toml\n(.*?)```", page, re.DOTALL)
