@@ -18,6 +18,7 @@ from mathb_kit.settings import Name, Settings, did_you_mean, only_fields_of, rea
 
 FILE = Path(__file__).with_name("scoreboard.toml")
 Size = Literal["full", "quick", "long"]
+"""Which of the declared boards; what another than the full one changes stands in a table of its name."""
 
 
 class BoardRow(Settings):
@@ -164,9 +165,16 @@ def draw_problems(name: str, wanted: HeldOut, taken: Collection[str]) -> tuple[P
 
 def load_scoreboard(size: Size = "full") -> Scoreboard:
     """A declared scoreboard: the full one, ``long`` (few rows, a budget to the end of the yardstick's learning), or
-    ``quick``, the small one whose numbers mean nothing."""
+    ``quick``, the small one whose numbers mean nothing.
+
+    Raises:
+        MathbError: no board of that size.
+    """
+    sizes = get_args(Size)
+    if size not in sizes:
+        raise MathbError(f"There is no {size} scoreboard{did_you_mean(size, sizes)}; there are {', '.join(sizes)}.")
     table = read_toml(FILE)
-    others = {name: table.pop(name) for name in get_args(Size) if name != "full"}
+    others = {name: table.pop(name) for name in sizes if name != "full"}
     changed = others.get(size, {})
     table |= {name: {**table[name], **new} if name in ("composition", "cost") else new for name, new in changed.items()}
     table.setdefault("default_rows", [name for name, row in table["rows"].items() if not row.get("opt_in")])

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 from mathb_kit.errors import MathbError
 from mathb_kit.problems.files import Rows
@@ -101,6 +100,8 @@ class HubRows:
 
 @contextmanager
 def _asking_nobody() -> Iterator[None]:
+    from unittest import mock
+
     import datasets
     import huggingface_hub
 

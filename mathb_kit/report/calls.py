@@ -95,7 +95,7 @@ def compare_objectives(only: Collection[str] = (), *, size: Size = "full") -> Pa
         print(sentence)
     if board.counts and not_frozen(Bench(board, board.rows_of(only), {})):
         tuned = board.folder / "result" / FROZEN.name
-        print(f"Rates with what they come from: {tuned}; copied to {FROZEN} they are frozen and not tuned again.")
+        print(f"Rates with what they come from: {tuned}; with its lines in {FROZEN}, too, they are frozen.")
     parameters = {"profile": "mini", "quick": size == "quick", "size": size}
     executed = run_notebook("08_what_expands", parameters, board.folder / "notebooks")
     page = write_pictures(f"{board.name}: what expands", result.figures, [executed],

@@ -85,6 +85,8 @@ def test_the_long_board_is_the_full_one_with_fewer_rows_and_a_budget_at_which_th
 
 
 def test_a_misspelt_row_is_refused_and_the_yardstick_always_runs():
+    with pytest.raises(MathbError, match="no lnog scoreboard .*there are full, quick, long"):
+        load_scoreboard("lnog")
     with pytest.raises(MathbError, match=r"no row 'raff' \(did you mean raft\?\)"):
         BOARD.rows_of(["raff"])
     assert list(BOARD.rows_of(["psr"])) == ["grpo", "psr"]
